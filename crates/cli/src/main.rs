@@ -1,0 +1,2 @@
+//! The `wonin` command.
+fn main() {}
