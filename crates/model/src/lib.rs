@@ -1,1 +1,37 @@
-//! To come.
+//! The words of wonin.
+//!
+//! Everything flows one way and passes one place: readers, probes and rehearsals produce
+//! [`Evidence`]; failure modes examine it and produce a [`Diagnosis`]; reports render that. This
+//! crate holds those types and nothing that acts.
+
+mod code;
+mod diagnosis;
+mod evidence;
+mod finding;
+mod gateway;
+mod kafka;
+mod located;
+mod server;
+mod service;
+mod spring;
+mod stack;
+
+pub use code::{Code, EarlyAnswer, FrozenCredentials, PoolPerCall, Scope};
+pub use diagnosis::{Diagnosis, Group, NotChecked};
+pub use evidence::{Evidence, ReadFile, Skipped};
+pub use finding::{
+    Because, Confidence, FileEdit, Finding, Fix, Goal, Mode, ModeMeta, Role, Severity, Standing,
+};
+pub use gateway::{Gateway, Upstream};
+pub use kafka::{
+    ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, NotApplied, Settings,
+    WhyNotApplied,
+};
+pub use located::{Inheritance, Located, Origin};
+pub use server::{Server, ServerProduct};
+pub use service::{
+    Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,
+    Restart, Service,
+};
+pub use spring::App;
+pub use stack::{Network, Project, ServiceId, Stack, Volume};

@@ -1,1 +1,22 @@
-//! To come.
+//! The catalogue of failure modes.
+//!
+//! One file per mode, one folder per family. A mode reads evidence and reports findings; it parses
+//! no text and touches nothing. The comment at the head of a mode's file is its page
+//! (`wonin explain MODE`).
+
+mod registry;
+mod structure;
+
+pub use registry::{MODES, by_id};
+
+use wonin_model::{Diagnosis, Evidence};
+
+/// Runs every mode and puts what they find in order, root first.
+pub fn examine(evidence: &Evidence) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    for mode in MODES {
+        mode.examine(evidence, &mut diagnosis.findings, &mut diagnosis.not_checked);
+    }
+    structure::arrange(evidence, &mut diagnosis);
+    diagnosis
+}

@@ -1,1 +1,9 @@
-//! To come.
+//! Text to trees that keep the place of every value.
+//!
+//! Every parser takes text and gives a tree *and* a list of problems; broken input gives what could
+//! be understood, never a panic. All parsers share one node type, [`Node`], except those of
+//! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
+
+mod node;
+
+pub use node::{Content, Entry, Node, Problem, Scalar, Style, Tree};

@@ -1,0 +1,38 @@
+//! All that is known.
+
+use wonin_text::{FileId, Place, Sources};
+
+use crate::Stack;
+
+/// Everything that readers, probes and rehearsals brought.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// The texts that places point into.
+    pub sources: Sources,
+    /// What is configured.
+    pub stack: Stack,
+    /// Files that were understood, in the order of their paths.
+    pub read: Vec<ReadFile>,
+    /// Files and parts that were not.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file that a reader understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFile {
+    /// The file.
+    pub file: FileId,
+    /// As what: `compose`, `dockerfile`, `spring`, `java`, `properties`, `env`, `nginx`.
+    pub format: &'static str,
+}
+
+/// Something that could not be read, and why. The rest is diagnosed all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Path as shown.
+    pub path: String,
+    /// Where in it, where that is known.
+    pub place: Option<Place>,
+    /// Why, in words for a person: `not UTF-8 from byte 812`, `${DB:?set DB}: required variable`.
+    pub why: String,
+}

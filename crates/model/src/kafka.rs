@@ -1,0 +1,212 @@
+//! Kafka brokers and clients with the settings that count.
+
+use std::collections::BTreeMap;
+
+use wonin_text::Place;
+
+use crate::{Located, ServiceId};
+
+/// Settings by property name (`default.replication.factor`): written, inherited and default ones.
+/// Readers fill in the defaults that apply (of the image first, then of the program), so a lookup
+/// gives what counts.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<String, Located<String>>,
+}
+
+impl Settings {
+    /// Sets a value; says what it replaced.
+    pub fn set(
+        &mut self,
+        name: impl Into<String>,
+        value: Located<String>,
+    ) -> Option<Located<String>> {
+        self.values.insert(name.into(), value)
+    }
+
+    /// Sets a default where nothing was set.
+    pub fn set_default(&mut self, name: &str, value: impl FnOnce() -> Located<String>) {
+        if !self.values.contains_key(name) {
+            self.values.insert(name.to_owned(), value());
+        }
+    }
+
+    /// What counts for this name.
+    pub fn get(&self, name: &str) -> Option<&Located<String>> {
+        self.values.get(name)
+    }
+
+    /// What counts, where somebody wrote it.
+    pub fn written(&self, name: &str) -> Option<&Located<String>> {
+        self.get(name).filter(|value| !value.origin.is_default())
+    }
+
+    /// As an integer; `None` where absent or not one.
+    pub fn int(&self, name: &str) -> Option<Located<i64>> {
+        self.get(name)?.and_then(|text| text.trim().parse().ok())
+    }
+
+    /// As a truth value; `None` where absent or neither `true` nor `false`.
+    pub fn bool(&self, name: &str) -> Option<Located<bool>> {
+        self.get(name)?.and_then(|text| text.trim().to_ascii_lowercase().parse().ok())
+    }
+
+    /// As a comma-separated list, each entry with its place; empty where absent.
+    pub fn list(&self, name: &str) -> Vec<Located<String>> {
+        self.get(name).map(|value| value.split(',')).unwrap_or_default()
+    }
+
+    /// All, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Located<String>)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+/// Who packaged a broker; decides how environment becomes properties and which defaults apply
+/// (failure-knowledge 1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KafkaDistribution {
+    /// `bitnami/kafka`, `bitnamilegacy/kafka`.
+    Bitnami,
+    /// `apache/kafka`, `apache/kafka-native`.
+    Apache,
+    /// `confluentinc/cp-kafka`, `cp-server`.
+    Confluent,
+    /// Another image, whose conventions are not known.
+    Other,
+    /// A properties file.
+    Properties,
+}
+
+/// One Kafka broker or controller.
+#[derive(Debug)]
+pub struct KafkaBroker {
+    /// Name for people: the service, or the file.
+    pub name: String,
+    /// The service that runs it.
+    pub service: Option<ServiceId>,
+    /// Brokers of one cluster carry one number: the project's, or the directory's.
+    pub cluster: usize,
+    /// Packaging.
+    pub distribution: KafkaDistribution,
+    /// Version as the tag or the caller says (`3.9`).
+    pub version: Option<String>,
+    /// Where it is declared: the service's key or the file's start.
+    pub place: Place,
+    /// Effective properties.
+    pub settings: Settings,
+    /// A mounted `server.properties` makes the image ignore the environment.
+    pub not_applied: Vec<NotApplied>,
+    /// `KAFKA_KRAFT_CLUSTER_ID`, `CLUSTER_ID`.
+    pub cluster_id: Option<Located<String>>,
+}
+
+impl KafkaBroker {
+    /// Whether it runs KRaft (has `process.roles`).
+    pub fn is_kraft(&self) -> bool {
+        self.settings.get("process.roles").is_some_and(|roles| !roles.value.trim().is_empty())
+    }
+
+    /// Whether it has this role (`broker`, `controller`); a ZooKeeper-mode node is a broker.
+    pub fn has_role(&self, role: &str) -> bool {
+        match self.settings.get("process.roles") {
+            Some(roles) if !roles.value.trim().is_empty() => {
+                roles.value.split(',').any(|given| given.trim() == role)
+            }
+            _ => role == "broker",
+        }
+    }
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Sends.
+    Producer,
+    /// Receives.
+    Consumer,
+    /// Manages.
+    Admin,
+    /// A set of properties whose use is not known.
+    Unknown,
+}
+
+/// Which client library; decides names and defaults (failure-knowledge 2.1, 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientLibrary {
+    /// The Java client.
+    Java,
+    /// librdkafka and everything bound to it.
+    Librdkafka,
+    /// Another one: only names in common are known.
+    Other,
+}
+
+/// One Kafka client with the settings that really count.
+#[derive(Debug)]
+pub struct KafkaClient {
+    /// Name for people: `producer of KafkaConfig.kafkaTemplate`, `listener KafkaConsumer.listen`.
+    pub name: String,
+    /// What it does.
+    pub kind: ClientKind,
+    /// Which library.
+    pub library: ClientLibrary,
+    /// The service that runs it, where known.
+    pub service: Option<ServiceId>,
+    /// Index in `Stack::apps` of the application it belongs to.
+    pub app: Option<usize>,
+    /// Where it is made: the bean, the configuration key, the file's start.
+    pub place: Place,
+    /// Effective properties, defaults included.
+    pub settings: Settings,
+    /// Written settings that do not count for this client.
+    pub not_applied: Vec<NotApplied>,
+    /// Topics it names.
+    pub topics: Vec<Located<String>>,
+}
+
+/// A written setting without effect.
+#[derive(Clone, Debug)]
+pub struct NotApplied {
+    /// The key as written, at its place.
+    pub key: Located<String>,
+    /// The value as written.
+    pub value: Located<String>,
+    /// The property that was meant (`request.timeout.ms`), where it can be told.
+    pub means: Option<String>,
+    /// Why it does not count.
+    pub why: WhyNotApplied,
+    /// What counts in its place.
+    pub instead: Option<Located<String>>,
+}
+
+/// Why a setting has no effect.
+#[derive(Clone, Debug)]
+pub enum WhyNotApplied {
+    /// No such key; it is ignored without a word.
+    UnknownKey {
+        /// Who ignores it: `Spring Boot 3.4`, `bitnami/kafka`.
+        by: String,
+        /// The spelling that would work, where there is one.
+        spelling: Option<String>,
+    },
+    /// A bean built from values in code takes the place of the auto-configured one.
+    ReplacedByBean {
+        /// The bean: `KafkaConfig.kafkaTemplate`.
+        bean: String,
+        /// Where it is made.
+        place: Place,
+    },
+    /// Another layer sets the same thing and wins.
+    Overruled {
+        /// The place that wins.
+        place: Place,
+        /// The rule: `environment variables come before application.yml`.
+        rule: String,
+    },
+    /// The file that holds it is not read in this set-up.
+    FileNotUsed {
+        /// Why.
+        reason: String,
+    },
+}

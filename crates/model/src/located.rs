@@ -1,0 +1,180 @@
+//! A value and where it came from.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use wonin_text::Place;
+
+/// How a value written in one place came to count in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Inheritance {
+    /// A YAML alias or merge key.
+    Alias,
+    /// Compose `extends`.
+    Extends,
+    /// A later Compose file laid over an earlier one.
+    Override,
+    /// Compose `env_file`.
+    EnvFile,
+    /// `ENV` of the Dockerfile that builds the service.
+    Image,
+    /// A variable, local or module argument of the same language.
+    Reference,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The text at this place is the value.
+    Written(Place),
+    /// The text at `place` is the value; it counts here through the places of `via`, nearest
+    /// first.
+    Inherited {
+        /// Where the text stands.
+        place: Place,
+        /// The alias, the `extends` key, the `env_file` entry and so on.
+        via: Vec<Place>,
+        /// By which rule.
+        how: Inheritance,
+    },
+    /// Text with variables at `place`, filled in from the places of `from` (definitions in
+    /// `.env`, or the default inside the expression itself).
+    Interpolated {
+        /// Where the expression stands.
+        place: Place,
+        /// Where its variables were defined.
+        from: Vec<Place>,
+    },
+    /// Nobody wrote it.
+    Default {
+        /// Whose default, with the version: `Apache Kafka 3.9 broker`.
+        of: Cow<'static, str>,
+        /// Where the default is documented.
+        source: Cow<'static, str>,
+    },
+}
+
+impl Origin {
+    /// A default of `of`, documented in `source`.
+    pub fn default_of(
+        of: impl Into<Cow<'static, str>>,
+        source: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Default { of: of.into(), source: source.into() }
+    }
+
+    /// The place to show first; `None` for defaults.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Written(place)
+            | Self::Inherited { place, .. }
+            | Self::Interpolated { place, .. } => Some(*place),
+            Self::Default { .. } => None,
+        }
+    }
+
+    /// Every place that had a part in the value, the one to show first in front.
+    pub fn places(&self) -> Vec<Place> {
+        match self {
+            Self::Written(place) => vec![*place],
+            Self::Inherited { place, via, .. } => {
+                std::iter::once(*place).chain(via.iter().copied()).collect()
+            }
+            Self::Interpolated { place, from } => {
+                std::iter::once(*place).chain(from.iter().copied()).collect()
+            }
+            Self::Default { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether nobody wrote the value.
+    pub fn is_default(&self) -> bool {
+        matches!(self, Self::Default { .. })
+    }
+}
+
+/// A value with its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value in effect.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl<T> Located<T> {
+    /// A value whose text stands at `place`.
+    pub fn written(value: T, place: Place) -> Self {
+        Self { value, origin: Origin::Written(place) }
+    }
+
+    /// A default; see [`Origin::default_of`].
+    pub fn default_of(
+        value: T,
+        of: impl Into<Cow<'static, str>>,
+        source: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { value, origin: Origin::default_of(of, source) }
+    }
+
+    /// The place to show first; `None` for defaults.
+    pub fn place(&self) -> Option<Place> {
+        self.origin.place()
+    }
+
+    /// Another value that comes from the same text.
+    pub fn with<U>(&self, value: U) -> Located<U> {
+        Located { value, origin: self.origin.clone() }
+    }
+
+    /// The value turned into another, or `None` where `turn` says so.
+    pub fn and_then<U>(&self, turn: impl FnOnce(&T) -> Option<U>) -> Option<Located<U>> {
+        turn(&self.value).map(|value| self.with(value))
+    }
+}
+
+impl Located<String> {
+    /// The bytes `range` of the value, with the exact place where the value is the text itself.
+    /// Interpolated, escaped and inherited text keeps the place of the whole.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let value = self.value.get(range.clone()).unwrap_or("").to_owned();
+        let origin = match &self.origin {
+            Origin::Written(place) if place.span.len() == self.value.len() => {
+                Origin::Written(place.part(range))
+            }
+            other => other.clone(),
+        };
+        Self { value, origin }
+    }
+
+    /// The pieces between `separator`, trimmed, empty ones left out, each with its own place.
+    pub fn split(&self, separator: char) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        for piece in self.value.split(separator) {
+            let lead = piece.len() - piece.trim_start().len();
+            let trimmed = piece.trim();
+            if !trimmed.is_empty() {
+                pieces.push(self.part(start + lead..start + lead + trimmed.len()));
+            }
+            start += piece.len() + separator.len_utf8();
+        }
+        pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wonin_text::{FileId, Span};
+
+    #[test]
+    fn pieces_keep_their_exact_place() {
+        let place = Place { file: FileId(0), span: Span::new(10, 19) };
+        let list = Located::written("ab, cd,,e".to_owned(), place);
+        let spans: Vec<_> =
+            list.split(',').iter().map(|piece| piece.place().unwrap().span).collect();
+        assert_eq!(spans, [Span::new(10, 12), Span::new(14, 16), Span::new(18, 19)]);
+    }
+}

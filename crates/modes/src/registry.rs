@@ -1,0 +1,11 @@
+//! The one list of modes.
+
+use wonin_model::Mode;
+
+/// All modes, by family and id.
+pub const MODES: &[&dyn Mode] = &[];
+
+/// The mode with this id.
+pub fn by_id(id: &str) -> Option<&'static dyn Mode> {
+    MODES.iter().copied().find(|mode| mode.meta().id == id)
+}

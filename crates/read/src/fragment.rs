@@ -1,0 +1,38 @@
+//! What one file says, before it is joined with others.
+
+use wonin_model::Skipped;
+use wonin_syntax::Tree;
+use wonin_text::{FileId, SourceFile};
+
+/// A file that one format understood.
+#[derive(Debug)]
+pub(crate) struct Fragment {
+    pub(crate) file: FileId,
+    pub(crate) path: String,
+    pub(crate) format: &'static str,
+    pub(crate) content: Content,
+}
+
+/// The content, by format.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A Compose file.
+    Compose(Tree),
+}
+
+/// A file format. To add one: write its module, add a `Content` variant and its line in
+/// [`FORMATS`].
+pub(crate) struct Format {
+    /// Name as shown under `read`.
+    pub(crate) name: &'static str,
+    /// Whether a file of this path may be of this format; decides what is loaded at all.
+    pub(crate) claims: fn(path: &str) -> bool,
+    /// Whether the text really is of this format; the first format of the list that says yes gets
+    /// the file.
+    pub(crate) accepts: fn(path: &str, text: &str) -> bool,
+    /// Understands the text; what is wrong in it goes to `skipped`.
+    pub(crate) parse: fn(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content,
+}
+
+/// All formats, the most specific first.
+pub(crate) const FORMATS: &[Format] = &[];
