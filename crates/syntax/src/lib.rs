@@ -4,6 +4,7 @@
 //! be understood, never a panic. All parsers share one node type, [`Node`], except those of
 //! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
 
+pub mod hcl;
 mod node;
 
 pub use node::{Content, Entry, Node, Problem, Scalar, Style, Tree};
