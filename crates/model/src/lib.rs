@@ -5,6 +5,7 @@
 //! crate holds those types and nothing that acts.
 
 mod code;
+mod deploy;
 mod diagnosis;
 mod evidence;
 mod finding;
@@ -17,6 +18,11 @@ mod spring;
 mod stack;
 
 pub use code::{Code, EarlyAnswer, FrozenCredentials, PoolPerCall, Scope};
+pub use deploy::{
+    Count, Deployment, DisruptionBudget, EcsContainer, EcsContainerCheck, EcsService,
+    KubeContainer, KubeService, KubeStrategy, KubeWorkload, LaunchType, Probe, ProbeTarget,
+    TargetGroup, TaskDefinition, Unknown, Workload,
+};
 pub use diagnosis::{Diagnosis, Group, NotChecked};
 pub use evidence::{Evidence, ReadFile, Skipped};
 pub use finding::{

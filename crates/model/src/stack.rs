@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wonin_text::Place;
 
-use crate::{App, Code, Gateway, KafkaBroker, KafkaClient, Located, Server, Service};
+use crate::{App, Code, Deployment, Gateway, KafkaBroker, KafkaClient, Located, Server, Service};
 
 /// A service's index in [`Stack::services`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ pub struct Stack {
     pub gateways: Vec<Gateway>,
     /// Databases, registries, caches and coordinators, recognised by image or command.
     pub servers: Vec<Server>,
+    /// Services that an orchestrator rolls out.
+    pub deployments: Vec<Deployment>,
     /// What source code shows.
     pub code: Code,
 }
