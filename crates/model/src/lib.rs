@@ -40,4 +40,4 @@ pub use service::{
     Restart, Service,
 };
 pub use spring::App;
-pub use stack::{Network, Project, ServiceId, Stack, Volume};
+pub use stack::{NameIndex, Network, Project, ServiceId, Stack, Volume};

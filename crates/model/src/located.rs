@@ -44,6 +44,9 @@ pub enum Origin {
         place: Place,
         /// Where its variables were defined.
         from: Vec<Place>,
+        /// Variables that no file defines: the value holds nothing in their stead, though the
+        /// environment of whoever starts the stack may define them. See [`Origin::is_certain`].
+        unset: Vec<String>,
     },
     /// Nobody wrote it.
     Default {
@@ -80,11 +83,17 @@ impl Origin {
             Self::Inherited { place, via, .. } => {
                 std::iter::once(*place).chain(via.iter().copied()).collect()
             }
-            Self::Interpolated { place, from } => {
+            Self::Interpolated { place, from, .. } => {
                 std::iter::once(*place).chain(from.iter().copied()).collect()
             }
             Self::Default { .. } => Vec::new(),
         }
+    }
+
+    /// Whether the files alone give the value: no variable in it is left without a definition.
+    /// A claim about a value that is not certain must be guarded or left out.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::Interpolated { unset, .. } if !unset.is_empty())
     }
 
     /// Whether nobody wrote the value.

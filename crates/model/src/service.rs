@@ -18,6 +18,8 @@ pub struct Service {
     pub body: Option<Place>,
     /// `image`.
     pub image: Option<Located<Image>>,
+    /// The image that the final stage of its Dockerfile starts from.
+    pub base_image: Option<Located<Image>>,
     /// `build` context, relative to the given path; `None` for image-only services.
     pub build_context: Option<Located<String>>,
     /// `container_name`.
@@ -67,12 +69,16 @@ pub struct Service {
 }
 
 impl Service {
+    /// The names under which other containers of its networks reach it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let given = [Some(&self.name), self.container_name.as_ref(), self.hostname.as_ref()];
+        let aliases = self.networks.iter().flat_map(|net| &net.aliases);
+        given.into_iter().flatten().chain(aliases).map(|name| name.value.as_str())
+    }
+
     /// Whether other containers of its networks reach it under this name.
     pub fn answers_to(&self, name: &str) -> bool {
-        self.name.value == name
-            || self.container_name.as_ref().is_some_and(|given| given.value == name)
-            || self.hostname.as_ref().is_some_and(|given| given.value == name)
-            || self.networks.iter().any(|net| net.aliases.iter().any(|a| a.value == name))
+        self.names().any(|known| known == name)
     }
 
     /// The repository of its image without registry and tag (`bitnami/kafka`); empty without image.
@@ -151,7 +157,8 @@ pub enum MountKind {
 pub struct Mount {
     /// Kind.
     pub kind: MountKind,
-    /// Volume name or host path; empty for anonymous and tmpfs.
+    /// Volume name or host path; empty for anonymous and tmpfs. A host path below the given path
+    /// is relative to that, others are as written.
     pub source: String,
     /// Path in the container.
     pub target: String,

@@ -1,6 +1,7 @@
 //! What is configured: everything readers understood, joined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use wonin_text::Place;
 
@@ -31,6 +32,35 @@ pub struct Stack {
     pub deployments: Vec<Deployment>,
     /// What source code shows.
     pub code: Code,
+    /// Speeds up [`Stack::resolve`].
+    pub names: NameIndex,
+}
+
+/// Services by project and by every name they answer to. Built at the first look-up, and valid
+/// while services are neither added nor renamed; an index of fewer services is passed over.
+#[derive(Debug, Default)]
+pub struct NameIndex(OnceLock<Names>);
+
+#[derive(Debug)]
+struct Names {
+    services: usize,
+    first: HashMap<(usize, String), ServiceId>,
+}
+
+impl NameIndex {
+    fn of(&self, services: &[Service]) -> Option<&Names> {
+        let names = self.0.get_or_init(|| {
+            let mut first = HashMap::new();
+            for (index, service) in services.iter().enumerate() {
+                for name in service.names() {
+                    let key = (service.project, name.to_owned());
+                    first.entry(key).or_insert(ServiceId(index));
+                }
+            }
+            Names { services: services.len(), first }
+        });
+        (names.services == services.len()).then_some(names)
+    }
 }
 
 impl Stack {
@@ -54,6 +84,9 @@ impl Stack {
 
     /// A service of a project by name, container name, hostname or network alias.
     pub fn resolve(&self, project: usize, name: &str) -> Option<ServiceId> {
+        if let Some(names) = self.names.of(&self.services) {
+            return names.first.get(&(project, name.to_owned())).copied();
+        }
         self.services()
             .find(|(_, service)| service.project == project && service.answers_to(name))
             .map(|(id, _)| id)

@@ -20,8 +20,8 @@ pub(crate) enum Content {
     Compose(Tree),
 }
 
-/// A file format. To add one: write its module, add a `Content` variant and its line in
-/// [`FORMATS`].
+/// A file format. To add one: write its module, add a [`Content`] variant and its line in
+/// [`FORMATS`]; what turns the fragments into parts of the stack is a joiner, see `JOINERS`.
 pub(crate) struct Format {
     /// Name as shown under `read`.
     pub(crate) name: &'static str,

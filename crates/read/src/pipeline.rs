@@ -1,8 +1,10 @@
 //! From a list of files to evidence: load and parse on all cores, join in order.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 use wonin_model::{Evidence, ReadFile, Skipped};
-use wonin_text::{FileId, SourceFile};
+use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
 
@@ -12,12 +14,90 @@ pub trait Files: Sync {
     fn paths(&self) -> &[String];
 
     /// The text of a file, which need not be among [`Files::paths`] (an `extends` may point
-    /// elsewhere); or why it cannot be had, in words for a person.
+    /// elsewhere, a `.env` is often left out of a walk); or why it cannot be had, in words for a
+    /// person. The path is relative like those of the walk and may begin with `../`.
     fn load(&self, path: &str) -> Result<String, String>;
+
+    /// Whether there is such a file at all, found by the walk or not. A file that merely may be
+    /// there (`.env`) is passed over in silence only where this says no.
+    fn exists(&self, path: &str) -> bool {
+        self.paths().binary_search_by(|known| known.as_str().cmp(path)).is_ok()
+    }
+}
+
+/// One step that turns fragments into parts of the stack. To add one: write
+/// `pub(crate) fn join(joining: &mut Joining<'_>)` in its module and its line in [`JOINERS`].
+type Joiner = fn(&mut Joining<'_>);
+
+/// All steps in their order; each may rely on what those before it have put into the stack:
+/// Compose projects, servers behind their services, Kafka brokers, applications, code, Kafka
+/// clients, gateways.
+const JOINERS: &[Joiner] = &[];
+
+/// The state of joining: what was parsed, and the evidence so far.
+pub(crate) struct Joining<'a> {
+    files: &'a dyn Files,
+    /// What the formats understood, in the order of paths.
+    pub(crate) fragments: Vec<Fragment>,
+    /// The evidence so far: sources, stack, skipped.
+    pub(crate) evidence: Evidence,
+    /// Outcome of loading, by path, so that a file gets one number and one complaint.
+    loaded: HashMap<String, Result<FileId, String>>,
+}
+
+impl Joining<'_> {
+    /// The number of a file whose text is needed and that no format may have claimed: an `extends`
+    /// file outside the walk, an `env_file`, a mounted configuration. Loads it once.
+    pub(crate) fn load(&mut self, path: &str) -> Result<FileId, String> {
+        if let Some(outcome) = self.loaded.get(path) {
+            return outcome.clone();
+        }
+        let outcome = self.files.load(path).map(|text| {
+            let source = SourceFile::new(path, text);
+            self.evidence.sources.add(source)
+        });
+        self.loaded.insert(path.to_owned(), outcome.clone());
+        outcome
+    }
+
+    /// Whether there is a file of this path, loaded or not.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.files.exists(path)
+    }
+
+    /// The paths that the walk found.
+    pub(crate) fn paths(&self) -> &[String] {
+        self.files.paths()
+    }
+
+    /// The text of a loaded file.
+    pub(crate) fn text(&self, file: FileId) -> &str {
+        self.evidence.sources.file(file).text()
+    }
+
+    /// Notes that a file loaded here was understood.
+    pub(crate) fn note_read(&mut self, file: FileId, format: &'static str) {
+        self.evidence.read.push(ReadFile { file, format });
+    }
+
+    /// Notes a part of a file that was not understood.
+    pub(crate) fn skip(&mut self, place: Place, why: impl Into<String>) {
+        let path = self.evidence.sources.file(place.file).path().to_owned();
+        self.evidence.skipped.push(Skipped { path, place: Some(place), why: why.into() });
+    }
 }
 
 /// Reads everything that some format claims.
 pub fn read(files: &dyn Files) -> Evidence {
+    let mut joining = parse_all(files);
+    for join in JOINERS {
+        join(&mut joining);
+    }
+    in_order(joining.evidence)
+}
+
+/// Loads and parses on all cores what some format claims.
+fn parse_all(files: &dyn Files) -> Joining<'_> {
     let claimed: Vec<&String> = files
         .paths()
         .iter()
@@ -31,37 +111,67 @@ pub fn read(files: &dyn Files) -> Evidence {
 
     let mut evidence = Evidence::default();
     let mut fragments = Vec::new();
+    let mut loaded = HashMap::new();
     for parsed in parsed {
+        let path = parsed.source.path().to_owned();
         let file = evidence.sources.add(parsed.source);
         evidence.skipped.extend(parsed.skipped);
-        if let Some(fragment) = parsed.fragment {
-            evidence.read.push(ReadFile { file, format: fragment.format });
-            fragments.push(fragment);
+        match parsed.outcome {
+            Outcome::Understood(fragment) => {
+                evidence.read.push(ReadFile { file, format: fragment.format });
+                fragments.push(fragment);
+                loaded.insert(path, Ok(file));
+            }
+            Outcome::Unreadable(why) => {
+                loaded.insert(path, Err(why));
+            }
+            Outcome::OfNoInterest => {}
         }
     }
+    Joining { files, fragments, evidence, loaded }
+}
+
+/// Files by path, complaints by path and place, each once.
+fn in_order(mut evidence: Evidence) -> Evidence {
+    let sources = &evidence.sources;
+    evidence.read.sort_by_key(|read| (sources.file(read.file).path(), read.format));
+    evidence.read.dedup();
+    evidence.skipped.sort_by(|a, b| {
+        (&a.path, a.place.map(|p| p.span), &a.why).cmp(&(&b.path, b.place.map(|p| p.span), &b.why))
+    });
+    evidence.skipped.dedup();
     evidence
 }
 
 /// One loaded file; a file that is of no interest keeps its number but not its text.
 struct Parsed {
     source: SourceFile,
-    fragment: Option<Fragment>,
+    outcome: Outcome,
     skipped: Vec<Skipped>,
 }
 
+enum Outcome {
+    Understood(Fragment),
+    OfNoInterest,
+    Unreadable(String),
+}
+
 fn parse_one(files: &dyn Files, id: FileId, path: &str) -> Parsed {
-    let nothing = |skipped| Parsed { source: SourceFile::new(path, ""), fragment: None, skipped };
+    let empty = |outcome, skipped| Parsed { source: SourceFile::new(path, ""), outcome, skipped };
     let text = match files.load(path) {
         Ok(text) => text,
-        Err(why) => return nothing(vec![Skipped { path: path.to_owned(), place: None, why }]),
+        Err(why) => {
+            let skipped = Skipped { path: path.to_owned(), place: None, why: why.clone() };
+            return empty(Outcome::Unreadable(why), vec![skipped]);
+        }
     };
     let is_right = |format: &&Format| (format.claims)(path) && (format.accepts)(path, &text);
     let Some(format) = FORMATS.iter().find(is_right) else {
-        return nothing(Vec::new());
+        return empty(Outcome::OfNoInterest, Vec::new());
     };
     let source = SourceFile::new(path, text);
     let mut skipped = Vec::new();
     let content = (format.parse)(id, &source, &mut skipped);
     let fragment = Fragment { file: id, path: path.to_owned(), format: format.name, content };
-    Parsed { source, fragment: Some(fragment), skipped }
+    Parsed { source, outcome: Outcome::Understood(fragment), skipped }
 }
