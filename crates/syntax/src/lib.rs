@@ -5,6 +5,8 @@
 //! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
 
 pub mod hcl;
+mod nginx;
 mod node;
 
+pub use nginx::{NginxDirective, NginxTree, NginxWord, parse_nginx};
 pub use node::{Content, Entry, Node, Problem, Scalar, Style, Tree};
