@@ -27,6 +27,9 @@ pub struct Upstream {
     /// Whether the name is looked up again while the proxy runs (`resolver` with a variable, or
     /// the `resolve` parameter).
     pub resolved_again: bool,
+    /// Whether the address holds a variable, so that nginx looks at it at each request and needs a
+    /// `resolver` for names.
+    pub by_variable: bool,
     /// A `resolver` directive in scope.
     pub resolver: Option<Place>,
     /// `proxy_connect_timeout`.

@@ -99,6 +99,8 @@ pub struct KafkaBroker {
     pub not_applied: Vec<NotApplied>,
     /// `KAFKA_KRAFT_CLUSTER_ID`, `CLUSTER_ID`.
     pub cluster_id: Option<Located<String>>,
+    /// Environment variables without which the image's start script refuses to start.
+    pub missing: Vec<String>,
 }
 
 impl KafkaBroker {
@@ -116,6 +118,23 @@ impl KafkaBroker {
             _ => role == "broker",
         }
     }
+}
+
+/// A topic that something creates on purpose, with the numbers it is created with.
+#[derive(Debug)]
+pub struct KafkaTopic {
+    /// Its name.
+    pub name: Located<String>,
+    /// The cluster (see [`KafkaBroker::cluster`]), where it is known.
+    pub cluster: Option<usize>,
+    /// The service that creates it, where a service does.
+    pub service: Option<ServiceId>,
+    /// Partitions; `None` leaves them to the broker's `num.partitions`.
+    pub partitions: Option<Located<u32>>,
+    /// Replicas of each partition; `None` leaves them to the broker's `default.replication.factor`.
+    pub replication_factor: Option<Located<u32>>,
+    /// `min.insync.replicas` of the topic; `None` leaves it to the broker.
+    pub min_insync: Option<Located<u32>>,
 }
 
 /// What a client does.

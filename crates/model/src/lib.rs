@@ -30,8 +30,8 @@ pub use finding::{
 };
 pub use gateway::{Gateway, Upstream};
 pub use kafka::{
-    ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, NotApplied, Settings,
-    WhyNotApplied,
+    ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, KafkaTopic, NotApplied,
+    Settings, WhyNotApplied,
 };
 pub use located::{Inheritance, Located, Origin};
 pub use server::{Server, ServerProduct};

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use wonin_text::Place;
 
-use crate::{App, Code, Deployment, Gateway, KafkaBroker, KafkaClient, Located, Server, Service};
+use crate::{
+    App, Code, Deployment, Gateway, KafkaBroker, KafkaClient, KafkaTopic, Located, Server, Service,
+};
 
 /// A service's index in [`Stack::services`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +22,8 @@ pub struct Stack {
     pub services: Vec<Service>,
     /// Kafka brokers, from services or from `server.properties`.
     pub brokers: Vec<KafkaBroker>,
+    /// Kafka topics that something creates, with their replication.
+    pub topics: Vec<KafkaTopic>,
     /// Kafka clients, from Spring configuration, code or client properties.
     pub kafka_clients: Vec<KafkaClient>,
     /// Applications with a configuration of their own (Spring Boot).
