@@ -7,6 +7,8 @@
 pub mod hcl;
 mod nginx;
 mod node;
+mod problems;
+pub mod yaml;
 
 pub use nginx::{NginxDirective, NginxTree, NginxWord, parse_nginx};
-pub use node::{Content, Entry, Node, Problem, Scalar, Style, Tree};
+pub use node::{Content, Entry, MAX_DEPTH, Node, Problem, Scalar, Style, Tree};

@@ -1,0 +1,84 @@
+//! Where values really begin and end. The parser's spans of block scalars begin behind the first
+//! line's indentation and run on over trailing blank lines; empty values stand before the colon.
+
+use std::ops::Range;
+
+/// The place of a block scalar: all of it, and where its header ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// From the `|` or `>` to the end of the last line that holds text; with `+` to the very end.
+    pub(super) whole: Range<usize>,
+    /// Length of the header with its line break, in bytes.
+    pub(super) header: usize,
+}
+
+/// Finds the header of a block scalar whose content the parser saw at `content`, and its true end.
+/// Nothing before `floor` belongs to it.
+pub(super) fn block(text: &str, content: Range<usize>, floor: usize) -> Option<Block> {
+    let before = text.get(floor..content.start)?;
+    // The header is the last line with text before the content, unless the content is empty and
+    // starts on the header's line itself.
+    let head_end = floor + before.trim_end().len();
+    let line_start = floor + text.get(floor..head_end)?.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let line = text.get(line_start..)?;
+    let line = &line[..line.find(['\n', '\r']).unwrap_or(line.len())];
+    let head = header_in(line)?;
+    let start = line_start + head;
+    let after_line = line_start + line.len();
+    let line_break = match text.as_bytes().get(after_line..) {
+        Some([b'\r', b'\n', ..]) => 2,
+        Some([_, ..]) => 1,
+        _ => 0,
+    };
+    let body = after_line + line_break;
+    let keeps = line[head..].chars().take(3).any(|c| c == '+');
+    let full = text.get(body..content.end.max(body))?;
+    let end = if keeps { body + full.len() } else { body + trim_blank_lines(full).len() };
+    Some(Block { whole: start..end, header: body - start })
+}
+
+/// Where in a line a block header (`|`, `>-`, `|2+  # note`) begins.
+fn header_in(line: &str) -> Option<usize> {
+    let bytes = line.as_bytes();
+    (0..bytes.len()).find(|&at| {
+        let starts =
+            matches!(bytes[at], b'|' | b'>') && (at == 0 || matches!(bytes[at - 1], b' ' | b'\t'));
+        let rest =
+            || line[at + 1..].trim_start_matches(|c: char| matches!(c, '+' | '-' | '0'..='9'));
+        starts && (rest().trim().is_empty() || rest().trim_start().starts_with('#'))
+    })
+}
+
+/// Without the line breaks and the blank lines at the end.
+fn trim_blank_lines(body: &str) -> &str {
+    let end = body.trim_end_matches(['\n', '\r', ' ', '\t']).len();
+    // Blanks at the end of the last line that holds text are part of the value.
+    let rest = &body[end..];
+    &body[..end + rest.find(['\n', '\r']).unwrap_or(rest.len())]
+}
+
+/// Where the value of a key would stand that has none: after the colon.
+pub(super) fn missing_value(text: &str, parser_says: usize) -> usize {
+    let rest = text.get(parser_says..).unwrap_or("");
+    let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    if rest[blanks..].starts_with(':') { parser_says + blanks + 1 } else { parser_says }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_found_behind_keys_anchors_and_before_comments() {
+        assert_eq!(header_in("a: |"), Some(3));
+        assert_eq!(header_in("  - &x|y >2-  # why | so"), Some(9));
+        assert_eq!(header_in("a|b: c"), None);
+    }
+
+    #[test]
+    fn an_empty_value_stands_after_the_colon() {
+        assert_eq!(missing_value("a:\nb: 1", 1), 2);
+        assert_eq!(missing_value("a :\n", 1), 3);
+        assert_eq!(missing_value("- \n", 1), 1);
+    }
+}

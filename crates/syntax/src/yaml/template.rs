@@ -1,0 +1,39 @@
+//! Text that is YAML only after a template engine ran over it.
+
+/// The first place in `text` where a template stands for structure or a whole value: a line or an
+/// unquoted value that begins with `{{` or `{%` (Helm and other Go templates, Jinja). Templates
+/// within quotes or in the middle of plain text are ordinary text and do not count.
+pub(super) fn find(text: &str) -> Option<usize> {
+    let mut line_start = 0;
+    for line in text.split_inclusive('\n') {
+        for mark in ["{{", "{%"] {
+            if let Some(at) = line.find(mark)
+                && begins_a_value(&line[..at])
+            {
+                return Some(line_start + at);
+            }
+        }
+        line_start += line.len();
+    }
+    None
+}
+
+/// Whether a value would begin after this much of a line.
+fn begins_a_value(before: &str) -> bool {
+    let trimmed = before.trim_end();
+    let starts = trimmed.trim_start_matches(['-', ' ', '\t']).is_empty();
+    starts || (trimmed.len() < before.len() && trimmed.ends_with([':', '-']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_structural_templates_count() {
+        assert_eq!(find("a: 1\n  {{- if .x }}\n"), Some(7));
+        assert_eq!(find("a: {{ .x }}\n"), Some(3));
+        assert_eq!(find("- {% x %}\n"), Some(2));
+        assert_eq!(find("a: \"{{ .x }}\"\nb: n-{{ .y }}\n# {{\n"), None);
+    }
+}
