@@ -12,6 +12,7 @@ mod finding;
 mod gateway;
 mod kafka;
 mod located;
+pub mod secret;
 mod server;
 mod service;
 mod spring;
