@@ -4,8 +4,13 @@
 //! no text and touches nothing. The comment at the head of a mode's file is its page
 //! (`wonin explain MODE`).
 
+mod identity;
+mod redundancy;
 mod registry;
+mod replication;
+mod shared;
 mod structure;
+mod supply;
 
 pub use registry::{MODES, by_id};
 

@@ -1,0 +1,1 @@
+//! What runs once, and what nobody starts again.

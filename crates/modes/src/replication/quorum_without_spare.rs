@@ -1,0 +1,400 @@
+//! # A quorum without a spare vote
+//!
+//! ## What fails
+//!
+//! One member stops, and the rest can decide nothing any more: no leader is elected, no topic or
+//! key is created, no failover happens, although the other members run.
+//!
+//! ## Why
+//!
+//! Members decide by majority: of n configured votes floor(n/2)+1 must agree, whether the others
+//! are alive or not. So n − (floor(n/2)+1) members may stop: of 1 none, of 2 none, of 3 one, of 4
+//! one, of 5 two. Two members are worse than one, because the loss of either stops both. In Kafka,
+//! partitions whose leader lives go on from cached metadata; leader election, changes of the
+//! in-sync set, topic creation, registration of brokers and new producer ids stop.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   zoo1:
+//!     image: zookeeper:3.9
+//!     environment:
+//!       ZOO_MY_ID: 1
+//!       ZOO_SERVERS: server.1=zoo1:2888:3888;2181 server.2=zoo2:2888:3888;2181
+//!   zoo2:
+//!     image: zookeeper:3.9
+//!     environment:
+//!       ZOO_MY_ID: 2
+//!       ZOO_SERVERS: server.1=zoo1:2888:3888;2181 server.2=zoo2:2888:3888;2181
+//! ```
+//!
+//! ## Fix
+//!
+//! A third member, on another machine where there is one. In Kafka it may be a controller without
+//! a broker.
+//!
+//! ```yaml docker-compose.yml
+//! x-servers: &servers
+//!   ZOO_SERVERS: server.1=zoo1:2888:3888;2181 server.2=zoo2:2888:3888;2181 server.3=zoo3:2888:3888;2181
+//!
+//! services:
+//!   zoo1:
+//!     image: zookeeper:3.9
+//!     environment:
+//!       <<: *servers
+//!       ZOO_MY_ID: 1
+//!   zoo2:
+//!     image: zookeeper:3.9
+//!     environment:
+//!       <<: *servers
+//!       ZOO_MY_ID: 2
+//!   zoo3:
+//!     image: zookeeper:3.9
+//!     environment:
+//!       <<: *servers
+//!       ZOO_MY_ID: 3
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse kafka --stop 1`: stop one voter, ask for the state of the quorum, create a topic.
+//!
+//! ## Evidence
+//!
+//! - Apache Kafka 3.9: `CandidateState.majoritySize`; operations guide, "Controllers" (3 tolerate
+//!   1, 5 tolerate 2). Seen with 3.9.1: after one of two voters stopped, the other stands for
+//!   election without end and creating a topic times out after 60 s.
+//! - etcd, "Runtime reconfiguration", and RabbitMQ, "Clustering Guide": both advise against two
+//!   members.
+//! - Redis, "High availability with Redis Sentinel": at least three Sentinels.
+//! - Inferred: that containers with one Erlang cookie or one replica set name form one cluster;
+//!   that a dynamic Kafka quorum has as many voters as there are controllers.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{
+    Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, Server,
+    ServerProduct, Severity, Stack,
+};
+
+use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::words::{count, list};
+
+pub(crate) struct QuorumWithoutSpare;
+
+static META: ModeMeta = ModeMeta {
+    id: "quorum-without-spare",
+    family: "replication",
+    summary: "the number of votes leaves no member that may stop",
+    source: include_str!("quorum_without_spare.rs"),
+};
+
+impl Mode for QuorumWithoutSpare {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let kraft = clusters(stack);
+        findings.extend(kraft.iter().filter_map(|cluster| controllers(stack, cluster)));
+        findings.extend(ensembles(stack).iter().filter_map(Ensemble::finding));
+    }
+}
+
+/// Votes that must agree.
+fn majority(members: usize) -> usize {
+    members / 2 + 1
+}
+
+/// `majority of 2 = floor(2/2)+1 = 2, spare = 2 - 2 = 0`.
+fn arithmetic(members: usize) -> String {
+    let needed = majority(members);
+    let spare = members - needed;
+    format!(
+        "majority of {members} = floor({members}/2)+1 = {needed}, spare = {members} - {needed} = {spare}"
+    )
+}
+
+/// The voters of a Kafka cluster.
+fn controllers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
+    let listed = cluster.voters();
+    let votes = match listed {
+        Some(voters) => voters.split(',').len(),
+        None => cluster.controllers().count(),
+    };
+    let brokers = cluster.broker_count(stack);
+    let several = brokers > 1 || votes > 1;
+    if votes == 0 || !several || (votes > 1 && votes % 2 == 1) {
+        return None;
+    }
+    let sure = match listed {
+        Some(voters) if voters.origin.is_certain() => 97,
+        Some(_) => 80,
+        None => 60,
+    };
+    let title = kafka_title(votes, brokers, listed.is_some());
+    let finding = Finding::new(&META, title).service(&cluster.name).arithmetic(arithmetic(votes));
+    let finding = finding.rehearse("wonin rehearse kafka --stop 1");
+    let finding = votes_of(cluster, votes, listed.is_some(), finding);
+    if votes > 2 {
+        let less = votes - 1;
+        return Some(
+            finding
+                .weigh(Role::Contributing, Severity::Low, sure)
+                .fix(Fix::advice(format!("use {less} voters, or {}", votes + 1))),
+        );
+    }
+    let severity = if votes == 2 { Severity::Critical } else { Severity::High };
+    let finding = finding
+        .weigh(Role::Cause, severity, sure)
+        .leads_to("leader-election-stops")
+        .leads_to("topic-creation-stops")
+        .fix(Fix::advice(format!(
+            "configure 3 voters, the same list on every node: majority of 3 = 2, spare = 1; a voter \
+             that is new may be a controller without a broker ({} now)",
+            count(votes, "voter")
+        )));
+    Some(finding.towards(cluster.survives_one_broker(), 1))
+}
+
+fn kafka_title(votes: usize, brokers: usize, listed: bool) -> String {
+    let likely = if listed { "" } else { "likely " };
+    match votes {
+        1 => {
+            format!("{likely}1 controller voter for {brokers} brokers: losing it stops the cluster")
+        }
+        2 => format!("{likely}2 controller voters: losing either one stops the cluster"),
+        _ => format!(
+            "{likely}{votes} controller voters survive the loss of {}, as {} would",
+            votes - majority(votes),
+            votes - 1
+        ),
+    }
+}
+
+/// Where the votes stand: the list of every node, or the nodes that may vote; and the containers
+/// that are a vote and a broker at once.
+fn votes_of(cluster: &Cluster<'_>, votes: usize, listed: bool, mut finding: Finding) -> Finding {
+    for node in &cluster.nodes {
+        if let Some(voters) = node.settings.get("controller.quorum.voters").filter(|_| listed) {
+            let claim = format!("{} counts {}", node.name, count(votes, "voter"));
+            finding = finding.because(claim, voters);
+        }
+    }
+    for node in cluster.controllers() {
+        let Some(roles) = node.settings.get("process.roles") else { continue };
+        if node.has_role("broker") {
+            let claim = format!("{} is a broker and a vote: one stop takes both", node.name);
+            finding = finding.because(claim, roles);
+        } else if !listed {
+            finding = finding.because(format!("{} may vote", node.name), roles);
+        }
+    }
+    finding
+}
+
+/// Members of something else that decides by majority.
+struct Ensemble {
+    /// The kind: `ZooKeeper`.
+    what: &'static str,
+    /// Name for people.
+    name: String,
+    /// How many vote.
+    members: usize,
+    because: Vec<Because>,
+    /// What stops with the majority.
+    stops: &'static str,
+    severity: Severity,
+    confidence: u8,
+}
+
+impl Ensemble {
+    fn finding(&self) -> Option<Finding> {
+        let Self { what, members, .. } = self;
+        if *members < 2 || members % 2 == 1 {
+            return None;
+        }
+        let likely = if self.confidence < 70 { "likely " } else { "" };
+        let two = *members == 2;
+        let title = if two {
+            format!("{likely}2 {what} members: losing either one {}", self.stops)
+        } else {
+            let spare = members - majority(*members);
+            format!(
+                "{members} {what} members survive the loss of {spare}, as {} would",
+                members - 1
+            )
+        };
+        let (role, severity) =
+            if two { (Role::Cause, self.severity) } else { (Role::Contributing, Severity::Low) };
+        let mut finding = Finding::new(&META, title)
+            .service(&self.name)
+            .weigh(role, severity, self.confidence)
+            .arithmetic(arithmetic(*members))
+            .fix(Fix::advice(format!("use {} members, or {}", members + 1, members - 1)));
+        finding.because.clone_from(&self.because);
+        Some(finding)
+    }
+}
+
+/// How to count the members of a product.
+struct Rule {
+    product: ServerProduct,
+    what: &'static str,
+    /// The setting that lists the members, or that equal members have in common.
+    setting: &'static str,
+    counted: Counted,
+    stops: &'static str,
+    severity: Severity,
+    confidence: u8,
+}
+
+enum Counted {
+    /// The setting lists all members, separated by commas.
+    Listed,
+    /// The setting is their number.
+    Number,
+    /// Servers with one value are members of one cluster.
+    Sharing,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        product: ServerProduct::ZooKeeper,
+        what: "ZooKeeper",
+        setting: "servers",
+        counted: Counted::Listed,
+        stops: "stops the ensemble",
+        severity: Severity::Critical,
+        confidence: 95,
+    },
+    Rule {
+        product: ServerProduct::Etcd,
+        what: "etcd",
+        setting: "initial-cluster",
+        counted: Counted::Listed,
+        stops: "stops all writes",
+        severity: Severity::Critical,
+        confidence: 95,
+    },
+    Rule {
+        product: ServerProduct::Consul,
+        what: "Consul",
+        setting: "bootstrap-expect",
+        counted: Counted::Number,
+        stops: "leaves no leader",
+        severity: Severity::High,
+        confidence: 90,
+    },
+    Rule {
+        product: ServerProduct::Nacos,
+        what: "Nacos",
+        setting: "cluster.nodes",
+        counted: Counted::Listed,
+        stops: "leaves no leader",
+        severity: Severity::High,
+        confidence: 65,
+    },
+    Rule {
+        product: ServerProduct::RedisSentinel,
+        what: "Redis Sentinel",
+        setting: "sentinel.monitor",
+        counted: Counted::Sharing,
+        stops: "ends failover",
+        severity: Severity::High,
+        confidence: 85,
+    },
+    Rule {
+        product: ServerProduct::Mongo,
+        what: "MongoDB replica set",
+        setting: "replSet",
+        counted: Counted::Sharing,
+        stops: "leaves no primary",
+        severity: Severity::High,
+        confidence: 65,
+    },
+    Rule {
+        product: ServerProduct::RabbitMq,
+        what: "RabbitMQ",
+        setting: "RABBITMQ_ERLANG_COOKIE",
+        counted: Counted::Sharing,
+        stops: "leaves quorum queues without a majority",
+        severity: Severity::Medium,
+        confidence: 60,
+    },
+];
+
+fn ensembles(stack: &Stack) -> Vec<Ensemble> {
+    RULES.iter().flat_map(|rule| by_rule(stack, rule)).collect()
+}
+
+fn by_rule(stack: &Stack, rule: &Rule) -> Vec<Ensemble> {
+    let mut together: BTreeMap<(Option<usize>, String), Vec<(&Server, Located<String>)>> =
+        BTreeMap::new();
+    for server in stack.servers.iter().filter(|server| server.product == rule.product) {
+        let Some(value) = setting(stack, server, rule.setting) else { continue };
+        let project = server.service.map(|id| stack.service(id).project);
+        // Each member of an ensemble may write itself as 0.0.0.0, so lists are compared by length.
+        let alike = match rule.counted {
+            Counted::Listed => members(rule, &[(server, value.clone())], stack).to_string(),
+            Counted::Number | Counted::Sharing => value.value.clone(),
+        };
+        together.entry((project, alike)).or_default().push((server, value));
+    }
+    together.into_values().map(|servers| ensemble(stack, rule, &servers)).collect()
+}
+
+fn members(rule: &Rule, servers: &[(&Server, Located<String>)], stack: &Stack) -> usize {
+    let (_, value) = &servers[0];
+    match rule.counted {
+        Counted::Listed => {
+            value.split(',').iter().filter(|member| !member.value.contains("observer")).count()
+        }
+        Counted::Number => value.value.trim().parse().unwrap_or(0),
+        Counted::Sharing => servers.iter().map(|(server, _)| instances(stack, server)).sum(),
+    }
+}
+
+fn ensemble(stack: &Stack, rule: &Rule, servers: &[(&Server, Located<String>)]) -> Ensemble {
+    let members = members(rule, servers, stack);
+    let names: Vec<&str> = servers.iter().map(|(server, _)| server.name.as_str()).collect();
+    let because = servers
+        .iter()
+        .map(|(server, value)| {
+            let claim = match rule.counted {
+                Counted::Sharing => format!("{} is a member", server.name),
+                _ => format!("{} counts {}", server.name, count(members, "member")),
+            };
+            // A cookie is a secret: the place says enough.
+            let origin = match rule.counted {
+                Counted::Sharing if value.place().is_none() => Origin::Written(server.place),
+                _ => value.origin.clone(),
+            };
+            Because { claim, origin, value: None }
+        })
+        .collect();
+    let certain = servers.iter().all(|(_, value)| value.origin.is_certain());
+    Ensemble {
+        what: rule.what,
+        name: list(&names),
+        members,
+        because,
+        stops: rule.stops,
+        severity: rule.severity,
+        confidence: if certain { rule.confidence } else { rule.confidence.min(65) },
+    }
+}
+
+/// The server's own setting, else the environment of its service under that name.
+fn setting(stack: &Stack, server: &Server, name: &str) -> Option<Located<String>> {
+    let own = server.settings.get(name);
+    let environment = || stack.service(server.service?).environment.get(name);
+    own.or_else(environment).filter(|value| !value.value.trim().is_empty()).cloned()
+}
+
+fn instances(stack: &Stack, server: &Server) -> usize {
+    let replicas = server.service.and_then(|id| stack.service(id).replicas.as_ref());
+    replicas.map_or(1, |replicas| replicas.value as usize)
+}

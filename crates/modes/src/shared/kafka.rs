@@ -1,0 +1,233 @@
+//! Kafka nodes as clusters, and what a client of them can reach.
+
+use std::collections::BTreeSet;
+
+use wonin_model::{KafkaBroker, KafkaClient, Located, Stack};
+
+use super::hosts::{Endpoint, endpoint, is_loopback};
+
+/// Nodes that belong together.
+#[derive(Debug)]
+pub(crate) struct Cluster<'a> {
+    /// Name for people: what the names of the brokers have in common.
+    pub(crate) name: String,
+    /// In the order of the stack.
+    pub(crate) nodes: Vec<&'a KafkaBroker>,
+}
+
+impl<'a> Cluster<'a> {
+    /// Nodes that hold topics.
+    pub(crate) fn brokers(&self) -> impl Iterator<Item = &'a KafkaBroker> {
+        self.nodes.iter().copied().filter(|node| node.has_role("broker"))
+    }
+
+    /// Nodes that may vote.
+    pub(crate) fn controllers(&self) -> impl Iterator<Item = &'a KafkaBroker> {
+        self.nodes.iter().copied().filter(|node| node.has_role("controller"))
+    }
+
+    /// How many brokers run, counting replicas of a service.
+    pub(crate) fn broker_count(&self, stack: &Stack) -> usize {
+        self.brokers().map(|broker| instances(stack, broker)).sum()
+    }
+
+    /// The voters as the first node that knows them lists them (`controller.quorum.voters`).
+    pub(crate) fn voters(&self) -> Option<&'a Located<String>> {
+        self.nodes.iter().find_map(|node| voters(node))
+    }
+
+    /// Whether every member that the settings name is among the nodes, so that counting them
+    /// counts the cluster. One machine of several that run the same file is not whole.
+    pub(crate) fn is_whole(&self, stack: &Stack) -> bool {
+        self.nodes
+            .iter()
+            .all(|node| members(node).iter().all(|member| self.is_known_here(stack, node, member)))
+    }
+
+    /// The goal that replication, quorum, listeners and client together reach.
+    pub(crate) fn survives_one_broker(&self) -> String {
+        format!("{} keeps working when one broker stops", self.name)
+    }
+
+    fn is_known_here(&self, stack: &Stack, node: &KafkaBroker, member: &Endpoint) -> bool {
+        let host = member.host.value.as_str();
+        let Some(id) = node.service else {
+            // A file alone: as many nodes as voters, or everything on one machine.
+            return is_loopback(host) || self.nodes.len() >= members(node).len();
+        };
+        is_loopback(host) || stack.resolve(stack.service(id).project, host).is_some()
+    }
+}
+
+/// All clusters, in the order of their first node.
+pub(crate) fn clusters(stack: &Stack) -> Vec<Cluster<'_>> {
+    let mut groups: Vec<(usize, BTreeSet<String>, Vec<&KafkaBroker>)> = Vec::new();
+    for broker in &stack.brokers {
+        let keys = membership(broker);
+        let belongs = |number: usize, other: &BTreeSet<String>| {
+            number == broker.cluster
+                && ((keys.is_empty() && other.is_empty()) || !keys.is_disjoint(other))
+        };
+        let mut merged = (broker.cluster, keys.clone(), Vec::new());
+        let mut at = groups.len();
+        for index in (0..groups.len()).rev() {
+            if belongs(groups[index].0, &groups[index].1) {
+                let (_, keys, mut nodes) = groups.remove(index);
+                merged.1.extend(keys);
+                nodes.append(&mut merged.2);
+                merged.2 = nodes;
+                at = index;
+            }
+        }
+        merged.2.push(broker);
+        groups.insert(at.min(groups.len()), merged);
+    }
+    name_apart(stack, groups.into_iter().map(|(_, _, nodes)| nodes).collect())
+}
+
+/// The cluster that a client's first contact leads to; the only one there is, where its
+/// addresses do not tell.
+pub(crate) fn cluster_of<'c, 'a>(
+    clusters: &'c [Cluster<'a>],
+    stack: &Stack,
+    client: &KafkaClient,
+) -> Option<&'c Cluster<'a>> {
+    let bootstrap = client.settings.list("bootstrap.servers");
+    let contacts: Vec<Endpoint> = bootstrap.iter().map(endpoint).collect();
+    let reached = clusters.iter().find(|cluster| {
+        cluster
+            .brokers()
+            .any(|broker| contacts.iter().any(|to| leads_to(stack, client, to, broker)))
+    });
+    reached.or(match clusters {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
+/// `advertised.listeners`, else `listeners`, without those of the controller.
+pub(crate) fn advertised(broker: &KafkaBroker) -> Vec<Endpoint> {
+    let given = match broker.settings.list("advertised.listeners") {
+        none if none.is_empty() => broker.settings.list("listeners"),
+        some => some,
+    };
+    let controller = controller_listeners(broker);
+    let endpoints = given.iter().map(endpoint);
+    endpoints
+        .filter(|one| !controller.iter().any(|name| Some(name) == one.scheme.as_ref()))
+        .collect()
+}
+
+/// `listeners` without those of the controller: where the node binds.
+pub(crate) fn bound(broker: &KafkaBroker) -> Vec<Endpoint> {
+    let controller = controller_listeners(broker);
+    let endpoints = broker.settings.list("listeners");
+    let endpoints = endpoints.iter().map(endpoint);
+    endpoints
+        .filter(|one| !controller.iter().any(|name| Some(name) == one.scheme.as_ref()))
+        .collect()
+}
+
+/// How many times the node's service runs.
+pub(crate) fn instances(stack: &Stack, broker: &KafkaBroker) -> usize {
+    let replicas = broker.service.and_then(|id| stack.service(id).replicas.as_ref());
+    replicas.map_or(1, |replicas| replicas.value as usize)
+}
+
+fn controller_listeners(broker: &KafkaBroker) -> Vec<String> {
+    let names = broker.settings.list("controller.listener.names");
+    names.into_iter().map(|name| name.value).collect()
+}
+
+fn voters(broker: &KafkaBroker) -> Option<&Located<String>> {
+    let voters = broker.settings.get("controller.quorum.voters")?;
+    voters.value.contains('@').then_some(voters)
+}
+
+/// Everything that the node names as the heart of its cluster: voters, the contacts of a dynamic
+/// quorum, ZooKeeper.
+fn members(broker: &KafkaBroker) -> Vec<Endpoint> {
+    let names = ["controller.quorum.voters", "controller.quorum.bootstrap.servers"];
+    let kraft: Vec<_> = names.iter().flat_map(|name| broker.settings.list(name)).collect();
+    let given = if kraft.is_empty() { broker.settings.list("zookeeper.connect") } else { kraft };
+    given.iter().map(endpoint).collect()
+}
+
+/// What nodes of one cluster have in common. A node that names only itself (`localhost`) shares
+/// nothing with others.
+fn membership(broker: &KafkaBroker) -> BTreeSet<String> {
+    let root = broker.settings.get("zookeeper.connect");
+    let root = root.and_then(|text| text.value.split_once('/')).map_or("", |(_, root)| root);
+    let alone = |member: &Endpoint| is_loopback(&member.host.value) && broker.service.is_some();
+    members(broker)
+        .iter()
+        .map(|member| match alone(member) {
+            true => format!("{} of {}", member.address(), broker.name),
+            false => format!("{}/{root}", member.address()),
+        })
+        .collect()
+}
+
+fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    let host = to.host.value.as_str();
+    let named = broker.service.is_some_and(|id| {
+        let service = stack.service(id);
+        let together =
+            client.service.is_none_or(|client| stack.service(client).project == service.project);
+        together && service.answers_to(host)
+    });
+    let published = is_loopback(host)
+        && broker.service.is_some_and(|id| {
+            let ports = &stack.service(id).ports;
+            ports
+                .iter()
+                .any(|port| port.value.published.is_some() && port.value.published == to.port)
+        });
+    let told = advertised(broker).iter().any(|one| one.address() == to.address());
+    named || published || told
+}
+
+fn name_apart<'a>(stack: &'a Stack, groups: Vec<Vec<&'a KafkaBroker>>) -> Vec<Cluster<'a>> {
+    let names: Vec<String> = groups.iter().map(|nodes| common_name(nodes)).collect();
+    let groups = groups.into_iter().enumerate();
+    groups
+        .map(|(index, nodes)| {
+            let mut name = names[index].clone();
+            let dir = nodes[0].service.map(|id| stack.project_of(id).dir.as_str());
+            match dir {
+                Some(dir)
+                    if !dir.is_empty() && names.iter().filter(|n| **n == name).count() > 1 =>
+                {
+                    name = format!("{name} in {dir}");
+                }
+                _ => {}
+            }
+            Cluster { name, nodes }
+        })
+        .collect()
+}
+
+/// What the names have in front in common, without trailing numbers: `kafka-1` and `kafka-2` are
+/// `kafka`.
+fn common_name(nodes: &[&KafkaBroker]) -> String {
+    let brokers: Vec<&str> = nodes
+        .iter()
+        .filter(|node| node.has_role("broker"))
+        .map(|node| node.name.as_str())
+        .collect();
+    let mut names = brokers.iter();
+    let Some(first) = names.next() else { return "kafka".to_owned() };
+    let shared = names.fold(*first, |shared, name| {
+        let differs = shared.char_indices().zip(name.chars()).find(|((_, a), b)| a != b);
+        let end = differs.map_or(shared.len().min(name.len()), |((at, _), _)| at);
+        shared.get(..end).unwrap_or("")
+    });
+    let shared = match brokers.len() {
+        1 => shared,
+        _ => shared.trim_end_matches(|c: char| c.is_ascii_digit() || "-_.".contains(c)),
+    };
+    if shared.is_empty() || shared.contains('/') || shared.contains('.') {
+        return "kafka".to_owned();
+    }
+    shared.to_owned()
+}

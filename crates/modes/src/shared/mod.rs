@@ -1,0 +1,5 @@
+//! Words and predicates that several modes need.
+
+pub(crate) mod hosts;
+pub(crate) mod kafka;
+pub(crate) mod words;
