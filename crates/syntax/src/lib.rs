@@ -5,6 +5,7 @@
 //! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
 
 pub mod hcl;
+pub mod java;
 mod nginx;
 mod node;
 mod problems;
