@@ -367,12 +367,11 @@ impl<'t> Lower<'t> {
             "synchronized_statement" => {
                 StmtKind::Block(self.body(node.child_by_field_name("body")?, depth))
             }
-            "labeled_statement" => StmtKind::Block(self.statements(named(node), depth)),
+            "labeled_statement" | "ERROR" => StmtKind::Block(self.statements(named(node), depth)),
             "switch_expression" | "switch_statement" => {
                 let subject = self.expr(node.child_by_field_name("condition")?, depth);
                 StmtKind::Switch(subject, self.cases(node, depth))
             }
-            "ERROR" => StmtKind::Block(self.statements(named(node), depth)),
             kind if kind.ends_with("_declaration") => {
                 StmtKind::Type(Box::new(self.type_decl(node, depth)?))
             }

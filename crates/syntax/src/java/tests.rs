@@ -1,5 +1,7 @@
 //! Small sources, whole answers.
 
+use std::fmt::Write;
+
 use super::*;
 
 const SAMPLE: &str = r#"package app.messages;
@@ -104,7 +106,7 @@ fn a_walk_knows_what_surrounds_a_call() {
     assert!(around("work", 2).deferred);
     assert!(around("get", 0).deferred);
     assert!(!around("newFixedThreadPool", 0).deferred);
-    assert!(around("clear", 0).in_finally);
+    assert_eq!(around("clear", 0), Around::default());
 }
 
 #[test]
@@ -162,10 +164,10 @@ proptest::proptest! {
         let mut source = String::from("/* 원인 */ class A { void f() {");
         for text in &texts {
             let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-            source += &format!(" g(\"{escaped}\");");
+            write!(source, " g(\"{escaped}\");").unwrap();
         }
         for number in &numbers {
-            source += &format!(" g({number}L);");
+            write!(source, " g({number}L);").unwrap();
         }
         source += "} }";
         let unit = parse(&source).unwrap();

@@ -20,8 +20,6 @@ pub struct Around {
     pub deferred: bool,
     /// Under an `if`: not on every run.
     pub conditional: bool,
-    /// Inside `finally`.
-    pub in_finally: bool,
 }
 
 /// Walks statements with all that is inside them, lambdas and anonymous classes included. The
@@ -83,7 +81,7 @@ fn tried<'a>(inner: &'a Try, around: Around, visit: Visitor<'_, 'a>) {
     for body in &inner.catches {
         statements(body, Around { conditional: true, ..around }, visit);
     }
-    statements(&inner.finally, Around { in_finally: true, ..around }, visit);
+    statements(&inner.finally, around, visit);
 }
 
 fn expression<'a>(expr: &'a Expr, around: Around, visit: Visitor<'_, 'a>) {
