@@ -4,11 +4,14 @@
 //! be understood, never a panic. All parsers share one node type, [`Node`], except those of
 //! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
 
+pub mod dotenv;
 pub mod hcl;
+mod keys;
 pub mod java;
 mod nginx;
 mod node;
 mod problems;
+pub mod properties;
 pub mod yaml;
 
 pub use nginx::{NginxDirective, NginxTree, NginxWord, parse_nginx};

@@ -1,5 +1,7 @@
 //! YAML as people write it, and as they break it.
 
+use std::fmt::Write as _;
+
 use wonin_syntax::{Content, Node, Style, Tree, yaml};
 
 /// The text at a node's value.
@@ -202,7 +204,7 @@ fn what_nests_too_deeply_is_left_out_and_the_rest_goes_on() {
 fn alias_chains_cannot_build_what_could_not_be_written() {
     let mut text = String::from("- &a0 [x]\n");
     for level in 1..5000 {
-        text.push_str(&format!("- &a{level} [*a{}]\n", level - 1));
+        writeln!(text, "- &a{level} [*a{}]", level - 1).unwrap();
     }
     let tree = yaml::parse(&text);
     assert!(tree.problems.len() > 10);
@@ -214,7 +216,7 @@ fn bombs_stay_small() {
     let mut text = String::from("a0: &a0 {x: [lol, lol, lol, lol, lol, lol, lol, lol, lol]}\n");
     for level in 1..100 {
         let all = vec![format!("*a{}", level - 1); 9].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{all}]\n"));
+        writeln!(text, "a{level}: &a{level} [{all}]").unwrap();
     }
     assert_eq!(only(&yaml::parse(&text)).entries().len(), 100);
 
@@ -222,7 +224,7 @@ fn bombs_stay_small() {
     let keys: Vec<String> = (0..2000).map(|key| format!("k{key}: 1")).collect();
     let mut text = format!("base: &b {{{}}}\n", keys.join(", "));
     for service in 0..500 {
-        text.push_str(&format!("s{service}: {{<<: *b}}\n"));
+        writeln!(text, "s{service}: {{<<: *b}}").unwrap();
     }
     let tree = yaml::parse(&text);
     assert!(tree.problems.iter().any(|p| p.message.contains("too much is merged")));

@@ -8,8 +8,9 @@ use granit_parser::{Event, ScalarStyle, StructureStyle, Tag};
 use smol_str::SmolStr;
 use wonin_text::Span;
 
-use super::merge::{Merge, duplicates, merge};
+use super::merge::{Merge, merge};
 use super::{place, template};
+use crate::keys::repeated;
 use crate::problems::Problems;
 use crate::{Content, Entry, MAX_DEPTH, Node, Scalar, Style, Tree};
 
@@ -259,7 +260,7 @@ impl<'t> Builder<'t> {
     }
 
     fn drop_duplicates(&mut self, first: usize) {
-        let again = duplicates(&self.entries[first..]);
+        let again = repeated(&self.entries[first..]);
         if again.is_empty() {
             return;
         }

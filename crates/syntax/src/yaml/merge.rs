@@ -1,6 +1,6 @@
-//! Duplicate keys and merge keys of one mapping.
+//! Merge keys of one mapping.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 use wonin_text::Span;
@@ -8,25 +8,6 @@ use wonin_text::Span;
 use crate::node::Via;
 use crate::problems::Problems;
 use crate::{Content, Entry, Node};
-
-/// Up to this many keys, comparing each with each is faster than a set.
-const FEW: usize = 16;
-
-/// Indices of entries whose key stood earlier in the mapping already. Keys that are not text are
-/// not compared.
-pub(super) fn duplicates(entries: &[Entry]) -> Vec<usize> {
-    if entries.len() <= FEW {
-        let earlier = |at: usize| {
-            let key = entries[at].key.as_str();
-            key.is_some() && entries[..at].iter().any(|entry| entry.key.as_str() == key)
-        };
-        (1..entries.len()).filter(|&at| earlier(at)).collect()
-    } else {
-        let mut seen = HashSet::with_capacity(entries.len());
-        let keys = entries.iter().map(|entry| entry.key.as_str()).enumerate();
-        keys.filter(|(_, key)| key.is_some_and(|key| !seen.insert(key))).map(|(at, _)| at).collect()
-    }
-}
 
 /// What stands under one `<<`.
 #[derive(Debug)]
