@@ -1,0 +1,258 @@
+//! # A client that knows one broker of several
+//!
+//! ## What fails
+//!
+//! A Kafka client that is started, or restarted, while the one broker of its `bootstrap.servers`
+//! is down never finds the cluster, although other brokers would answer. The log repeats
+//! `Connection to node -1 (…) could not be established`; a producer ends with
+//! `Topic … not present in metadata after 60000 ms`.
+//!
+//! ## Why
+//!
+//! `bootstrap.servers` is used for the first contact. From it the client learns all brokers and
+//! talks to those from then on, so a client that is already running does not mind when the entry's
+//! broker stops. At a start it has nothing else. Deployments and restarts tend to happen just when
+//! something is broken.
+//!
+//! ## Example
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   kafka-1: &kafka
+//!     image: apache/kafka:3.9.0
+//!     environment: &settings
+//!       CLUSTER_ID: 5L6g3nShT-eMCtK--X86sw
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_PROCESS_ROLES: broker,controller
+//!       KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093
+//!       KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!       KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-1:9092
+//!   kafka-2:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *settings
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-2:9092
+//!   kafka-3:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *settings
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-3:9092
+//!   orders:
+//!     build: orders
+//! ```
+//!
+//! ```yaml orders/src/main/resources/application.yml
+//! spring:
+//!   kafka:
+//!     bootstrap-servers: kafka-1:9092
+//! ```
+//!
+//! ## Fix
+//!
+//! Name every broker, or a name that resolves to several of them.
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   kafka-1: &kafka
+//!     image: apache/kafka:3.9.0
+//!     environment: &settings
+//!       CLUSTER_ID: 5L6g3nShT-eMCtK--X86sw
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_PROCESS_ROLES: broker,controller
+//!       KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093
+//!       KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!       KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-1:9092
+//!   kafka-2:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *settings
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-2:9092
+//!   kafka-3:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *settings
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka-3:9092
+//!   orders:
+//!     build: orders
+//! ```
+//!
+//! ```yaml orders/src/main/resources/application.yml
+//! spring:
+//!   kafka:
+//!     bootstrap-servers: kafka-1:9092,kafka-2:9092,kafka-3:9092
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse kafka --stop 1`, then restart the client: with one entry it stays without
+//! metadata until the broker is back.
+//!
+//! ## Evidence
+//!
+//! `NetworkClient` and `CommonClientConfigs` of Apache Kafka 3.9 (`bootstrap.servers`: the initial
+//! connection only); the WARN text is the client's own.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{
+    ClientKind, Evidence, Finding, Fix, KafkaBroker, KafkaClient, Located, Mode, ModeMeta,
+    NotApplied, NotChecked, Role, Severity, Stack,
+};
+
+use crate::shared::clients::{Owner, owner, owner_name, replace_text};
+use crate::shared::hosts::{Endpoint, endpoint};
+use crate::shared::kafka::{Cluster, advertised, cluster_of, clusters};
+use crate::shared::reach::{holders, service_at};
+use crate::shared::words;
+
+pub(crate) struct SingleBootstrap;
+
+static META: ModeMeta = ModeMeta {
+    id: "single-bootstrap",
+    family: "client",
+    summary: "a Kafka client knows only one of several brokers to start from",
+    source: include_str!("single_bootstrap.rs"),
+};
+
+impl Mode for SingleBootstrap {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(
+        &self,
+        evidence: &Evidence,
+        findings: &mut Vec<Finding>,
+        _open: &mut Vec<NotChecked>,
+    ) {
+        let clusters = clusters(&evidence.stack);
+        let mut by_owner: BTreeMap<Owner, Vec<Lone>> = BTreeMap::new();
+        for client in &evidence.stack.kafka_clients {
+            if let Some(lone) = lone(&evidence.stack, &clusters, client) {
+                by_owner.entry(owner(client)).or_default().push(lone);
+            }
+        }
+        findings.extend(by_owner.values().map(|lones| report(evidence, lones)));
+    }
+}
+
+/// A client with one contact, which is one broker of a cluster of several.
+struct Lone<'a> {
+    client: &'a KafkaClient,
+    cluster: &'a Cluster<'a>,
+    contact: Located<String>,
+    others: Vec<String>,
+}
+
+fn lone<'a>(
+    stack: &Stack,
+    clusters: &'a [Cluster<'a>],
+    client: &'a KafkaClient,
+) -> Option<Lone<'a>> {
+    let mut contacts = client.settings.list("bootstrap.servers");
+    let contact = contacts.pop().filter(|one| contacts.is_empty() && one.origin.is_certain())?;
+    let cluster = cluster_of(clusters, stack, client)?;
+    if cluster.broker_count(stack) < 2 {
+        return None;
+    }
+    let to = endpoint(&contact);
+    if holders(stack, client.service, &to.host.value) > 1 {
+        return None;
+    }
+    let broker = cluster.brokers().find(|broker| is_contact(stack, client, &to, broker))?;
+    let others = cluster.brokers().filter(|other| !std::ptr::eq(*other, broker));
+    let others = others.map(|other| same_way(stack, broker, other, &to));
+    let others = others.collect::<Option<Vec<String>>>().unwrap_or_default();
+    Some(Lone { client, cluster, contact, others })
+}
+
+/// Whether the contact is this broker alone: it advertises the address, or runs in the service
+/// that the address leads to.
+fn is_contact(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    advertised(broker).iter().any(|listener| listener.address() == to.address())
+        || (broker.service.is_some() && service_at(stack, client.service, to) == broker.service)
+}
+
+/// How the client would reach another broker in the way it reaches this one: over the listener of
+/// the same name, else under the other service's name, else over its published port.
+fn same_way(
+    stack: &Stack,
+    broker: &KafkaBroker,
+    other: &KafkaBroker,
+    to: &Endpoint,
+) -> Option<String> {
+    let listener = advertised(broker).into_iter().find(|one| one.address() == to.address());
+    if let Some(listener) = listener {
+        let theirs = advertised(other).into_iter().find(|one| one.scheme == listener.scheme)?;
+        return Some(theirs.address());
+    }
+    let (mine, theirs) = (stack.service(broker.service?), stack.service(other.service?));
+    let port = to.port?;
+    if mine.answers_to(&to.host.value) {
+        return Some(format!("{}:{port}", theirs.name.value));
+    }
+    let target = mine.ports.iter().find(|one| one.value.published == Some(port))?.value.target;
+    let published = theirs.ports.iter().find(|one| one.value.target == target)?.value.published?;
+    Some(format!("{}:{published}", to.host.value))
+}
+
+fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
+    let Lone { client, cluster, contact, others } = &lones[0];
+    let brokers = cluster.broker_count(&evidence.stack);
+    let severity = match client.kind {
+        ClientKind::Producer | ClientKind::Consumer if client.app.is_some() => Severity::High,
+        _ => Severity::Medium,
+    };
+    let title = format!(
+        "the {} starts from {} alone, 1 of {brokers} brokers: started while it is down, it finds none",
+        client.name, contact.value
+    );
+    let mut finding = Finding::new(&META, title)
+        .service(owner_name(&evidence.stack, client))
+        .weigh(Role::Cause, severity, 92)
+        .arithmetic(format!("entries in bootstrap.servers = 1, brokers = {brokers}; entries that may be down at a start = 1 - 1 = 0"))
+        .because("the only contact at a start", contact);
+    for other in &lones[1..] {
+        let claim = format!("the {} has one contact as well", other.client.name);
+        finding = finding.because(claim, &other.contact);
+    }
+    if let Some(ignored) = ignored_list(client) {
+        finding = finding.because("this longer list does not count for it", &ignored.value);
+    }
+    for broker in cluster.brokers().take(5) {
+        let declared = Located::written(broker.name.clone(), broker.place);
+        finding = finding.because("a broker of the cluster", &declared);
+    }
+    finding
+        .leads_to("no-metadata-at-start")
+        .fix(repair(evidence, contact, others, brokers))
+        .rehearse("wonin rehearse kafka --stop 1")
+        .towards(cluster.survives_one_broker(), GOAL_STEP)
+}
+
+/// After quorum, replication and listeners: those make the cluster able to go on at all.
+const GOAL_STEP: u8 = 9;
+
+fn repair(evidence: &Evidence, contact: &Located<String>, others: &[String], brokers: usize) -> Fix {
+    if others.is_empty() {
+        return Fix::advice(format!(
+            "list all {brokers} brokers in bootstrap.servers, or a name that resolves to several"
+        ));
+    }
+    let all = format!("{},{}", contact.value, others.join(","));
+    let title = format!("start from all {}: {all}", words::count(brokers, "broker"));
+    replace_text(evidence, title, contact, all)
+}
+
+/// A written list of several brokers that this client does not use.
+fn ignored_list(client: &KafkaClient) -> Option<&NotApplied> {
+    client.not_applied.iter().find(|ignored| {
+        ignored.means.as_deref() == Some("bootstrap.servers") && ignored.value.value.contains(',')
+    })
+}

@@ -1,0 +1,138 @@
+//! # A timeout that does not bound the wait it was written for
+//!
+//! ## What fails
+//!
+//! Somebody raises or lowers a timeout and the wait stays as it was: the log goes on naming
+//! another number.
+//!
+//! ## Why
+//!
+//! In the Java producer `request.timeout.ms` bounds one request on an open connection.
+//! `send()` without metadata is bounded by `max.block.ms` (60000), and the whole delivery by
+//! `delivery.timeout.ms` (120000). In librdkafka `request.timeout.ms` is no timeout of the client
+//! at all: it is how long the broker may wait for acknowledgements; the client's own is
+//! `socket.timeout.ms` (60000).
+//!
+//! ## Example
+//!
+//! ```properties client/producer.properties
+//! bootstrap.servers=kafka-1:9092,kafka-2:9092
+//! key.serializer=org.apache.kafka.common.serialization.StringSerializer
+//! value.serializer=org.apache.kafka.common.serialization.StringSerializer
+//! request.timeout.ms=90000
+//! delivery.timeout.ms=180000
+//! ```
+//!
+//! ## Fix
+//!
+//! Set the one that bounds the wait in question.
+//!
+//! ```properties client/producer.properties
+//! bootstrap.servers=kafka-1:9092,kafka-2:9092
+//! key.serializer=org.apache.kafka.common.serialization.StringSerializer
+//! value.serializer=org.apache.kafka.common.serialization.StringSerializer
+//! request.timeout.ms=90000
+//! max.block.ms=120000
+//! delivery.timeout.ms=180000
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Stop all brokers, send once and read the number in
+//! `Topic … not present in metadata after N ms`: it is `max.block.ms`.
+//!
+//! ## Evidence
+//!
+//! - Apache Kafka 3.9: `KafkaProducer.waitOnMetadata`, `ProducerConfig`.
+//! - librdkafka: `CONFIGURATION.md`, `request.timeout.ms` and `socket.timeout.ms`.
+//! - Inferred: what the person who wrote the value wanted it for.
+
+use wonin_model::{
+    ClientKind, ClientLibrary, Evidence, Finding, Fix, KafkaClient, Mode, ModeMeta, NotChecked,
+    Role, Severity,
+};
+
+use crate::shared::clients::{View, owner_name};
+use crate::shared::words::duration_ms;
+
+pub(crate) struct WrongKnob;
+
+static META: ModeMeta = ModeMeta {
+    id: "wrong-knob",
+    family: "client",
+    summary: "a timeout was tuned that does not bound the wait in question",
+    source: include_str!("wrong_knob.rs"),
+};
+
+impl Mode for WrongKnob {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        for client in &evidence.stack.kafka_clients {
+            let finding = match client.library {
+                ClientLibrary::Java => java_producer(client),
+                ClientLibrary::Librdkafka => librdkafka(client),
+                ClientLibrary::Other => None,
+            };
+            let owner = || owner_name(&evidence.stack, client);
+            findings.extend(finding.map(|finding| finding.service(owner())));
+        }
+    }
+}
+
+/// The Java client's default of `request.timeout.ms`.
+const REQUEST_TIMEOUT_MS: i64 = 30_000;
+
+/// `request.timeout.ms` was raised above what ends the wait for metadata, or lowered alone.
+fn java_producer(client: &KafkaClient) -> Option<Finding> {
+    if client.kind != ClientKind::Producer {
+        return None;
+    }
+    let wished = View { client, literal: true };
+    let request = wished.written_int("request.timeout.ms")?;
+    let block = View { client, literal: false }.int("max.block.ms")?.value;
+    let block_wished = wished.written_int("max.block.ms");
+    let raised = request.value > REQUEST_TIMEOUT_MS && request.value > block.value;
+    let lowered = request.value < REQUEST_TIMEOUT_MS && block_wished.is_none();
+    if !raised && !lowered {
+        return None;
+    }
+    let (relation, severity, confidence) =
+        if raised { (">", Severity::Medium, 75) } else { ("<", Severity::Low, 70) };
+    let title = format!(
+        "request.timeout.ms = {} does not bound a send() that waits for metadata: max.block.ms ends it after {}",
+        request.value,
+        duration_ms(block.value.unsigned_abs())
+    );
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, severity, confidence)
+        .arithmetic(format!(
+            "request.timeout.ms {} {relation} max.block.ms {}; the wait for metadata = {} ms either way",
+            request.value, block.value, block.value
+        ))
+        .because("bounds one request on an open connection", &request)
+        .because("bounds the wait of send() for metadata and buffer space", &block)
+        .fix(Fix::advice(
+            "set max.block.ms to how long send() may wait for metadata, delivery.timeout.ms to how long the whole delivery may take",
+        ));
+    Some(finding)
+}
+
+/// `request.timeout.ms` taken for the client's request timeout.
+fn librdkafka(client: &KafkaClient) -> Option<Finding> {
+    let view = View { client, literal: false };
+    let request = view.written_int("request.timeout.ms")?;
+    let socket = view.int("socket.timeout.ms").filter(|socket| !socket.written)?.value;
+    let title = format!(
+        "request.timeout.ms = {} does not bound the client's wait: in librdkafka socket.timeout.ms = {} does",
+        request.value, socket.value
+    );
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Low, 85)
+        .because("how long the broker may wait for acknowledgements", &request)
+        .because("how long the client waits for an answer", &socket)
+        .fix(Fix::advice("set socket.timeout.ms to how long the client may wait for an answer"));
+    Some(finding)
+}

@@ -1,0 +1,188 @@
+//! Documents as tests.
+//!
+//! A document is Markdown. Each heading begins a scenario; below it, fences whose info string names
+//! a path (```` ```yaml docker-compose.yml ````) are the files that are read. `# error: [mode-id]`
+//! (`//` where that begins a comment) at the end of a line, or alone on the line above, says that a
+//! finding of that mode has its primary or a related place on that line. A line without a mark must
+//! not be the primary place of a finding of the mode under test. The rest is prose.
+
+use std::collections::BTreeSet;
+
+use wonin_model::{Diagnosis, Evidence, Finding, Fix};
+use wonin_read::MemoryFiles;
+use wonin_text::Place;
+
+/// One heading with its files.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub heading: String,
+    pub files: Vec<(String, String)>,
+}
+
+/// A line (from 1) of a file on which a finding is expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    path: String,
+    line: usize,
+    mode: String,
+}
+
+/// The scenarios of a document; headings without files are left out.
+pub fn scenarios(document: &str) -> Vec<Scenario> {
+    let mut found: Vec<Scenario> = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in document.lines() {
+        if let Some((path, text)) = &mut open {
+            if line.trim_end() == "```" {
+                let (path, text) = (path.clone(), text.clone());
+                open = None;
+                if let Some(scenario) = found.last_mut().filter(|_| !path.is_empty()) {
+                    scenario.files.push((path, text));
+                }
+            } else {
+                text.push_str(line);
+                text.push('\n');
+            }
+        } else if let Some(info) = line.strip_prefix("```") {
+            let path = info.split_whitespace().nth(1).unwrap_or("").to_owned();
+            open = Some((path, String::new()));
+        } else if line.starts_with('#') {
+            let heading = line.trim_start_matches('#').trim().to_owned();
+            found.push(Scenario { heading, files: Vec::new() });
+        }
+    }
+    found.retain(|scenario| !scenario.files.is_empty());
+    found
+}
+
+impl Scenario {
+    /// Reads the files and examines what they hold.
+    pub fn diagnose(&self) -> (Evidence, Diagnosis) {
+        let evidence = wonin_read::read(&MemoryFiles::new(self.files.clone()));
+        let diagnosis = wonin_modes::examine(&evidence);
+        (evidence, diagnosis)
+    }
+
+    /// What the findings and the marks disagree about, for people.
+    pub fn disagreements(&self, mode: &str) -> Vec<String> {
+        let (evidence, diagnosis) = self.diagnose();
+        let marks: Vec<Mark> =
+            self.files.iter().flat_map(|(path, text)| marks(path, text)).collect();
+        let mut seen: BTreeSet<Mark> = BTreeSet::new();
+        let mut wrong = Vec::new();
+        for finding in &diagnosis.findings {
+            let lines = lines(&evidence, finding);
+            if finding.meta.id == mode && !lines.first().is_some_and(|line| marks.contains(line)) {
+                let at = lines.first().map_or("no place".to_owned(), Mark::at);
+                wrong.push(format!("{at}: not marked: {}", finding.title));
+            }
+            seen.extend(lines);
+        }
+        for mark in marks.iter().filter(|mark| !seen.contains(mark)) {
+            wrong.push(format!("{}: marked, but nothing found: {}", mark.at(), mark.mode));
+        }
+        for skipped in &evidence.skipped {
+            wrong.push(format!("{}: not read: {}", skipped.path, skipped.why));
+        }
+        self.unrepaired(mode, &evidence, &diagnosis, &mut wrong);
+        wrong
+    }
+
+    /// Applies each repair that has edits: the finding must go, and everything must still parse.
+    fn unrepaired(
+        &self,
+        mode: &str,
+        evidence: &Evidence,
+        diagnosis: &Diagnosis,
+        wrong: &mut Vec<String>,
+    ) {
+        for finding in diagnosis.findings.iter().filter(|finding| finding.meta.id == mode) {
+            for fix in finding.fixes.iter().filter(|fix| !fix.edits.is_empty()) {
+                let repaired = match self.repaired(evidence, fix) {
+                    Ok(repaired) => repaired,
+                    Err(why) => {
+                        wrong.push(format!("`{}` cannot be applied: {why}", fix.title));
+                        continue;
+                    }
+                };
+                let (after, diagnosis) = repaired.diagnose();
+                let same = |other: &&Finding| {
+                    other.meta.id == mode
+                        && other.service == finding.service
+                        && other.title == finding.title
+                };
+                if let Some(left) = diagnosis.findings.iter().find(same) {
+                    wrong.push(format!("`{}` leaves: {}", fix.title, left.title));
+                }
+                for skipped in after.skipped.iter().filter(|one| !evidence.skipped.contains(one)) {
+                    wrong.push(format!("`{}` breaks {}: {}", fix.title, skipped.path, skipped.why));
+                }
+            }
+        }
+    }
+
+    /// The scenario with the edits of a repair applied.
+    fn repaired(&self, evidence: &Evidence, fix: &Fix) -> Result<Self, String> {
+        let mut repaired = self.clone();
+        for (path, text) in &mut repaired.files {
+            let edits: Vec<_> = fix
+                .edits
+                .iter()
+                .filter(|edit| evidence.sources.file(edit.file).path() == path)
+                .map(|edit| edit.edit.clone())
+                .collect();
+            *text = wonin_text::apply(text, &edits).map_err(|error| error.to_string())?;
+        }
+        Ok(repaired)
+    }
+}
+
+impl Mark {
+    fn at(&self) -> String {
+        format!("{}:{}", self.path, self.line)
+    }
+}
+
+/// The expected findings of a file.
+fn marks(path: &str, text: &str) -> Vec<Mark> {
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some((before, modes)) = mark(line) else { continue };
+        let alone = before.trim().is_empty();
+        // Several marks one below the other all mean the line after them.
+        let skipped = text.lines().skip(index + 1).take_while(|next| {
+            alone && mark(next).is_some_and(|(before, _)| before.trim().is_empty())
+        });
+        let line = index + 1 + usize::from(alone) + skipped.count();
+        for mode in modes.split(',') {
+            found.push(Mark { path: path.to_owned(), line, mode: mode.trim().to_owned() });
+        }
+    }
+    found
+}
+
+/// What stands before a mark, and the modes it names.
+fn mark(line: &str) -> Option<(&str, &str)> {
+    let at = line.find("error: [")?;
+    let before = line[..at].trim_end();
+    let before = before.strip_suffix('#').or_else(|| before.strip_suffix("//"))?;
+    let modes = &line[at + "error: [".len()..];
+    Some((before, &modes[..modes.find(']')?]))
+}
+
+/// The lines that a finding points at, the primary one first, each under the finding's mode.
+fn lines(evidence: &Evidence, finding: &Finding) -> Vec<Mark> {
+    let places = finding.because.iter().flat_map(|because| because.origin.places());
+    let line = |place: Place| Mark {
+        path: evidence.sources.file(place.file).path().to_owned(),
+        line: evidence.sources.position(place).line as usize,
+        mode: finding.meta.id.to_owned(),
+    };
+    places.map(line).collect()
+}
+
+/// The fences with a path below one heading of a mode's page, as a scenario.
+pub fn section(page: &str, heading: &str) -> Scenario {
+    let found = scenarios(page).into_iter().find(|scenario| scenario.heading == heading);
+    found.unwrap_or(Scenario { heading: heading.to_owned(), files: Vec::new() })
+}
