@@ -4,6 +4,8 @@ use wonin_model::Skipped;
 use wonin_syntax::Tree;
 use wonin_text::{FileId, SourceFile};
 
+use crate::kafka::{self, KafkaProperties};
+
 /// A file that one format understood.
 #[derive(Debug)]
 pub(crate) struct Fragment {
@@ -18,6 +20,8 @@ pub(crate) struct Fragment {
 pub(crate) enum Content {
     /// A Compose file.
     Compose(Tree),
+    /// Properties of a Kafka broker or client.
+    Kafka(KafkaProperties),
 }
 
 /// A file format. To add one: write its module, add a [`Content`] variant and its line in
@@ -35,4 +39,9 @@ pub(crate) struct Format {
 }
 
 /// All formats, the most specific first.
-pub(crate) const FORMATS: &[Format] = &[];
+pub(crate) const FORMATS: &[Format] = &[Format {
+    name: "properties",
+    claims: kafka::claims,
+    accepts: kafka::accepts,
+    parse: |id, file, _| Content::Kafka(kafka::parse(id, file)),
+}];

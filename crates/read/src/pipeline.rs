@@ -7,6 +7,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
+use crate::kafka;
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -32,7 +33,7 @@ type Joiner = fn(&mut Joining<'_>);
 /// All steps in their order; each may rely on what those before it have put into the stack:
 /// Compose projects, servers behind their services, Kafka brokers, applications, code, Kafka
 /// clients, gateways.
-const JOINERS: &[Joiner] = &[];
+const JOINERS: &[Joiner] = &[kafka::join_brokers, kafka::join_clients];
 
 /// The state of joining: what was parsed, and the evidence so far.
 pub(crate) struct Joining<'a> {

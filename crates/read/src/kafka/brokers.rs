@@ -1,0 +1,339 @@
+//! Brokers behind container services and in `server.properties`.
+
+use std::collections::BTreeSet;
+
+use wonin_model::{
+    KafkaBroker, KafkaDistribution, Located, NotApplied, Origin, Service, ServiceId, Settings,
+    WhyNotApplied,
+};
+use wonin_text::{FileId, Place, Sources, Span};
+
+use super::defaults::{fill_broker, fill_shipped};
+use super::image::{Convention, from_environment, meant, missing};
+use crate::servers::{Words, mounted};
+
+/// Programs of Kafka's distribution that a container may run beside or in place of a broker.
+const OTHER_PROGRAMS: &[&str] = &[
+    "connect-distributed",
+    "connect-mirror-maker",
+    "connect-standalone",
+    "cub",
+    "kafka-acls",
+    "kafka-broker-api-versions",
+    "kafka-configs",
+    "kafka-console-consumer",
+    "kafka-console-producer",
+    "kafka-consumer-groups",
+    "kafka-get-offsets",
+    "kafka-mirror-maker",
+    "kafka-producer-perf-test",
+    "kafka-topics",
+    "zookeeper-server-start",
+];
+
+/// Variables that only a broker's container has.
+const BROKER_VARIABLES: &[&str] = &[
+    "ADVERTISED_HOST_NAME",
+    "ADVERTISED_LISTENERS",
+    "BROKER_ID",
+    "CONTROLLER_QUORUM_VOTERS",
+    "LISTENERS",
+    "NODE_ID",
+    "PROCESS_ROLES",
+    "ZOOKEEPER_CONNECT",
+];
+
+/// Where brokers look for mounted files and how to load them.
+pub(super) trait FileAccess {
+    /// The file of this path of the tree, loaded.
+    fn file(&mut self, path: &str) -> Option<FileId>;
+    /// All texts.
+    fn sources(&self) -> &Sources;
+}
+
+/// The convention of a service's image where the service runs a broker.
+pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention> {
+    let image = service.image.as_ref().filter(|_| service.build_context.is_none());
+    let image = image.or(service.base_image.as_ref()).or(service.image.as_ref());
+    let repository = image.map_or("", |image| image.value.repository.as_str());
+    let known = Convention::of_repository(repository);
+    let has = |prefix: &str| {
+        let names = BROKER_VARIABLES.iter().map(|name| format!("{prefix}{name}"));
+        names.filter(|name| service.environment.contains_key(name)).count()
+    };
+    let convention = match known {
+        Some(Convention::Unknown) if has("KAFKA_CFG_") > 0 => Convention::Bitnami,
+        Some(convention) => convention,
+        // A mirror under another name, or an image of one's own; clients do not have two of these.
+        None if has("KAFKA_CFG_") > 1 => Convention::Bitnami,
+        None if has("KAFKA_") > 1 && may_be_broker(repository) => Convention::Unknown,
+        None if words.runs("kafka-server-start") => Convention::Nothing,
+        None => return None,
+    };
+    let starts_server = words.runs("kafka-server-start") || runs_start_script(words);
+    let does_another_thing = OTHER_PROGRAMS.iter().any(|program| words.runs(program));
+    if does_another_thing && !starts_server {
+        return None;
+    }
+    // A command of its own and nothing that a broker needs: a shell, a tool, a waiting container.
+    let has_own_command = !words.is_empty() && service.build_context.is_none();
+    let configured = has("KAFKA_") + has("KAFKA_CFG_") > 0;
+    (starts_server || configured || !has_own_command).then_some(convention)
+}
+
+/// Whether an image that is not known may be a broker by its name.
+fn may_be_broker(repository: &str) -> bool {
+    let others = ["connect", "rest", "ui", "registry", "manager", "exporter", "zookeeper", "ksql"];
+    !others.iter().any(|other| repository.contains(other))
+}
+
+/// The start scripts that turn environment into properties.
+fn runs_start_script(words: &Words) -> bool {
+    ["/etc/confluent/docker/run", "/etc/kafka/docker/run", "scripts/kafka/", "start-kafka"]
+        .iter()
+        .any(|script| words.mention(script))
+}
+
+/// The broker that a service runs, its cluster not yet known.
+pub(super) fn broker_of(
+    id: ServiceId,
+    service: &Service,
+    convention: Convention,
+    words: &Words,
+    files: &mut dyn FileAccess,
+) -> Option<KafkaBroker> {
+    let own_command = words.runs("kafka-server-start") && !runs_start_script(words);
+    let version = version_of(service);
+    let mut made = if own_command {
+        by_command(service, words, files)
+    } else {
+        by_image(service, convention, files)
+    };
+    for flag in words.flags(&["--override"]) {
+        if let Some(at) = flag.value.find('=') {
+            let value = flag.part(at + 1..flag.value.len());
+            made.settings.set(flag.value[..at].trim().to_owned(), value);
+        }
+    }
+    let distribution = convention.distribution();
+    match made.base {
+        Base::Image => fill_image(&mut made.settings, convention, version.as_deref()),
+        Base::Shipped => {
+            let of = "Apache Kafka config/server.properties";
+            fill_shipped(&mut made.settings, of, version.as_deref());
+        }
+        Base::File => fill_broker(
+            &mut made.settings,
+            KafkaDistribution::Properties,
+            kafka_version(convention, version.as_deref()),
+        ),
+    }
+    let uses_environment = !own_command && made.base == Base::Image;
+    Some(KafkaBroker {
+        name: service.name.value.clone(),
+        service: Some(id),
+        cluster: 0,
+        distribution,
+        version,
+        place: service.name.place()?,
+        settings: made.settings,
+        not_applied: made.not_applied,
+        cluster_id: cluster_id(service, convention),
+        missing: if uses_environment { missing(service, convention) } else { Vec::new() },
+    })
+}
+
+/// What a broker's own settings are laid over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    /// What the image starts from.
+    Image,
+    /// A file that Kafka ships.
+    Shipped,
+    /// A file of the tree: Kafka's own defaults count.
+    File,
+}
+
+struct Made {
+    settings: Settings,
+    not_applied: Vec<NotApplied>,
+    base: Base,
+}
+
+/// A broker that the image's start script configures.
+fn by_image(service: &Service, convention: Convention, files: &mut dyn FileAccess) -> Made {
+    let from = from_environment(service, convention);
+    let mut made =
+        Made { settings: from.settings, not_applied: from.not_applied, base: Base::Image };
+    let paths: &[&str] = match convention {
+        Convention::Bitnami => &[
+            "/bitnami/kafka/config/server.properties",
+            "/opt/bitnami/kafka/config/server.properties",
+        ],
+        Convention::Apache => &["/mnt/shared/config/server.properties"],
+        Convention::Wurstmeister | Convention::Unknown => {
+            &["/opt/kafka/config/server.properties", "/kafka/config/server.properties"]
+        }
+        Convention::Confluent | Convention::Nothing => &[],
+    };
+    let Some((file, mount)) = paths.iter().find_map(|path| loaded(service, path, files)) else {
+        return made;
+    };
+    let mut settings = read(file, files);
+    if convention == Convention::Bitnami {
+        let rule = "bitnami/kafka skips the environment when server.properties is mounted";
+        made.not_applied = ignored(service, mount, rule, &settings);
+    } else {
+        for (name, value) in made.settings.iter().filter(|(_, value)| !value.origin.is_default()) {
+            settings.set(name, value.clone());
+        }
+    }
+    Made { settings, not_applied: made.not_applied, base: Base::File }
+}
+
+/// A broker that the command starts with a file of its own, past the image's start script.
+fn by_command(service: &Service, words: &Words, files: &mut dyn FileAccess) -> Made {
+    let file = words.iter().find(|word| word.value.ends_with(".properties"));
+    let inside = file.map(|word| word.value.as_str()).unwrap_or_default();
+    let place = file.and_then(Located::place);
+    let command = service.command.as_ref().or(service.entrypoint.as_ref());
+    let place = place.or(command.and_then(Located::place));
+    let (settings, base) = match loaded(service, inside, files) {
+        Some((file, _)) => (read(file, files), Base::File),
+        None => (Settings::default(), Base::Shipped),
+    };
+    let rule = "the command starts the broker past the image's start script, which alone turns \
+                environment into properties";
+    let not_applied = match place {
+        Some(place) => ignored(service, Some(place), rule, &settings),
+        None => Vec::new(),
+    };
+    Made { settings, not_applied, base }
+}
+
+fn loaded(
+    service: &Service,
+    inside: &str,
+    files: &mut dyn FileAccess,
+) -> Option<(FileId, Option<Place>)> {
+    let found = mounted(service, inside)?;
+    Some((files.file(&found.path)?, found.mount))
+}
+
+fn read(file: FileId, files: &dyn FileAccess) -> Settings {
+    super::properties::settings(file, files.sources().file(file).text())
+}
+
+/// The variables that would have been properties.
+fn ignored(
+    service: &Service,
+    place: Option<Place>,
+    rule: &str,
+    instead: &Settings,
+) -> Vec<NotApplied> {
+    let telling = service.environment.iter().filter_map(|(variable, value)| {
+        let property = meant(variable)?;
+        let why = match place {
+            Some(place) => WhyNotApplied::Overruled { place, rule: rule.to_owned() },
+            None => WhyNotApplied::FileNotUsed { reason: rule.to_owned() },
+        };
+        Some(NotApplied {
+            key: value.with(variable.clone()),
+            value: value.clone(),
+            instead: instead.get(&property).cloned(),
+            means: Some(property),
+            why,
+        })
+    });
+    telling.collect()
+}
+
+fn fill_image(settings: &mut Settings, convention: Convention, version: Option<&str>) {
+    match convention {
+        Convention::Wurstmeister => fill_shipped(settings, "wurstmeister/kafka image", version),
+        Convention::Nothing => {
+            fill_shipped(settings, "Apache Kafka config/server.properties", version);
+        }
+        _ => fill_broker(settings, convention.distribution(), version),
+    }
+}
+
+/// Kafka's version, where the tag counts it.
+fn kafka_version(convention: Convention, version: Option<&str>) -> Option<&str> {
+    version.filter(|_| convention != Convention::Confluent)
+}
+
+fn cluster_id(service: &Service, convention: Convention) -> Option<Located<String>> {
+    let names: &[&str] = match convention {
+        Convention::Bitnami => &["KAFKA_KRAFT_CLUSTER_ID"],
+        _ => &["CLUSTER_ID", "KAFKA_CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID"],
+    };
+    names.iter().find_map(|name| service.environment.get(*name)).cloned()
+}
+
+/// The version that the tag tells: `3.9.0-debian-12-r1`, `2.13-2.8.1` (Scala first),
+/// `0.45.0-kafka-3.9.0`.
+fn version_of(service: &Service) -> Option<String> {
+    let image = service.image.as_ref().filter(|_| service.build_context.is_none());
+    let image = image.or(service.base_image.as_ref())?;
+    let tag = image.value.tag.as_deref()?;
+    let tag = tag.rsplit_once("kafka-").map_or(tag, |(_, version)| version);
+    let tag = match tag.split_once('-') {
+        Some(("2.11" | "2.12" | "2.13", rest)) if is_version(rest) => rest,
+        _ => tag,
+    };
+    let version = tag.trim_start_matches('v').split('-').next().unwrap_or(tag);
+    is_version(version).then(|| version.to_owned())
+}
+
+fn is_version(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A broker of a properties file that no service mounts.
+pub(super) fn broker_of_file(file: FileId, path: &str, mut settings: Settings) -> KafkaBroker {
+    fill_broker(&mut settings, KafkaDistribution::Properties, None);
+    let cluster_id = settings.get("cluster.id").cloned();
+    KafkaBroker {
+        name: path.to_owned(),
+        service: None,
+        cluster: 0,
+        distribution: KafkaDistribution::Properties,
+        version: None,
+        place: Place { file, span: Span::default() },
+        settings,
+        not_applied: Vec::new(),
+        cluster_id,
+        missing: Vec::new(),
+    }
+}
+
+/// One broker for each replica of a service that gives them no fixed id: with a fixed id only one
+/// of them can run.
+pub(super) fn replicated(broker: KafkaBroker, replicas: u32) -> Vec<KafkaBroker> {
+    let fixed = ["node.id", "broker.id"].iter().any(|name| {
+        let id = broker.settings.int(name);
+        id.is_some_and(|id| id.value >= 0 && id.origin.is_certain())
+    });
+    if fixed || replicas < 2 {
+        return vec![broker];
+    }
+    // More than this many replicas of one service say no more than this many.
+    let count = replicas.min(16);
+    (1..=count).map(|index| copy(&broker, index, count)).collect()
+}
+
+fn copy(broker: &KafkaBroker, index: u32, count: u32) -> KafkaBroker {
+    KafkaBroker {
+        name: format!("{} ({index} of {count})", broker.name),
+        service: broker.service,
+        cluster: broker.cluster,
+        distribution: broker.distribution,
+        version: broker.version.clone(),
+        place: broker.place,
+        settings: broker.settings.clone(),
+        not_applied: if index == 1 { broker.not_applied.clone() } else { Vec::new() },
+        cluster_id: broker.cluster_id.clone(),
+        missing: broker.missing.clone(),
+    }
+}
