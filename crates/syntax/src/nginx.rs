@@ -158,7 +158,8 @@ impl Parser<'_> {
         let mut at = start;
         while let Some(byte) = self.byte(at) {
             match byte {
-                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' => break,
+                // nginx itself would take a `}` into the word; a forgotten `;` is likelier.
+                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' | b'}' => break,
                 b'\\' => at += 2,
                 b'$' if self.byte(at + 1) == Some(b'{') => {
                     at += 2;
@@ -170,8 +171,6 @@ impl Parser<'_> {
                         at += 1;
                     }
                 }
-                // nginx itself would take it into the word; a forgotten `;` is likelier.
-                b'}' => break,
                 _ => at += 1,
             }
         }
