@@ -71,7 +71,7 @@
 //!
 //! ## Evidence
 //!
-//! Apache Kafka 3.9: `GroupCoordinatorService`, `Errors` (26), `AbstractCoordinator`.
+//! - Apache Kafka 3.9: `GroupCoordinatorService`, `Errors` (26), `AbstractCoordinator`.
 
 use std::collections::BTreeSet;
 

@@ -95,8 +95,8 @@
 //!
 //! ## Evidence
 //!
-//! `NetworkClient` and `CommonClientConfigs` of Apache Kafka 3.9 (`bootstrap.servers`: the initial
-//! connection only); the WARN text is the client's own.
+//! - Apache Kafka 3.9: `NetworkClient`, `CommonClientConfigs` (`bootstrap.servers`: the initial
+//!   connection only); the WARN text is the client's own.
 
 use std::collections::BTreeMap;
 

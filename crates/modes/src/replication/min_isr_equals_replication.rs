@@ -1,0 +1,236 @@
+//! # As many in-sync replicas required as there are replicas
+//!
+//! ## What fails
+//!
+//! One broker stops, a leader is there, and producers with `acks=all` get `NOT_ENOUGH_REPLICAS`
+//! until the broker is back.
+//!
+//! ## Why
+//!
+//! A write with `acks=all` is taken only while at least `min.insync.replicas` replicas are in sync.
+//! Of r replicas r − `min.insync.replicas` may be away. If both are equal, none may: the copies
+//! protect the data, but not the service. A minimum above the number of replicas counts as that
+//! number.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! x-environment: &environment
+//!   CLUSTER_ID: my-cluster-id
+//!   KAFKA_PROCESS_ROLES: broker,controller
+//!   KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093
+//!   KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!   KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//!   KAFKA_DEFAULT_REPLICATION_FACTOR: 3
+//!   KAFKA_MIN_INSYNC_REPLICAS: 3
+//! services:
+//!   kafka1:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka1:9092
+//!   kafka2:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka2:9092
+//!   kafka3:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka3:9092
+//! ```
+//!
+//! ## Fix
+//!
+//! One less than the number of replicas.
+//!
+//! ```yaml docker-compose.yml
+//! x-environment: &environment
+//!   CLUSTER_ID: my-cluster-id
+//!   KAFKA_PROCESS_ROLES: broker,controller
+//!   KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093
+//!   KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!   KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//!   KAFKA_DEFAULT_REPLICATION_FACTOR: 3
+//!   KAFKA_MIN_INSYNC_REPLICAS: 2
+//! services:
+//!   kafka1:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka1:9092
+//!   kafka2:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka2:9092
+//!   kafka3:
+//!     image: apache/kafka:3.9.1
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka3:9092
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse kafka --stop 1`: stop a follower and send with `acks=all`.
+//!
+//! ## Evidence
+//!
+//! - Apache Kafka 3.9: `Partition.effectiveMinIsr` and the check before an append in
+//!   `Partition.appendRecordsToLeader`; topic configs, `min.insync.replicas`.
+
+use wonin_model::{
+    ClientKind, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity, Stack,
+};
+
+use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::words::list;
+
+pub(crate) struct MinIsrEqualsReplication;
+
+static META: ModeMeta = ModeMeta {
+    id: "min-isr-equals-replication",
+    family: "replication",
+    summary: "no replica may be away while records are written",
+    source: include_str!("min_isr_equals_replication.rs"),
+};
+
+/// The number of replicas and the minimum that belongs to it, with what they are of.
+const PAIRS: [(&str, &str, &str); 2] = [
+    ("default.replication.factor", "min.insync.replicas", "new topics"),
+    (
+        "transaction.state.log.replication.factor",
+        "transaction.state.log.min.isr",
+        "the log of transactions",
+    ),
+];
+
+impl Mode for MinIsrEqualsReplication {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let all = clusters(stack);
+        for cluster in &all {
+            for (factor, minimum, what) in PAIRS {
+                findings.extend(by_default(stack, cluster, factor, minimum, what));
+            }
+            findings.extend(by_hand(stack, cluster, all.len() == 1));
+        }
+    }
+}
+
+/// What new topics get from the brokers' settings.
+fn by_default(
+    stack: &Stack,
+    cluster: &Cluster<'_>,
+    factor: &str,
+    minimum: &str,
+    what: &str,
+) -> Option<Finding> {
+    let transactions = factor.starts_with("transaction.");
+    if transactions && !is_transactional(stack) {
+        return None;
+    }
+    let (factor, minimum) = cluster.brokers().find_map(|broker| {
+        let factor = number(broker.settings.get(factor)?)?;
+        let minimum = number(broker.settings.get(minimum)?)?;
+        blocks(factor.value, minimum.value).then_some((factor, minimum))
+    })?;
+    let written: Vec<Located<u32>> = cluster
+        .brokers()
+        .filter_map(|broker| number(broker.settings.written("min.insync.replicas")?))
+        .collect();
+    let fixes = if transactions { Vec::new() } else { written };
+    Some(finding(stack, cluster, what, (&factor, &minimum), &fixes))
+}
+
+/// Topics that something creates with both numbers.
+fn by_hand(stack: &Stack, cluster: &Cluster<'_>, only: bool) -> Option<Finding> {
+    let number = cluster.nodes[0].cluster;
+    let topics = stack.topics.iter().filter(|topic| topic.cluster.map_or(only, |of| of == number));
+    let blocked: Vec<(&str, &Located<u32>, &Located<u32>)> = topics
+        .filter_map(|topic| {
+            let factor = topic.replication_factor.as_ref()?;
+            let minimum = topic.min_insync.as_ref()?;
+            Some((topic.name.value.as_str(), factor, minimum))
+        })
+        .filter(|(_, factor, minimum)| blocks(factor.value, minimum.value))
+        .collect();
+    let (_, factor, minimum) = *blocked.first()?;
+    let names: Vec<&str> = blocked.iter().map(|(name, ..)| *name).collect();
+    let minima: Vec<Located<u32>> =
+        blocked.iter().map(|(.., minimum)| (*minimum).clone()).collect();
+    Some(finding(stack, cluster, &list(&names), (factor, minimum), &minima))
+}
+
+fn finding(
+    stack: &Stack,
+    cluster: &Cluster<'_>,
+    what: &str,
+    (factor, minimum): (&Located<u32>, &Located<u32>),
+    written: &[Located<u32>],
+) -> Finding {
+    let (replicas, least) = (factor.value, minimum.value.min(factor.value));
+    let title = format!(
+        "{what}: {replicas} replicas and {} required in sync: any broker that stops ends writes with \
+         acks=all",
+        minimum.value
+    );
+    let weak = weak_producers(stack);
+    let mut finding = Finding::new(&META, title)
+        .service(&cluster.name)
+        .arithmetic(format!("{replicas} replicas - {least} required in sync = 0 that may be away"))
+        .because(format!("{} must be in sync", minimum.value), minimum)
+        .because(format!("{replicas} replicas"), factor)
+        .rehearse("wonin rehearse kafka --stop 1")
+        .leads_to("not-enough-replicas")
+        .towards(cluster.survives_one_broker(), 2);
+    finding = match weak {
+        true => finding.weigh(Role::Latent, Severity::Medium, 85),
+        false => finding.weigh(Role::Cause, Severity::High, 93),
+    };
+    let to = (replicas - 1).to_string();
+    let mut fix = Fix::advice(format!("set the required number to {to}"));
+    fix.edits = written.iter().flat_map(|value| Fix::replace("", value, &to).edits).collect();
+    fix.edits.sort();
+    fix.edits.dedup();
+    finding.fix(fix)
+}
+
+/// Whether losing one of several replicas ends writes.
+fn blocks(factor: u32, minimum: u32) -> bool {
+    factor >= 2 && minimum >= factor
+}
+
+/// Whether all producers that are known do without `acks=all`.
+fn weak_producers(stack: &Stack) -> bool {
+    let mut producers = stack
+        .kafka_clients
+        .iter()
+        .filter(|client| client.kind == ClientKind::Producer)
+        .filter_map(|client| client.settings.get("acks"))
+        .peekable();
+    producers.peek().is_some() && producers.all(|acks| !matches!(acks.value.trim(), "all" | "-1"))
+}
+
+fn is_transactional(stack: &Stack) -> bool {
+    stack.kafka_clients.iter().any(|client| client.settings.written("transactional.id").is_some())
+}
+
+fn number(value: &Located<String>) -> Option<Located<u32>> {
+    if !value.origin.is_certain() {
+        return None;
+    }
+    value.and_then(|text| text.trim().parse().ok())
+}

@@ -1,0 +1,381 @@
+//! # One copy of the data
+//!
+//! ## What fails
+//!
+//! A broker stops, and the partitions that lived on it have no leader. Nothing can be written to
+//! or read from them until that very broker is back. With the topic of group offsets it is the
+//! consumers of a group that stop.
+//!
+//! ## Why
+//!
+//! Failover chooses a new leader among the in-sync replicas. With a replication factor of 1 there is
+//! none left to choose, however many brokers run. `default.replication.factor` is 1 unless somebody
+//! sets it, and topics are created on first use unless that is switched off. It counts for topics
+//! that are created later; existing ones keep what they have until they are reassigned.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! x-kafka: &kafka
+//!   image: apache/kafka:3.9.1
+//! x-environment: &environment
+//!   CLUSTER_ID: my-cluster-id
+//!   KAFKA_PROCESS_ROLES: broker,controller
+//!   KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093
+//!   KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!   KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//! services:
+//!   kafka1:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka1:9092
+//!   kafka2:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka2:9092
+//!   kafka3:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka3:9092
+//! ```
+//!
+//! ## Fix
+//!
+//! Three copies, of which two must have every record; existing topics are reassigned with
+//! `kafka-reassign-partitions`.
+//!
+//! ```yaml docker-compose.yml
+//! x-kafka: &kafka
+//!   image: apache/kafka:3.9.1
+//! x-environment: &environment
+//!   CLUSTER_ID: my-cluster-id
+//!   KAFKA_PROCESS_ROLES: broker,controller
+//!   KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093
+//!   KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+//!   KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093
+//!   KAFKA_DEFAULT_REPLICATION_FACTOR: 3
+//!   KAFKA_MIN_INSYNC_REPLICAS: 2
+//!   KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 3
+//! services:
+//!   kafka1:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 1
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka1:9092
+//!   kafka2:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 2
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka2:9092
+//!   kafka3:
+//!     <<: *kafka
+//!     environment:
+//!       <<: *environment
+//!       KAFKA_NODE_ID: 3
+//!       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka3:9092
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse kafka --stop 1`: stop the leader of a partition and send to it.
+//!
+//! ## Evidence
+//!
+//! - Apache Kafka 3.9: broker configs (`default.replication.factor` 1, `auto.create.topics.enable`
+//!   true, `offsets.topic.num.partitions` 50); the shipped `config/server.properties`, which sets
+//!   `offsets.topic.replication.factor=1`; `GroupMetadataManager` for the partition of a group.
+//! - Inferred: on which broker a given partition lies, which is drawn at creation.
+
+use wonin_model::{
+    Evidence, FileEdit, Finding, Fix, KafkaClient, KafkaTopic, Located, Mode, ModeMeta, NotChecked,
+    Origin, Role, Severity, Stack,
+};
+use wonin_text::Sources;
+
+use crate::shared::edits::add_property;
+use crate::shared::kafka::{Cluster, cluster_of, clusters};
+use crate::shared::words::list;
+
+pub(crate) struct SingleReplica;
+
+static META: ModeMeta = ModeMeta {
+    id: "single-replica",
+    family: "replication",
+    summary: "several brokers, one copy of the data",
+    source: include_str!("single_replica.rs"),
+};
+
+impl Mode for SingleReplica {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let all = clusters(stack);
+        for cluster in all.iter().filter(|cluster| cluster.broker_count(stack) > 1) {
+            let view = View { sources: &evidence.sources, stack, all: &all, cluster };
+            findings.extend(view.topics_by_default());
+            findings.extend(view.topics_by_hand());
+            findings.extend(view.internal_topics());
+        }
+    }
+}
+
+/// One cluster of several brokers.
+struct View<'a> {
+    sources: &'a Sources,
+    stack: &'a Stack,
+    all: &'a [Cluster<'a>],
+    cluster: &'a Cluster<'a>,
+}
+
+impl View<'_> {
+    /// Topics that come into being with `default.replication.factor`.
+    fn topics_by_default(&self) -> Option<Finding> {
+        let factor = self.factor("default.replication.factor")?;
+        let left_open: Vec<&KafkaTopic> =
+            self.created().filter(|topic| topic.replication_factor.is_none()).collect();
+        let automatic = self.setting("auto.create.topics.enable");
+        let automatic = automatic.filter(|value| value.value.trim() != "false");
+        let used = if automatic.is_some() { self.used_before_created() } else { Vec::new() };
+        if automatic.is_none() && left_open.is_empty() {
+            return None;
+        }
+        let mut names: Vec<&str> =
+            left_open.iter().map(|topic| topic.name.value.as_str()).collect();
+        names.extend(used.iter().map(|topic| topic.value.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        let mut finding = self.start(&factor, &names);
+        if let Some(automatic) = automatic {
+            finding = finding.because("a topic is created at its first use", automatic);
+        }
+        for topic in &left_open {
+            let claim = format!("{} is created without a number of replicas", topic.name.value);
+            finding = finding.because(claim, &topic.name);
+        }
+        for topic in used {
+            finding = finding.because(format!("{} is used", topic.value), topic);
+        }
+        let (severity, sure) =
+            if names.is_empty() { (Severity::Medium, 80) } else { (Severity::High, 95) };
+        Some(
+            finding
+                .weigh(Role::Cause, severity, sure)
+                .fix(self.raise("default.replication.factor"))
+                .fix(self.reassign(&names)),
+        )
+    }
+
+    /// Topics that something creates with one replica.
+    fn topics_by_hand(&self) -> Option<Finding> {
+        let single: Vec<(&KafkaTopic, &Located<u32>)> = self
+            .created()
+            .filter_map(|topic| Some((topic, topic.replication_factor.as_ref()?)))
+            .filter(|(_, factor)| factor.value == 1)
+            .collect();
+        let (_, factor) = single.first()?;
+        let names: Vec<&str> = single.iter().map(|(topic, _)| topic.name.value.as_str()).collect();
+        let mut finding = self.start(factor, &names).weigh(Role::Cause, Severity::High, 95);
+        finding.because.clear();
+        for (topic, factor) in &single {
+            let claim = format!("{} is created with {} replica", topic.name.value, factor.value);
+            finding = finding.because(claim, factor);
+        }
+        Some(self.brokers(finding).fix(self.reassign(&names)))
+    }
+
+    /// Topics of the brokers themselves: group offsets, and the log of transactions where a client
+    /// uses them.
+    fn internal_topics(&self) -> Option<Finding> {
+        let offsets = self.factor("offsets.topic.replication.factor");
+        let transactions = self
+            .factor("transaction.state.log.replication.factor")
+            .filter(|_| self.clients().any(|client| is_transactional(client)));
+        let (mut names, mut fixes) = (Vec::new(), Vec::new());
+        if offsets.is_some() {
+            names.push("__consumer_offsets");
+            fixes.push(self.raise("offsets.topic.replication.factor"));
+        }
+        if transactions.is_some() {
+            names.push("__transaction_state");
+            fixes.push(self.raise("transaction.state.log.replication.factor"));
+        }
+        let first = offsets.as_ref().or(transactions.as_ref())?;
+        let mut finding = self.start(first, &names).weigh(Role::Contributing, Severity::Medium, 90);
+        if offsets.is_some()
+            && let Some(arithmetic) = self.coordinators()
+        {
+            finding = finding.arithmetic(arithmetic);
+        }
+        if let Some(transactions) = transactions.as_ref().filter(|_| offsets.is_some()) {
+            finding = finding.because("so does the log of transactions", transactions);
+        }
+        finding.fixes.extend(fixes);
+        Some(finding.fix(self.reassign(&names)))
+    }
+
+    /// `partition of my-group = (hash & 0x7fffffff) % 50 = 36`, for every group that is known.
+    fn coordinators(&self) -> Option<String> {
+        let partitions = self.setting("offsets.topic.num.partitions")?.value.trim().parse().ok()?;
+        let mut groups: Vec<&str> = self
+            .clients()
+            .filter_map(|client| client.settings.get("group.id"))
+            .map(|group| group.value.as_str())
+            .filter(|group| !group.is_empty())
+            .collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let lines: Vec<String> = groups
+            .iter()
+            .filter_map(|group| Some((group, coordinator_partition(group, partitions)?)))
+            .map(|(group, partition)| {
+                format!(
+                    "offsets of {group}: partition (hash & 0x7fffffff) % {partitions} = {partition}, \
+                     1 replica - 1 stopped broker = 0, if that broker holds it"
+                )
+            })
+            .collect();
+        (!lines.is_empty()).then(|| lines.join("; "))
+    }
+
+    fn start(&self, factor: &Located<u32>, names: &[&str]) -> Finding {
+        let brokers = self.cluster.broker_count(self.stack);
+        let what = match names {
+            [] => "new topics have".to_owned(),
+            [name] => format!("{name} has"),
+            names => format!("{} have", list(names)),
+        };
+        let title = format!(
+            "{what} 1 replica on {brokers} brokers: a broker that stops takes its partitions along"
+        );
+        let claim = match names {
+            [] => "topics get 1 replica".to_owned(),
+            names => format!("1 replica for {}", list(names)),
+        };
+        let finding = Finding::new(&META, title)
+            .service(&self.cluster.name)
+            .arithmetic("1 replica - 1 stopped broker = 0 replicas that could lead")
+            .because(claim, factor)
+            .rehearse("wonin rehearse kafka --stop 1")
+            .leads_to("partition-without-leader")
+            .towards(self.cluster.survives_one_broker(), 2);
+        match factor.place() {
+            Some(_) => finding,
+            None => self.brokers(finding),
+        }
+    }
+
+    fn brokers(&self, mut finding: Finding) -> Finding {
+        for broker in self.cluster.brokers() {
+            let claim = format!("{} is one of the brokers", broker.name);
+            finding = finding.because_at(claim, Origin::Written(broker.place));
+        }
+        finding
+    }
+
+    /// The value of a broker setting where it is 1 on some broker.
+    fn factor(&self, name: &str) -> Option<Located<u32>> {
+        let values = self.cluster.brokers().filter_map(|broker| broker.settings.get(name));
+        let mut single =
+            values.filter(|value| value.value.trim() == "1" && value.origin.is_certain());
+        single.next().map(|value| value.with(1))
+    }
+
+    fn setting(&self, name: &str) -> Option<&Located<String>> {
+        self.cluster.brokers().find_map(|broker| broker.settings.get(name))
+    }
+
+    fn clients(&self) -> impl Iterator<Item = &KafkaClient> {
+        let of_this = |client: &&KafkaClient| {
+            cluster_of(self.all, self.stack, client)
+                .is_some_and(|cluster| cluster.name == self.cluster.name)
+        };
+        self.stack.kafka_clients.iter().filter(of_this)
+    }
+
+    /// Topics that something creates on purpose.
+    fn created(&self) -> impl Iterator<Item = &KafkaTopic> {
+        let number = self.cluster.nodes[0].cluster;
+        let only = self.all.len() == 1;
+        let ours = move |topic: &&KafkaTopic| match topic.cluster {
+            Some(cluster) => cluster == number,
+            None => only,
+        };
+        self.stack.topics.iter().filter(ours)
+    }
+
+    /// Topics that clients name and nobody creates.
+    fn used_before_created(&self) -> Vec<&Located<String>> {
+        let made: Vec<&str> = self.created().map(|topic| topic.name.value.as_str()).collect();
+        let named = self.clients().flat_map(|client| &client.topics);
+        named.filter(|topic| !made.contains(&topic.value.as_str())).collect()
+    }
+
+    /// Sets a factor to what this many brokers can hold.
+    fn raise(&self, property: &str) -> Fix {
+        let factor = self.cluster.broker_count(self.stack).min(3).to_string();
+        let mut fix = Fix::advice(format!("set {property}={factor} on every broker"));
+        let written: Vec<_> = self
+            .cluster
+            .brokers()
+            .filter_map(|broker| broker.settings.written(property))
+            .filter_map(|value| Fix::replace("", value, &factor).edits.into_iter().next())
+            .collect();
+        let all: Option<Vec<FileEdit>> = match written.len() {
+            0 => add_property(self.sources, self.cluster, property, &factor),
+            some if some == self.cluster.brokers().count() => Some(written),
+            _ => None,
+        };
+        fix.edits = all.unwrap_or_default();
+        fix.edits.sort();
+        fix.edits.dedup();
+        fix
+    }
+
+    fn reassign(&self, names: &[&str]) -> Fix {
+        let brokers = self.cluster.broker_count(self.stack);
+        let which = if names.is_empty() { "topics".to_owned() } else { list(names) };
+        let insync = match brokers {
+            2 => "min.insync.replicas 1, as 2 would block on any loss",
+            _ => "min.insync.replicas 2",
+        };
+        Fix::advice(format!(
+            "give {which}, where they exist already, {} replicas (kafka-reassign-partitions) with \
+             {insync}",
+            brokers.min(3)
+        ))
+    }
+}
+
+fn is_transactional(client: &KafkaClient) -> bool {
+    client.settings.written("transactional.id").is_some()
+}
+
+/// The partition of `__consumer_offsets` that holds a group: Java's string hash, made positive.
+fn coordinator_partition(group: &str, partitions: i32) -> Option<i32> {
+    let hash = group
+        .encode_utf16()
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    (hash & i32::MAX).checked_rem(partitions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hash_as_in_java() {
+        assert_eq!(coordinator_partition("my-group", 50), Some(36));
+        assert_eq!(coordinator_partition("my-group", 0), None);
+    }
+}

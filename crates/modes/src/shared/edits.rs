@@ -1,0 +1,161 @@
+//! Repairs that insert a line beside one that is written, in its style.
+
+use wonin_model::{FileEdit, KafkaBroker, Located, Origin, Service};
+use wonin_text::{Edit, Place, SourceFile, Sources, Span};
+
+use super::kafka::Cluster;
+
+/// Adds `key: value` in front of the first key of a service; `None` where its layout is not known.
+pub(crate) fn add_service_key(
+    sources: &Sources,
+    service: &Service,
+    text: &str,
+) -> Option<FileEdit> {
+    let body = service.body?;
+    let file = sources.file(body.file);
+    let at = body.span.start as usize;
+    let before = line_before(file, at)?;
+    let replacement = if before.trim().is_empty() {
+        format!("{text}\n{before}")
+    } else if before.trim_end().ends_with('{') {
+        format!("{text}, ")
+    } else {
+        return None;
+    };
+    Some(insert(body, at, replacement))
+}
+
+/// Gives every broker of a cluster a property, beside one that it already has. Nodes that share
+/// the text of their settings get it once; `None` where one of them cannot be given it.
+pub(crate) fn add_property(
+    sources: &Sources,
+    cluster: &Cluster<'_>,
+    property: &str,
+    value: &str,
+) -> Option<Vec<FileEdit>> {
+    let mut edits = Vec::new();
+    for broker in cluster.brokers() {
+        edits.push(beside_one_of(sources, broker, property, value)?);
+    }
+    edits.sort();
+    edits.dedup();
+    (!edits.is_empty()).then_some(edits)
+}
+
+fn beside_one_of(
+    sources: &Sources,
+    broker: &KafkaBroker,
+    property: &str,
+    value: &str,
+) -> Option<FileEdit> {
+    const USUAL: [&str; 7] = [
+        "node.id",
+        "broker.id",
+        "process.roles",
+        "controller.quorum.voters",
+        "zookeeper.connect",
+        "advertised.listeners",
+        "listeners",
+    ];
+    USUAL.iter().find_map(|known| {
+        let written = broker.settings.written(known)?;
+        beside(sources, written, known, property, value)
+    })
+}
+
+/// A line after the one of a written setting (`known` is its property name): an item of a list, an
+/// entry of a mapping, or a line of a properties file.
+fn beside(
+    sources: &Sources,
+    written: &Located<String>,
+    known: &str,
+    property: &str,
+    value: &str,
+) -> Option<FileEdit> {
+    let place = match &written.origin {
+        Origin::Written(place)
+        | Origin::Inherited { place, .. }
+        | Origin::Interpolated { place, .. } => *place,
+        Origin::Default { .. } => return None,
+    };
+    let file = sources.file(place.file);
+    let line = file.line(file.position(place.span.start as usize).line)?;
+    if place.span.end > line.end {
+        return None;
+    }
+    let text = file.slice(line);
+    let indent = &text[..text.len() - text.trim_start().len()];
+    let item = text.trim_start().strip_prefix("- ");
+    let rest = item.unwrap_or(text.trim_start());
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let rest = rest.trim_start_matches(['"', '\'']);
+    let key = &rest[..rest.find([':', '=', '"', '\'', ' '])?];
+    let name = named_like(key, known, property)?;
+    let new = match (item, key.contains('.') || !text.contains(": ")) {
+        (Some(_), _) => {
+            let quote = quote.map(String::from).unwrap_or_default();
+            format!("\n{indent}- {quote}{name}={value}{quote}")
+        }
+        (None, true) => format!("\n{indent}{name}={value}"),
+        (None, false) => format!("\n{indent}{name}: {value}"),
+    };
+    Some(insert(place, line.end as usize, new))
+}
+
+/// The name of `property` in the spelling in which `key` spells `known`.
+fn named_like(key: &str, known: &str, property: &str) -> Option<String> {
+    if key == known {
+        return Some(property.to_owned());
+    }
+    let upper = |name: &str| name.replace('.', "_").to_ascii_uppercase();
+    let prefix = key.strip_suffix(&upper(known))?;
+    Some(format!("{prefix}{}", upper(property)))
+}
+
+fn line_before(file: &SourceFile, at: usize) -> Option<&str> {
+    let line = file.line(file.position(at).line)?;
+    file.text().get(line.start as usize..at)
+}
+
+/// An edit that inserts text at an offset of the place's file.
+pub(crate) fn insert(place: Place, at: usize, replacement: String) -> FileEdit {
+    FileEdit { file: place.file, edit: Edit { span: Span::new(at, at), replacement } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text after `NODE_ID` (`node.id`) got a neighbour.
+    fn after(text: &str, value: &str) -> Option<String> {
+        let mut sources = Sources::default();
+        let file = sources.add(SourceFile::new("f", text));
+        let at = text.find(value).expect("the value is there");
+        let place = Place { file, span: Span::new(at, at + value.len()) };
+        let written = Located::written(value.to_owned(), place);
+        let edit = beside(&sources, &written, "node.id", "default.replication.factor", "3")?;
+        wonin_text::apply(text, &[edit.edit]).ok()
+    }
+
+    #[test]
+    fn the_new_line_follows_the_style_of_its_neighbour() {
+        let list = after("  - KAFKA_CFG_NODE_ID=7\n  - B=1\n", "7");
+        let expected =
+            "  - KAFKA_CFG_NODE_ID=7\n  - KAFKA_CFG_DEFAULT_REPLICATION_FACTOR=3\n  - B=1\n";
+        assert_eq!(list.as_deref(), Some(expected));
+        let map = after("    KAFKA_NODE_ID: 7 # first\n", "7");
+        let expected = "    KAFKA_NODE_ID: 7 # first\n    KAFKA_DEFAULT_REPLICATION_FACTOR: 3\n";
+        assert_eq!(map.as_deref(), Some(expected));
+        let quoted = after("  - \"KAFKA_NODE_ID=7\"\n", "7");
+        let expected = "  - \"KAFKA_NODE_ID=7\"\n  - \"KAFKA_DEFAULT_REPLICATION_FACTOR=3\"\n";
+        assert_eq!(quoted.as_deref(), Some(expected));
+        let properties = after("node.id=7", "7");
+        assert_eq!(properties.as_deref(), Some("node.id=7\ndefault.replication.factor=3"));
+    }
+
+    #[test]
+    fn no_line_is_added_where_the_style_is_not_known() {
+        assert_eq!(after("environment: { KAFKA_NODE_ID: 7 }\n", "7"), None);
+        assert_eq!(after("broker: 7\n", "7"), None);
+    }
+}
