@@ -158,7 +158,7 @@ fn lone<'a>(
     let mut contacts = client.settings.list("bootstrap.servers");
     let contact = contacts.pop().filter(|one| contacts.is_empty() && one.origin.is_certain())?;
     let cluster = cluster_of(clusters, stack, client)?;
-    if cluster.broker_count(stack) < 2 {
+    if cluster.broker_count() < 2 {
         return None;
     }
     let to = endpoint(&contact);

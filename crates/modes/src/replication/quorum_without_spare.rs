@@ -124,7 +124,7 @@ fn controllers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
         Some(voters) => voters.split(',').len(),
         None => cluster.controllers().count(),
     };
-    let brokers = cluster.broker_count(stack);
+    let brokers = cluster.broker_count();
     let several = brokers > 1 || votes > 1;
     if votes == 0 || !several || (votes > 1 && votes % 2 == 1) {
         return None;

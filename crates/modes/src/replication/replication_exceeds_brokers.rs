@@ -110,7 +110,7 @@ impl Mode for ReplicationExceedsBrokers {
                 stack,
                 only: all.len() == 1,
                 cluster,
-                brokers: cluster.broker_count(stack),
+                brokers: cluster.broker_count(),
             };
             if view.brokers == 0 {
                 continue;

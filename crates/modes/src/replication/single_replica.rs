@@ -121,7 +121,7 @@ impl Mode for SingleReplica {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let all = clusters(stack);
-        for cluster in all.iter().filter(|cluster| cluster.broker_count(stack) > 1) {
+        for cluster in all.iter().filter(|cluster| cluster.broker_count() > 1) {
             let view = View { sources: &evidence.sources, stack, all: &all, cluster };
             findings.extend(view.topics_by_default());
             findings.extend(view.topics_by_hand());
@@ -249,7 +249,7 @@ impl View<'_> {
     }
 
     fn start(&self, factor: &Located<u32>, names: &[&str]) -> Finding {
-        let brokers = self.cluster.broker_count(self.stack);
+        let brokers = self.cluster.broker_count();
         let what = match names {
             [] => "new topics have".to_owned(),
             [name] => format!("{name} has"),
@@ -323,7 +323,7 @@ impl View<'_> {
 
     /// Sets a factor to what this many brokers can hold.
     fn raise(&self, property: &str) -> Fix {
-        let factor = self.cluster.broker_count(self.stack).min(3).to_string();
+        let factor = self.cluster.broker_count().min(3).to_string();
         let mut fix = Fix::advice(format!("set {property}={factor} on every broker"));
         let written: Vec<_> = self
             .cluster
@@ -343,7 +343,7 @@ impl View<'_> {
     }
 
     fn reassign(&self, names: &[&str]) -> Fix {
-        let brokers = self.cluster.broker_count(self.stack);
+        let brokers = self.cluster.broker_count();
         let which = if names.is_empty() { "topics".to_owned() } else { list(names) };
         let insync = match brokers {
             2 => "min.insync.replicas 1, as 2 would block on any loss",

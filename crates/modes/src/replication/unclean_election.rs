@@ -91,7 +91,7 @@ impl Mode for UncleanElection {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
-        let several = clusters(stack).into_iter().filter(|one| one.broker_count(stack) > 1);
+        let several = clusters(stack).into_iter().filter(|one| one.broker_count() > 1);
         findings.extend(several.filter_map(|cluster| finding(&cluster)));
     }
 }

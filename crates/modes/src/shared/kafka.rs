@@ -1,7 +1,5 @@
 //! Kafka nodes as clusters, and what a client of them can reach.
 
-use std::collections::BTreeSet;
-
 use wonin_model::{KafkaBroker, KafkaClient, Located, Stack};
 
 use super::hosts::{Endpoint, endpoint, is_loopback};
@@ -26,9 +24,9 @@ impl<'a> Cluster<'a> {
         self.nodes.iter().copied().filter(|node| node.has_role("controller"))
     }
 
-    /// How many brokers run, counting replicas of a service.
-    pub(crate) fn broker_count(&self, stack: &Stack) -> usize {
-        self.brokers().map(|broker| instances(stack, broker)).sum()
+    /// How many brokers run; replicas of a service are nodes of their own.
+    pub(crate) fn broker_count(&self) -> usize {
+        self.brokers().count()
     }
 
     /// The voters as the first node that knows them lists them (`controller.quorum.voters`).
@@ -49,6 +47,17 @@ impl<'a> Cluster<'a> {
         format!("{} keeps working when one broker stops", self.name)
     }
 
+    /// How deep the cluster's directory is, where the client's application lies below it.
+    fn nearness(&self, stack: &Stack, client: &KafkaClient) -> usize {
+        let Some(id) = self.nodes[0].service else { return 0 };
+        let dir = stack.project_of(id).dir.as_str();
+        let app = client.app.and_then(|app| stack.apps.get(app)).map_or("", |app| app.dir.as_str());
+        let below = app
+            .strip_prefix(dir)
+            .is_some_and(|rest| dir.is_empty() || rest.is_empty() || rest.starts_with('/'));
+        if below { dir.len() + 1 } else { 0 }
+    }
+
     fn is_known_here(&self, stack: &Stack, node: &KafkaBroker, member: &Endpoint) -> bool {
         let host = member.host.value.as_str();
         let Some(id) = node.service else {
@@ -61,28 +70,14 @@ impl<'a> Cluster<'a> {
 
 /// All clusters, in the order of their first node.
 pub(crate) fn clusters(stack: &Stack) -> Vec<Cluster<'_>> {
-    let mut groups: Vec<(usize, BTreeSet<String>, Vec<&KafkaBroker>)> = Vec::new();
+    let mut groups: Vec<Vec<&KafkaBroker>> = Vec::new();
     for broker in &stack.brokers {
-        let keys = membership(broker);
-        let belongs = |number: usize, other: &BTreeSet<String>| {
-            number == broker.cluster
-                && ((keys.is_empty() && other.is_empty()) || !keys.is_disjoint(other))
-        };
-        let mut merged = (broker.cluster, keys.clone(), Vec::new());
-        let mut at = groups.len();
-        for index in (0..groups.len()).rev() {
-            if belongs(groups[index].0, &groups[index].1) {
-                let (_, keys, mut nodes) = groups.remove(index);
-                merged.1.extend(keys);
-                nodes.append(&mut merged.2);
-                merged.2 = nodes;
-                at = index;
-            }
+        match groups.iter_mut().find(|nodes| nodes[0].cluster == broker.cluster) {
+            Some(nodes) => nodes.push(broker),
+            None => groups.push(vec![broker]),
         }
-        merged.2.push(broker);
-        groups.insert(at.min(groups.len()), merged);
     }
-    name_apart(stack, groups.into_iter().map(|(_, _, nodes)| nodes).collect())
+    name_apart(stack, groups)
 }
 
 /// The cluster that a client's first contact leads to; the only one there is, where its
@@ -94,12 +89,16 @@ pub(crate) fn cluster_of<'c, 'a>(
 ) -> Option<&'c Cluster<'a>> {
     let bootstrap = client.settings.list("bootstrap.servers");
     let contacts: Vec<Endpoint> = bootstrap.iter().map(endpoint).collect();
-    let reached = clusters.iter().find(|cluster| {
+    let reaches = |cluster: &&Cluster<'_>| {
         cluster
             .brokers()
             .any(|broker| contacts.iter().any(|to| leads_to(stack, client, to, broker)))
-    });
-    reached.or(match clusters {
+    };
+    // Several projects may publish the same port: the nearest one above the application counts.
+    // Of equally near ones the first; `max_by_key` would give the last.
+    let nearest =
+        clusters.iter().rev().filter(reaches).max_by_key(|cluster| cluster.nearness(stack, client));
+    nearest.or(match clusters {
         [only] => Some(only),
         _ => None,
     })
@@ -128,12 +127,6 @@ pub(crate) fn bound(broker: &KafkaBroker) -> Vec<Endpoint> {
         .collect()
 }
 
-/// How many times the node's service runs.
-pub(crate) fn instances(stack: &Stack, broker: &KafkaBroker) -> usize {
-    let replicas = broker.service.and_then(|id| stack.service(id).replicas.as_ref());
-    replicas.map_or(1, |replicas| replicas.value as usize)
-}
-
 fn controller_listeners(broker: &KafkaBroker) -> Vec<String> {
     let names = broker.settings.list("controller.listener.names");
     names.into_iter().map(|name| name.value).collect()
@@ -151,21 +144,6 @@ fn members(broker: &KafkaBroker) -> Vec<Endpoint> {
     let kraft: Vec<_> = names.iter().flat_map(|name| broker.settings.list(name)).collect();
     let given = if kraft.is_empty() { broker.settings.list("zookeeper.connect") } else { kraft };
     given.iter().map(endpoint).collect()
-}
-
-/// What nodes of one cluster have in common. A node that names only itself (`localhost`) shares
-/// nothing with others.
-fn membership(broker: &KafkaBroker) -> BTreeSet<String> {
-    let root = broker.settings.get("zookeeper.connect");
-    let root = root.and_then(|text| text.value.split_once('/')).map_or("", |(_, root)| root);
-    let alone = |member: &Endpoint| is_loopback(&member.host.value) && broker.service.is_some();
-    members(broker)
-        .iter()
-        .map(|member| match alone(member) {
-            true => format!("{} of {}", member.address(), broker.name),
-            false => format!("{}/{root}", member.address()),
-        })
-        .collect()
 }
 
 fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
@@ -224,7 +202,7 @@ fn common_name(nodes: &[&KafkaBroker]) -> String {
     });
     let shared = match brokers.len() {
         1 => shared,
-        _ => shared.trim_end_matches(|c: char| c.is_ascii_digit() || "-_.".contains(c)),
+        _ => shared.trim_end_matches(|c: char| c.is_ascii_digit() || "-_. (".contains(c)),
     };
     if shared.is_empty() || shared.contains('/') || shared.contains('.') {
         return "kafka".to_owned();
