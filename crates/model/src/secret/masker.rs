@@ -87,10 +87,24 @@ impl Masker {
 
     /// Whether a place touches a secret.
     pub fn hides(&self, place: Place) -> bool {
-        self.files.get(&place.file).is_some_and(|found| {
-            let first = found.partition_point(|span| span.end <= place.span.start);
-            found.get(first).is_some_and(|span| span.start < place.span.end)
-        })
+        !self.touching(place).is_empty()
+    }
+
+    /// Whether a place is secret as a whole: no letter and no digit of it is in the open.
+    pub fn hides_all(&self, sources: &Sources, place: Place) -> bool {
+        let found = self.touching(place);
+        let start = place.span.start as usize;
+        let in_open = |(at, c): (usize, char)| {
+            c.is_alphanumeric() && !found.iter().any(|span| span.contains(start + at))
+        };
+        !found.is_empty() && !sources.slice(place).char_indices().any(in_open)
+    }
+
+    fn touching(&self, place: Place) -> &[Span] {
+        let found = self.files.get(&place.file).map_or(&[][..], Vec::as_slice);
+        let first = found.partition_point(|span| span.end <= place.span.start);
+        let count = found[first..].partition_point(|span| span.start < place.span.end);
+        &found[first..first + count]
     }
 
     /// A file's text with its secrets hidden; every byte offset stays right.

@@ -1,0 +1,277 @@
+//! A diagnosis for a terminal.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use wonin_model::Severity;
+use wonin_text::{FileId, SourceFile, Span};
+
+use crate::frame::{Frame, frames};
+use crate::view::{Shown, ShownEdit, ShownFix, View, Where};
+use crate::words::{count, role_name, severity_name, standing_name, tally, wrap};
+
+/// Lines shown around a marked one.
+const CONTEXT_LINES: u32 = 1;
+
+/// How the text is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Columns to stay within, where words allow it.
+    pub width: usize,
+    /// Whether to use ANSI colours.
+    pub colour: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { width: 100, colour: false }
+    }
+}
+
+/// The whole report; ends with a line break.
+pub fn render(view: &View, layout: Layout) -> String {
+    let mut out = String::new();
+    let brief = |finding: &Shown| view.limits.severity_min.is_none() && !view.counts(finding);
+    for finding in view.findings.iter().filter(|finding| !brief(finding)) {
+        out.push_str(&full(view, finding, layout));
+        out.push_str("\n\n");
+    }
+    groups(view, &mut out);
+    let remarks: Vec<&Shown> = view.findings.iter().filter(|finding| brief(finding)).collect();
+    section(&mut out, "remarks", &remarks, |finding| {
+        format!(
+            "{}[{}]{}: {}",
+            severity_name(finding.severity),
+            finding.meta.id,
+            place(finding),
+            finding.title
+        )
+    });
+    section(&mut out, "not checked", &view.not_checked, |open| {
+        let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
+        format!("{}{service}: {}", open.mode, open.why)
+    });
+    section(&mut out, "skipped", &view.skipped, |skip| {
+        let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
+        format!("{}{at}: {}", skip.path, skip.why)
+    });
+    footer(view, &mut out);
+    out
+}
+
+/// One finding with its frames, notes and repairs.
+fn full(view: &View, finding: &Shown, layout: Layout) -> String {
+    let shown = frames(finding);
+    let width = layout.width.saturating_sub(8).max(30);
+    let title = level(finding.severity).primary_title(finding.title.as_str()).id(finding.meta.id);
+    let mut main = Group::with_title(title);
+    for frame in &shown {
+        if let Some(snippet) = snippet(view, frame) {
+            main = main.element(snippet);
+        }
+    }
+    for (name, text) in notes(finding) {
+        let text = wrap(&text, width.saturating_sub(name.len()), "");
+        main = main.element(Level::NOTE.with_name(name).message(text));
+    }
+    let mut report = vec![main];
+    for fix in finding.fixes.iter().filter(|fix| !fix.edits.is_empty()) {
+        report.push(repair(view, fix));
+    }
+    let renderer = if layout.colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.term_width(layout.width).render(&report)
+}
+
+fn level(severity: Severity) -> Level<'static> {
+    let level = match severity {
+        Severity::Critical | Severity::High => Level::ERROR,
+        Severity::Medium => Level::WARNING,
+        Severity::Low => Level::NOTE,
+    };
+    level.with_name(severity_name(severity))
+}
+
+/// The lines between the first and the last mark of a frame; those without a mark are folded.
+fn snippet<'a>(
+    view: &'a View,
+    frame: &'a Frame<'a>,
+) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let window = Window::new(view, frame.file, frame.marks.iter().map(|mark| mark.span))?;
+    let marks = frame.marks.iter().map(|mark| {
+        let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        kind.span(window.inside(first_line(window.file, mark.span))).label(mark.label.as_str())
+    });
+    let snippet = Snippet::source(window.text).line_start(window.line_start).path(frame.path);
+    Some(snippet.annotations(marks))
+}
+
+/// A mark over several lines hides more than it shows: its first line is enough.
+fn first_line(file: &SourceFile, span: Span) -> Span {
+    let text = file.slice(span);
+    let line = text.lines().next().unwrap_or("").trim_end();
+    span.part(0..line.len())
+}
+
+/// The part of a file that is handed to the renderer.
+struct Window<'a> {
+    file: &'a SourceFile,
+    text: &'a str,
+    start: usize,
+    line_start: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(view: &'a View, id: FileId, spans: impl Iterator<Item = Span>) -> Option<Self> {
+        let file = view.files.get(&id)?;
+        let (mut first, mut last) = (u32::MAX, 1);
+        for span in spans {
+            first = first.min(file.position(span.start as usize).line);
+            last = last.max(file.position(span.end as usize).line);
+        }
+        let first = first.min(last).saturating_sub(CONTEXT_LINES).max(1);
+        let last = (last + CONTEXT_LINES).min(file.line_count() as u32);
+        let (start, end) = (file.line(first)?.start as usize, file.line(last)?.end as usize);
+        let text = file.text().get(start..end)?;
+        Some(Self { file, text, start, line_start: first as usize })
+    }
+
+    fn inside(&self, span: Span) -> std::ops::Range<usize> {
+        let clip = |at: u32| (at as usize).saturating_sub(self.start).min(self.text.len());
+        clip(span.start)..clip(span.end)
+    }
+}
+
+/// What stands below the frames, each with the word in front of it.
+pub(crate) fn notes(finding: &Shown) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
+    for because in &finding.because {
+        if let Where::Default { of, source } = &because.at {
+            notes.push((
+                "default",
+                default_note(&because.claim, because.value.as_deref(), of, source),
+            ));
+        }
+    }
+    if let Some(arithmetic) = &finding.arithmetic {
+        notes.push(("arithmetic", arithmetic.clone()));
+    }
+    let service = finding.service.as_deref().map_or(String::new(), |name| format!(" of `{name}`"));
+    let (role, standing) = (role_name(finding.role), standing_name(finding.standing));
+    notes.push((
+        "role",
+        format!("{role}{service}, {standing}, confidence {} %", finding.confidence),
+    ));
+    if !finding.leads_to.is_empty() {
+        notes.push(("leads to", finding.leads_to.join(", ")));
+    }
+    for fix in finding.fixes.iter().filter(|fix| fix.edits.is_empty()) {
+        notes.push(("fix", fix.title.clone()));
+    }
+    if let Some(command) = &finding.rehearse {
+        notes.push(("rehearse", format!("`{command}`")));
+    }
+    notes
+}
+
+/// `default.replication.factor = 1 is the default of Apache Kafka 3.9 broker (source)`.
+pub(crate) fn default_note(claim: &str, value: Option<&str>, of: &str, source: &str) -> String {
+    let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
+    match value.filter(|value| !claim.contains(value)) {
+        _ if claim.contains("default") && claim.contains(of) => format!("{claim}{source}"),
+        Some(value) => format!("{claim} = {value} is the default of {of}{source}"),
+        None => format!("{claim}, the default of {of}{source}"),
+    }
+}
+
+/// A repair as a difference, file by file.
+fn repair<'a>(view: &'a View, fix: &'a ShownFix) -> Group<'a> {
+    let word = if fix.safe { "fix" } else { "fix (unsafe)" };
+    let mut group =
+        Group::with_title(Level::HELP.with_name(word).secondary_title(fix.title.as_str()));
+    let mut files: Vec<(FileId, Vec<&ShownEdit>)> = Vec::new();
+    for edit in &fix.edits {
+        match files.iter_mut().find(|(file, _)| *file == edit.spot.file) {
+            Some((_, edits)) => edits.push(edit),
+            None => files.push((edit.spot.file, vec![edit])),
+        }
+    }
+    for (file, mut edits) in files {
+        edits.sort_by_key(|edit| edit.spot.span);
+        let Some(window) = Window::new(view, file, edits.iter().map(|edit| edit.spot.span)) else {
+            continue;
+        };
+        let patches =
+            edits.iter().map(|e| Patch::new(window.inside(e.spot.span), e.replacement.as_str()));
+        let path = edits.first().map(|edit| edit.spot.path.as_str());
+        let snippet = Snippet::source(window.text).line_start(window.line_start).path(path);
+        group = group.element(snippet.patches(patches));
+    }
+    group
+}
+
+/// ` docker-compose.yml:12`, or nothing.
+fn place(finding: &Shown) -> String {
+    finding.primary().map_or(String::new(), |spot| format!(" {}:{}", spot.path, spot.start.line))
+}
+
+fn groups(view: &View, out: &mut String) {
+    for group in &view.groups {
+        let n = group.members.len();
+        _ = writeln!(
+            out,
+            "these {n} only help together, in this order: each alone still fails\n  to reach: {}",
+            group.title
+        );
+        for (step, &member) in group.members.iter().enumerate() {
+            let Some(finding) = view.findings.get(member) else {
+                continue;
+            };
+            let (id, at, title) = (finding.meta.id, place(finding), &finding.title);
+            _ = writeln!(out, "  {}. {id}{at}: {title}", step + 1);
+        }
+        out.push('\n');
+    }
+}
+
+fn section<T>(out: &mut String, title: &str, items: &[T], line: impl Fn(&T) -> String) {
+    if items.is_empty() {
+        return;
+    }
+    _ = writeln!(out, "{title}:");
+    for item in items {
+        _ = writeln!(out, "  {}", line(item));
+    }
+    out.push('\n');
+}
+
+fn footer(view: &View, out: &mut String) {
+    let read = count(view.read.len(), "file");
+    if view.findings.is_empty() {
+        _ = writeln!(out, "no findings in {read} read");
+    } else {
+        let findings = count(view.findings.len(), "finding");
+        _ = writeln!(out, "{findings} in {read} read: {}", tally(&view.tally()));
+    }
+    let hidden = view.hidden;
+    for (n, why) in [
+        (hidden.below_severity, "below `--min-severity`"),
+        (hidden.unsure, "below 50 % confidence, shown with `--pedantic`"),
+        (hidden.suppressed, "suppressed by a comment"),
+        (hidden.known, "known from the baseline"),
+    ] {
+        if n > 0 {
+            _ = writeln!(out, "hidden: {n} {why}");
+        }
+    }
+    let fixable = |safe: bool| {
+        let has = |f: &&Shown| f.fixes.iter().any(|x| x.safe == safe && !x.edits.is_empty());
+        view.findings.iter().filter(has).count()
+    };
+    let (safe, risky) = (fixable(true), fixable(false));
+    match (safe, risky) {
+        (0, 0) => {}
+        (0, _) => _ = writeln!(out, "{risky} can be changed with `--unsafe-fixes`"),
+        (_, 0) => _ = writeln!(out, "{safe} can be changed with `--fix`"),
+        _ => _ = writeln!(out, "{safe} can be changed with `--fix`, {risky} with `--unsafe-fixes`"),
+    }
+}
