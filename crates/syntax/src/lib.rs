@@ -6,8 +6,9 @@
 
 pub mod dotenv;
 pub mod hcl;
-mod keys;
 pub mod java;
+pub mod json;
+mod keys;
 mod nginx;
 mod node;
 mod problems;

@@ -7,6 +7,7 @@
 use smol_str::SmolStr;
 use wonin_text::Span;
 
+use crate::json::utf16_escape;
 use crate::keys::last_wins;
 use crate::problems::Problems;
 use crate::{Content, Entry, Node, Scalar, Style, Tree};
@@ -127,8 +128,10 @@ impl Reader<'_> {
             'r' => value.push('\r'),
             'f' => value.push('\x0c'),
             'u' => {
-                if let Some(unicode) = self.unicode() {
+                // Java writes UTF-16: two escapes may make one character.
+                if let Some((unicode, length)) = utf16_escape(&self.text[self.at..]) {
                     value.push(unicode);
+                    self.at += length;
                 } else {
                     value.push_str("\\u");
                     let message = || "`\\u` without the four digits of a character".to_owned();
@@ -137,30 +140,6 @@ impl Reader<'_> {
             }
             other => value.push(other),
         }
-    }
-
-    /// The character behind `\u`, which Java writes as UTF-16: two escapes may make one character.
-    fn unicode(&mut self) -> Option<char> {
-        let first = self.hex(self.at)?;
-        if let Some(c) = char::from_u32(first) {
-            self.at += 4;
-            return Some(c);
-        }
-        let next = self.text.get(self.at + 4..self.at + 6)?;
-        let second = self.hex(self.at + 6)?;
-        let pair = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
-        let c = char::decode_utf16(pair).next()?.ok()?;
-        if next != "\\u" {
-            return None;
-        }
-        self.at += 10;
-        Some(c)
-    }
-
-    fn hex(&self, at: usize) -> Option<u32> {
-        let digits = self.text.get(at..at + 4)?;
-        let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        all.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
     }
 
     /// Takes `\`, the line break behind it and the blanks that begin the next line.
