@@ -4,6 +4,7 @@
 //! be understood, never a panic. All parsers share one node type, [`Node`], except those of
 //! languages that are not data (Java, Dockerfile, nginx), which have small trees of their own.
 
+pub mod dockerfile;
 pub mod dotenv;
 pub mod hcl;
 pub mod java;
