@@ -2,9 +2,12 @@
 
 use wonin_model::Skipped;
 use wonin_syntax::Tree;
+use wonin_syntax::hcl::Body;
 use wonin_text::{FileId, SourceFile};
 
+use crate::compose;
 use crate::kafka::{self, KafkaProperties};
+use crate::{kubernetes, terraform};
 
 /// A file that one format understood.
 #[derive(Debug)]
@@ -20,6 +23,12 @@ pub(crate) struct Fragment {
 pub(crate) enum Content {
     /// A Compose file.
     Compose(Tree),
+    /// Terraform configuration.
+    Terraform(Body),
+    /// A Terraform plan or an answer of the AWS command line.
+    DeployJson(Tree),
+    /// Kubernetes manifests.
+    Kubernetes(Tree),
     /// Properties of a Kafka broker or client.
     Kafka(KafkaProperties),
 }
@@ -39,9 +48,15 @@ pub(crate) struct Format {
 }
 
 /// All formats, the most specific first.
-pub(crate) const FORMATS: &[Format] = &[Format {
-    name: "properties",
-    claims: kafka::claims,
-    accepts: kafka::accepts,
-    parse: |id, file, _| Content::Kafka(kafka::parse(id, file)),
-}];
+pub(crate) const FORMATS: &[Format] = &[
+    compose::FORMAT,
+    terraform::FORMAT,
+    terraform::JSON_FORMAT,
+    kubernetes::FORMAT,
+    Format {
+        name: "properties",
+        claims: kafka::claims,
+        accepts: kafka::accepts,
+        parse: |id, file, _| Content::Kafka(kafka::parse(id, file)),
+    },
+];

@@ -4,13 +4,18 @@
 //! into the stack: Compose projects first, the programs that their services run next, applications
 //! and clients last. Nothing here touches a disk: the caller hands in [`Files`].
 
+mod compose;
 mod fragment;
 #[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]
 mod kafka;
+mod kubernetes;
 mod memory;
+mod paths;
 mod pipeline;
 #[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]
 mod servers;
+mod terraform;
+mod words;
 
 pub use memory::MemoryFiles;
 pub use pipeline::{Files, read};

@@ -7,7 +7,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::kafka;
+use crate::{compose, kafka, kubernetes, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -33,7 +33,8 @@ type Joiner = fn(&mut Joining<'_>);
 /// All steps in their order; each may rely on what those before it have put into the stack:
 /// Compose projects, servers behind their services, Kafka brokers, applications, code, Kafka
 /// clients, gateways.
-const JOINERS: &[Joiner] = &[kafka::join_brokers, kafka::join_clients];
+const JOINERS: &[Joiner] =
+    &[compose::join, kafka::join_brokers, kafka::join_clients, terraform::join, kubernetes::join];
 
 /// The state of joining: what was parsed, and the evidence so far.
 pub(crate) struct Joining<'a> {
@@ -79,6 +80,12 @@ impl Joining<'_> {
     /// Notes that a file loaded here was understood.
     pub(crate) fn note_read(&mut self, file: FileId, format: &'static str) {
         self.evidence.read.push(ReadFile { file, format });
+    }
+
+    /// Notes a file that could not be read or does not count.
+    pub(crate) fn skip_file(&mut self, path: &str, why: impl Into<String>) {
+        let skipped = Skipped { path: path.to_owned(), place: None, why: why.into() };
+        self.evidence.skipped.push(skipped);
     }
 
     /// Notes a part of a file that was not understood.

@@ -1,0 +1,422 @@
+//! Kubernetes manifests to deployments: workloads with the Services, PodDisruptionBudgets and
+//! HorizontalPodAutoscalers of the same directory that belong to them.
+
+use wonin_model::{
+    Count, Deployment, DisruptionBudget, KubeContainer, KubeService, KubeStrategy, KubeWorkload,
+    Located, Probe, ProbeTarget, Skipped, Workload,
+};
+use wonin_syntax::{Node, Tree};
+use wonin_text::{FileId, Place, SourceFile};
+
+use crate::fragment::{Content, Format};
+use crate::pipeline::Joining;
+
+const API: &str = "Kubernetes API reference";
+
+/// The format's line in the registry.
+pub(crate) const FORMAT: Format = Format { name: "kubernetes", claims, accepts, parse };
+
+/// Whether a path may be a manifest.
+fn claims(path: &str) -> bool {
+    path.ends_with(".yaml") || path.ends_with(".yml")
+}
+
+/// Whether the text is one: `apiVersion:` and `kind:` at the start of lines.
+fn accepts(_: &str, text: &str) -> bool {
+    let begins = |key: &str| text.starts_with(key) || text.contains(&format!("\n{key}"));
+    begins("apiVersion:") && begins("kind:")
+}
+
+/// Parses one manifest file.
+fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
+    let tree = wonin_syntax::yaml::parse(file.text());
+    skipped.extend(tree.problems.iter().map(|problem| Skipped {
+        path: file.path().to_owned(),
+        place: Some(Place { file: id, span: problem.span }),
+        why: problem.message.clone(),
+    }));
+    Content::Kubernetes(tree)
+}
+
+/// One object of a manifest.
+struct Object<'a> {
+    file: FileId,
+    dir: &'a str,
+    kind: &'a str,
+    node: &'a Node,
+}
+
+impl Object<'_> {
+    fn text(&self, path: &[&str]) -> Option<&str> {
+        self.node.at(path).and_then(Node::as_str)
+    }
+
+    fn namespace(&self) -> &str {
+        self.text(&["metadata", "namespace"]).unwrap_or_default()
+    }
+}
+
+/// Joins all manifests into deployments.
+pub(crate) fn join(joining: &mut Joining<'_>) {
+    let files: Vec<(FileId, String, Tree)> = joining
+        .fragments
+        .iter_mut()
+        .filter_map(|fragment| match &mut fragment.content {
+            Content::Kubernetes(tree) => {
+                Some((fragment.file, fragment.path.clone(), std::mem::take(tree)))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut objects: Vec<Object<'_>> = Vec::new();
+    for (file, path, tree) in &files {
+        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+        for node in &tree.documents {
+            add(*file, dir, node, &mut objects);
+        }
+    }
+    // Objects by directory, so that a large tree stays linear.
+    objects.sort_by(|a, b| a.dir.cmp(b.dir));
+    let mut found = Vec::new();
+    for group in objects.chunk_by(|a, b| a.dir == b.dir) {
+        for object in group {
+            if let Some(deployment) = workload(object, group) {
+                found.push(deployment);
+            }
+        }
+    }
+    joining.evidence.stack.deployments.extend(found);
+}
+
+/// Adds an object, or the items of a `List`.
+fn add<'a>(file: FileId, dir: &'a str, node: &'a Node, objects: &mut Vec<Object<'a>>) {
+    let Some(kind) = node.get("kind").and_then(Node::as_str) else { return };
+    if kind == "List" {
+        for item in node.get("items").map(Node::items).unwrap_or_default() {
+            let kind = item.get("kind").and_then(Node::as_str).unwrap_or_default();
+            objects.push(Object { file, dir, kind, node: item });
+        }
+    } else {
+        objects.push(Object { file, dir, kind, node });
+    }
+}
+
+fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
+    if !matches!(object.kind, "Deployment" | "StatefulSet" | "DaemonSet") {
+        return None;
+    }
+    let at = Fields { file: object.file };
+    let spec = object.node.get("spec")?;
+    let pod = spec.at(&["template", "spec"])?;
+    let name = object.node.at(&["metadata", "name"])?;
+    let labels = spec.at(&["template", "metadata", "labels"]);
+    let strategy =
+        spec.get(if object.kind == "Deployment" { "strategy" } else { "updateStrategy" });
+    let rolling = strategy.and_then(|strategy| strategy.get("rollingUpdate"));
+    let replicas = at.int(Some(spec), "replicas").unwrap_or_else(|| fallback(1, object.kind));
+    let containers = pod.get("containers").map(Node::items).unwrap_or_default();
+    let quarter = || fallback(Count::Percent(25), "Deployment rolling update");
+    let workload = KubeWorkload {
+        kind: object.kind.to_owned(),
+        namespace: object.namespace().to_owned(),
+        autoscaler_minimum: autoscaler_minimum(object, group),
+        replicas,
+        strategy: strategy
+            .and_then(|strategy| strategy.get("type"))
+            .and_then(|node| match node.as_str() {
+                Some("Recreate") => Some(at.located(node, KubeStrategy::Recreate)),
+                Some(_) => Some(at.located(node, KubeStrategy::RollingUpdate)),
+                None => None,
+            })
+            .unwrap_or_else(|| fallback(KubeStrategy::RollingUpdate, object.kind)),
+        max_surge: at.count(rolling, "maxSurge").unwrap_or_else(quarter),
+        max_unavailable: at.count(rolling, "maxUnavailable").unwrap_or_else(quarter),
+        min_ready_s: at
+            .int(Some(spec), "minReadySeconds")
+            .unwrap_or_else(|| fallback(0, object.kind)),
+        progress_deadline_s: at
+            .int(Some(spec), "progressDeadlineSeconds")
+            .unwrap_or_else(|| fallback(600, "Deployment")),
+        termination_grace_s: at
+            .int(Some(pod), "terminationGracePeriodSeconds")
+            .unwrap_or_else(|| fallback(30, "Pod")),
+        containers: containers.iter().filter_map(|node| container(&at, node)).collect(),
+        disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group)),
+        services: labels.map_or_else(Vec::new, |l| services(object, l, group)),
+    };
+    let name = name.as_str()?.to_owned();
+    Some(Deployment {
+        address: format!("{}/{name}", object.kind),
+        name,
+        dir: object.dir.to_owned(),
+        place: at.place(object.node.at(&["metadata", "name"])?),
+        workload: Workload::Kubernetes(Box::new(workload)),
+        unknown: Vec::new(),
+    })
+}
+
+fn fallback<T>(value: T, of: &str) -> Located<T> {
+    Located::default_of(value, format!("Kubernetes {of}"), API)
+}
+
+/// Reads fields of one file's nodes.
+struct Fields {
+    file: FileId,
+}
+
+impl Fields {
+    fn place(&self, node: &Node) -> Place {
+        Place { file: self.file, span: node.value_span() }
+    }
+
+    fn located<T>(&self, node: &Node, value: T) -> Located<T> {
+        Located::written(value, self.place(node))
+    }
+
+    fn text(&self, node: &Node) -> Option<Located<String>> {
+        node.as_str().map(|text| self.located(node, text.to_owned()))
+    }
+
+    fn int<T: std::str::FromStr>(&self, parent: Option<&Node>, key: &str) -> Option<Located<T>> {
+        let node = parent?.get(key)?;
+        node.as_str()?.trim().parse().ok().map(|value| self.located(node, value))
+    }
+
+    fn count(&self, parent: Option<&Node>, key: &str) -> Option<Located<Count>> {
+        let node = parent?.get(key)?;
+        let text = node.as_str()?.trim();
+        let count = match text.strip_suffix('%') {
+            Some(percent) => Count::Percent(percent.parse().ok()?),
+            None => Count::Pods(text.parse().ok()?),
+        };
+        Some(self.located(node, count))
+    }
+}
+
+fn container(at: &Fields, node: &Node) -> Option<KubeContainer> {
+    let resources = node.get("resources");
+    let quantity = |side: &str, name: &str| resources?.at(&[side, name]);
+    let ports = node.get("ports").map(Node::items).unwrap_or_default();
+    let pre_stop = node.at(&["lifecycle", "preStop"]);
+    Some(KubeContainer {
+        name: at.text(node.get("name")?)?,
+        startup: probe(at, node.get("startupProbe")),
+        readiness: probe(at, node.get("readinessProbe")),
+        liveness: probe(at, node.get("livenessProbe")),
+        ports: ports
+            .iter()
+            .filter_map(|port| {
+                let name = port.get("name").and_then(Node::as_str).map(str::to_owned);
+                at.int(Some(port), "containerPort").map(|number| (number, name))
+            })
+            .collect(),
+        cpu_request_millis: quantity("requests", "cpu").and_then(|node| millis(at, node)),
+        cpu_limit_millis: quantity("limits", "cpu").and_then(|node| millis(at, node)),
+        memory_limit_bytes: quantity("limits", "memory").and_then(|node| bytes(at, node)),
+        pre_stop_sleep_s: pre_stop.and_then(|hook| sleep(at, hook)),
+    })
+}
+
+fn probe(at: &Fields, node: Option<&Node>) -> Option<Probe> {
+    let node = node.filter(|node| node.is_mapping())?;
+    let of = "probe";
+    Some(Probe {
+        place: Place { file: at.file, span: node.span },
+        target: target(at, node)?,
+        initial_delay_s: at
+            .int(Some(node), "initialDelaySeconds")
+            .unwrap_or_else(|| fallback(0, of)),
+        period_s: at.int(Some(node), "periodSeconds").unwrap_or_else(|| fallback(10, of)),
+        timeout_s: at.int(Some(node), "timeoutSeconds").unwrap_or_else(|| fallback(1, of)),
+        success_threshold: at
+            .int(Some(node), "successThreshold")
+            .unwrap_or_else(|| fallback(1, of)),
+        failure_threshold: at
+            .int(Some(node), "failureThreshold")
+            .unwrap_or_else(|| fallback(3, of)),
+    })
+}
+
+fn target(at: &Fields, node: &Node) -> Option<Located<ProbeTarget>> {
+    let text = |node: &Node, key: &str| {
+        node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned()
+    };
+    if let Some(http) = node.get("httpGet") {
+        let path = http.get("path").and_then(Node::as_str).unwrap_or("/").to_owned();
+        return Some(at.located(http, ProbeTarget::Http { port: text(http, "port"), path }));
+    }
+    if let Some(tcp) = node.get("tcpSocket") {
+        return Some(at.located(tcp, ProbeTarget::Tcp(text(tcp, "port"))));
+    }
+    if let Some(grpc) = node.get("grpc") {
+        return Some(at.located(grpc, ProbeTarget::Grpc(text(grpc, "port"))));
+    }
+    let exec = node.at(&["exec", "command"])?;
+    let words: Vec<&str> = exec.items().iter().filter_map(Node::as_str).collect();
+    Some(at.located(exec, ProbeTarget::Exec(words.join(" "))))
+}
+
+/// How long a `preStop` hook sleeps: `sleep.seconds`, or a command with `sleep N`.
+fn sleep(at: &Fields, hook: &Node) -> Option<Located<u64>> {
+    if let Some(seconds) = at.int(hook.get("sleep"), "seconds") {
+        return Some(seconds);
+    }
+    let command = hook.at(&["exec", "command"])?;
+    let words: Vec<&str> =
+        command.items().iter().filter_map(Node::as_str).flat_map(str::split_whitespace).collect();
+    let after = words.iter().position(|word| word.ends_with("sleep"))?;
+    let number: u64 = words.get(after + 1)?.trim_end_matches(['s', ';']).parse().ok()?;
+    Some(at.located(command, number))
+}
+
+/// A CPU quantity in thousandths: `250m`, `0.5`, `2`.
+fn millis(at: &Fields, node: &Node) -> Option<Located<u64>> {
+    let text = node.as_str()?.trim();
+    let value = match text.strip_suffix('m') {
+        Some(millis) => millis.parse::<f64>().ok()?,
+        None => text.parse::<f64>().ok()? * 1000.0,
+    };
+    (value.is_finite() && value >= 0.0).then(|| at.located(node, value.round() as u64))
+}
+
+/// A memory quantity in bytes: `512Mi`, `1G`, `1.5Gi`.
+fn bytes(at: &Fields, node: &Node) -> Option<Located<u64>> {
+    let text = node.as_str()?.trim();
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" => 1.0,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "m" => 1e-3,
+        _ => return None,
+    };
+    let value = digits.parse::<f64>().ok()? * factor;
+    (value.is_finite() && value >= 0.0).then(|| at.located(node, value.round() as u64))
+}
+
+/// Whether every label of a selector is among the labels.
+fn selects(selector: &Node, labels: &Node) -> bool {
+    let wanted = selector.entries();
+    !wanted.is_empty()
+        && wanted.iter().all(|entry| {
+            let key = entry.key.as_str().unwrap_or_default();
+            labels.get(key).and_then(Node::as_str) == entry.value.as_str()
+        })
+}
+
+fn same_namespace<'a, 'b>(
+    object: &'a Object<'a>,
+    group: &'b [Object<'b>],
+    kind: &'static str,
+) -> impl Iterator<Item = &'b Object<'b>> {
+    let namespace = object.namespace().to_owned();
+    group.iter().filter(move |other| other.kind == kind && other.namespace() == namespace)
+}
+
+fn budgets(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<DisruptionBudget> {
+    same_namespace(object, group, "PodDisruptionBudget")
+        .filter_map(|budget| {
+            let spec = budget.node.get("spec")?;
+            selects(spec.at(&["selector", "matchLabels"])?, labels).then_some(())?;
+            let at = Fields { file: budget.file };
+            Some(DisruptionBudget {
+                name: at.text(budget.node.at(&["metadata", "name"])?)?,
+                min_available: at.count(Some(spec), "minAvailable"),
+                max_unavailable: at.count(Some(spec), "maxUnavailable"),
+            })
+        })
+        .collect()
+}
+
+fn services(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<KubeService> {
+    same_namespace(object, group, "Service")
+        .filter_map(|service| {
+            let spec = service.node.get("spec")?;
+            selects(spec.get("selector")?, labels).then_some(())?;
+            let at = Fields { file: service.file };
+            let ports = spec.get("ports").map(Node::items).unwrap_or_default();
+            Some(KubeService {
+                name: at.text(service.node.at(&["metadata", "name"])?)?,
+                target_ports: ports
+                    .iter()
+                    .filter_map(|port| port.get("targetPort").or_else(|| port.get("port")))
+                    .filter_map(|node| at.text(node))
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+fn autoscaler_minimum(object: &Object<'_>, group: &[Object<'_>]) -> Option<Located<u32>> {
+    let name = object.text(&["metadata", "name"])?;
+    let scaler = same_namespace(object, group, "HorizontalPodAutoscaler").find(|scaler| {
+        scaler.text(&["spec", "scaleTargetRef", "name"]) == Some(name)
+            && scaler.text(&["spec", "scaleTargetRef", "kind"]) == Some(object.kind)
+    })?;
+    let at = Fields { file: scaler.file };
+    at.int(scaler.node.get("spec"), "minReplicas")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryFiles, read};
+
+    const MANIFESTS: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 50%}}
+  template:
+    metadata: {labels: {app: web, tier: front}}
+    spec:
+      containers:
+        - name: web
+          ports: [{containerPort: 8080, name: http}]
+          resources: {limits: {cpu: 250m, memory: 512Mi}}
+          lifecycle: {preStop: {exec: {command: [sh, -c, \"sleep 5\"]}}}
+          livenessProbe:
+            httpGet: {path: /up, port: http}
+            periodSeconds: 5
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: 100%, selector: {matchLabels: {app: web}}}
+";
+
+    #[test]
+    fn a_workload_is_joined_with_what_selects_it() {
+        let evidence = read(&MemoryFiles::new([("web.yaml", MANIFESTS)]));
+        let [deployment] = evidence.stack.deployments.as_slice() else { panic!("one") };
+        let Workload::Kubernetes(web) = &deployment.workload else { panic!("Kubernetes") };
+        assert_eq!(web.replicas.value, 4);
+        assert_eq!(web.max_unavailable.value, Count::Percent(50));
+        assert!(web.progress_deadline_s.origin.is_default());
+        assert_eq!(web.services[0].target_ports[0].value, "http");
+        assert_eq!(
+            web.disruption_budgets[0].min_available.as_ref().unwrap().value,
+            Count::Percent(100)
+        );
+        let container = &web.containers[0];
+        assert_eq!(container.cpu_limit_millis.as_ref().unwrap().value, 250);
+        assert_eq!(container.memory_limit_bytes.as_ref().unwrap().value, 512 << 20);
+        assert_eq!(container.pre_stop_sleep_s.as_ref().unwrap().value, 5);
+        let liveness = container.liveness.as_ref().unwrap();
+        assert_eq!((liveness.period_s.value, liveness.failure_threshold.value), (5, 3));
+        assert_eq!(evidence.sources.slice(liveness.period_s.place().unwrap()), "5");
+    }
+}

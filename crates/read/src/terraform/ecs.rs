@@ -1,0 +1,398 @@
+//! Resources to ECS deployments: service, task definition and target groups joined.
+
+use std::borrow::Cow;
+
+use wonin_model::{
+    Deployment, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located, TargetGroup,
+    TaskDefinition, Unknown, Workload,
+};
+use wonin_text::Place;
+
+use super::Resource;
+use super::json;
+use super::value::{Data, Value};
+
+/// Which layer sends the defaults (rollout-semantics 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// The Terraform AWS provider.
+    Terraform,
+    /// The AWS API itself.
+    Api,
+}
+
+impl Layer {
+    fn source(self) -> &'static str {
+        match self {
+            Self::Terraform => "Terraform AWS provider documentation",
+            Self::Api => "AWS API reference",
+        }
+    }
+}
+
+/// The deployments among the resources of one root.
+pub(crate) fn deployments(dir: &str, resources: &[Resource], layer: Layer) -> Vec<Deployment> {
+    let services = resources.iter().filter(|resource| resource.kind == "aws_ecs_service");
+    services.map(|service| deployment(dir, service, resources, layer)).collect()
+}
+
+/// Reads arguments of one block and keeps a list of those that are not known.
+struct Reading<'a> {
+    value: &'a Value,
+    place: Place,
+    unknown: &'a mut Vec<Unknown>,
+}
+
+impl Reading<'_> {
+    fn known(&mut self, name: &str) -> Option<&Value> {
+        let value = self.value.get(name)?;
+        if let Some(why) = value.why_unknown() {
+            let place = value.place().unwrap_or(self.place);
+            self.unknown.push(Unknown { setting: name.to_owned(), place, why });
+        }
+        Some(value)
+    }
+
+    fn absent(&self, name: &str) -> bool {
+        self.value.get(name).is_none_or(Value::is_null)
+    }
+
+    /// An integer; the default where absent, `None` where unknown.
+    fn int<T: TryFrom<u64>>(&mut self, name: &str, default: Default<T>) -> Option<Located<T>> {
+        if self.absent(name) {
+            return default.map(|(value, of, source)| Located::default_of(value, of, source));
+        }
+        let value = self.known(name)?;
+        let number = value.located_int();
+        if number.is_none() && value.why_unknown().is_none() {
+            let why = format!("`{}` is not a whole number", value.text().unwrap_or_default());
+            let place = value.place().unwrap_or(self.place);
+            self.unknown.push(Unknown { setting: name.to_owned(), place, why });
+        }
+        number
+    }
+
+    fn bool(&mut self, name: &str, default: Default<bool>) -> Option<Located<bool>> {
+        if self.absent(name) {
+            return default.map(|(value, of, source)| Located::default_of(value, of, source));
+        }
+        self.known(name)?.located_bool()
+    }
+
+    fn text(&mut self, name: &str, default: Default<&str>) -> Option<Located<String>> {
+        if self.absent(name) {
+            return default
+                .map(|(value, of, source)| Located::default_of(value.to_owned(), of, source));
+        }
+        self.known(name)?.located_text()
+    }
+}
+
+/// A default with whose it is and where it is documented.
+type Default<T> = Option<(T, Cow<'static, str>, Cow<'static, str>)>;
+
+fn default<T>(value: T, of: &'static str, layer: Layer) -> Default<T> {
+    Some((value, Cow::Borrowed(of), Cow::Borrowed(layer.source())))
+}
+
+/// Nested blocks of one name: a list of maps, or a single map in JSON syntax.
+fn blocks<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
+    match value.get(name) {
+        Some(value @ Value { data: Data::Map(_), .. }) => vec![value],
+        Some(value) => value.items().iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> Deployment {
+    let arguments = &service.arguments;
+    let mut unknown = Vec::new();
+    let task = task_of(arguments, all, layer, service.place, &mut unknown);
+    let target_groups = blocks(arguments, "load_balancer")
+        .into_iter()
+        .filter_map(|block| block.get("target_group_arn"))
+        .filter_map(|arn| match find(arn, all, &["aws_lb_target_group", "aws_alb_target_group"]) {
+            Some(found) => Some(target_group(found, layer, &mut unknown)),
+            None => {
+                unknown.push(Unknown {
+                    setting: "target_group_arn".to_owned(),
+                    place: arn.place().unwrap_or(service.place),
+                    why: arn.why_unknown().unwrap_or_else(|| "no such target group here".into()),
+                });
+                None
+            }
+        })
+        .collect();
+    let ecs = ecs_service(service, task, target_groups, layer, &mut unknown);
+    let name = arguments.get("name").and_then(Value::text);
+    let name = name.unwrap_or_else(|| {
+        let last = service.address.rsplit('.').next().unwrap_or(&service.address);
+        last.to_owned()
+    });
+    Deployment {
+        name,
+        address: service.address.clone(),
+        dir: dir.to_owned(),
+        place: service.place,
+        workload: Workload::Ecs(Box::new(ecs)),
+        unknown,
+    }
+}
+
+fn ecs_service(
+    service: &Resource,
+    task: Option<TaskDefinition>,
+    target_groups: Vec<TargetGroup>,
+    layer: Layer,
+    unknown: &mut Vec<Unknown>,
+) -> EcsService {
+    let arguments = &service.arguments;
+    let breaker = blocks(arguments, "deployment_circuit_breaker").into_iter().next();
+    let of_breaker = breaker.map_or((None, None), |block| {
+        let mut block = Reading { value: block, place: service.place, unknown };
+        (block.bool("enable", None), block.bool("rollback", None))
+    });
+    let update_timeout = blocks(arguments, "timeouts")
+        .into_iter()
+        .filter_map(|block| block.get("update"))
+        .find_map(|value| value.text().and_then(|t| duration_s(&t)).map(|s| value.located(s)));
+    let launch_type = launch_type(arguments, task.as_ref(), layer);
+    let mut read = Reading { value: arguments, place: service.place, unknown };
+    let off = || Located::default_of(false, "aws_ecs_service", layer.source());
+    EcsService {
+        desired_count: read.int("desired_count", default(0, "aws_ecs_service", layer)),
+        minimum_healthy_percent: read
+            .int("deployment_minimum_healthy_percent", default(100, "ECS replica service", layer)),
+        maximum_percent: read
+            .int("deployment_maximum_percent", default(200, "ECS replica service", layer)),
+        grace_period_s: read
+            .int("health_check_grace_period_seconds", default(0, "ECS service", layer)),
+        launch_type,
+        breaker_enabled: of_breaker.0.or_else(|| breaker.is_none().then(off)),
+        breaker_rollback: of_breaker.1.or_else(|| breaker.is_none().then(off)),
+        wait_for_steady_state: read
+            .bool("wait_for_steady_state", default(false, "aws_ecs_service", layer)),
+        update_timeout_s: update_timeout.or_else(|| {
+            (layer == Layer::Terraform)
+                .then(|| Located::default_of(1200, "aws_ecs_service", layer.source()))
+        }),
+        task,
+        target_groups,
+    }
+}
+
+fn launch_type(
+    arguments: &Value,
+    task: Option<&TaskDefinition>,
+    layer: Layer,
+) -> Option<Located<LaunchType>> {
+    let kind = |text: &str| match text {
+        "FARGATE" | "FARGATE_SPOT" => Some(LaunchType::Fargate),
+        "EC2" => Some(LaunchType::Ec2),
+        _ => None,
+    };
+    if let Some(written) = arguments.get("launch_type").filter(|value| !value.is_null()) {
+        return written.text().and_then(|text| kind(&text)).map(|kind| written.located(kind));
+    }
+    let strategies = blocks(arguments, "capacity_provider_strategy");
+    if let Some(provider) = strategies.iter().find_map(|block| block.get("capacity_provider")) {
+        let kind = provider.text().and_then(|text| kind(&text));
+        return Some(provider.located(kind.unwrap_or(LaunchType::Ec2)));
+    }
+    // `awsvpc` with a task size is what Fargate needs, but EC2 takes it as well: no guess.
+    let _ = task;
+    Some(Located::default_of(LaunchType::Ec2, "ECS service", layer.source()))
+}
+
+/// The resource that a reference or a name points to.
+fn find<'a>(value: &Value, all: &'a [Resource], kinds: &[&str]) -> Option<&'a Resource> {
+    let of_kind = |resource: &&Resource| kinds.contains(&resource.kind.as_str());
+    match &value.data {
+        Data::Resource { address, .. } => {
+            let base = address.split('[').next().unwrap_or(address);
+            let exact = all.iter().filter(of_kind).find(|resource| resource.address == *address);
+            exact.or_else(|| {
+                let mut same = all.iter().filter(of_kind).filter(|resource| {
+                    resource.address.split('[').next().unwrap_or_default() == base
+                });
+                let only = same.next()?;
+                same.next().is_none().then_some(only)
+            })
+        }
+        Data::Text(text) => all.iter().filter(of_kind).find(|resource| {
+            let has = |name: &str| resource.arguments.get(name).and_then(Value::text);
+            has("arn").is_some_and(|arn| arn == *text)
+                || has("family").is_some_and(|family| {
+                    text.rsplit('/').next().unwrap_or(text).split(':').next() == Some(&family)
+                })
+        }),
+        _ => None,
+    }
+}
+
+fn task_of(
+    service: &Value,
+    all: &[Resource],
+    layer: Layer,
+    place: Place,
+    unknown: &mut Vec<Unknown>,
+) -> Option<TaskDefinition> {
+    let reference = service.get("task_definition")?;
+    let Some(found) = find(reference, all, &["aws_ecs_task_definition"]) else {
+        unknown.push(Unknown {
+            setting: "task_definition".to_owned(),
+            place: reference.place().unwrap_or(place),
+            why: reference.why_unknown().unwrap_or_else(|| "no such task definition here".into()),
+        });
+        return None;
+    };
+    Some(task_definition(found, layer, unknown))
+}
+
+fn task_definition(
+    resource: &Resource,
+    layer: Layer,
+    unknown: &mut Vec<Unknown>,
+) -> TaskDefinition {
+    let mut read = Reading { value: &resource.arguments, place: resource.place, unknown };
+    let cpu_units = read.int("cpu", None);
+    let memory_mib = read.int("memory", None);
+    let network_mode = read.text("network_mode", None);
+    let mut containers = Vec::new();
+    if let Some(definitions) = resource.arguments.get("container_definitions") {
+        match json::of(definitions) {
+            Ok(list) => {
+                for item in list.items() {
+                    containers.extend(container(item, resource.place, layer, unknown));
+                }
+            }
+            Err(why) => unknown.push(Unknown {
+                setting: "container_definitions".to_owned(),
+                place: definitions.place().unwrap_or(resource.place),
+                why,
+            }),
+        }
+    }
+    TaskDefinition { place: resource.place, cpu_units, memory_mib, network_mode, containers }
+}
+
+fn container(
+    value: &Value,
+    place: Place,
+    layer: Layer,
+    unknown: &mut Vec<Unknown>,
+) -> Option<EcsContainer> {
+    let name = value.get("name")?.located_text()?;
+    let mut read = Reading { value, place: value.place().unwrap_or(place), unknown };
+    let stop = default(30, "ECS task definition", layer);
+    let stop_timeout_s = read.int("stopTimeout", stop)?;
+    let mappings = value.get("portMappings").map(Value::items).unwrap_or_default();
+    let ports = |key: &str| -> Vec<Located<u16>> {
+        let numbers = mappings.iter().filter_map(|mapping| mapping.get(key)?.located_int());
+        numbers.filter(|port: &Located<u16>| port.value != 0).collect()
+    };
+    let health_check = value
+        .get("healthCheck")
+        .filter(|check| matches!(check.data, Data::Map(_)))
+        .map(|check| container_check(check, place, layer, read.unknown));
+    let mut read = Reading { value, place: value.place().unwrap_or(place), unknown: read.unknown };
+    Some(EcsContainer {
+        name,
+        essential: value.get("essential").and_then(Value::bool).unwrap_or(true),
+        cpu_units: read.int("cpu", None).filter(|cpu: &Located<u32>| cpu.value > 0),
+        memory_mib: read.int("memory", None),
+        memory_reservation_mib: read.int("memoryReservation", None),
+        stop_timeout_s,
+        host_ports: ports("hostPort"),
+        container_ports: ports("containerPort"),
+        health_check,
+    })
+}
+
+fn container_check(
+    check: &Value,
+    place: Place,
+    layer: Layer,
+    unknown: &mut Vec<Unknown>,
+) -> EcsContainerCheck {
+    let command = check.get("command").and_then(|command| {
+        let words: Option<Vec<String>> = command.items().iter().map(Value::text).collect();
+        words.filter(|words| !words.is_empty()).map(|words| command.located(words.join(" ")))
+    });
+    let place = check.place().unwrap_or(place);
+    let mut read = Reading { value: check, place, unknown };
+    let of = "ECS container health check";
+    let fallback = |value: u64| Located::default_of(value, of, layer.source());
+    EcsContainerCheck {
+        place,
+        command,
+        interval_s: read.int("interval", None).unwrap_or_else(|| fallback(30)),
+        timeout_s: read.int("timeout", None).unwrap_or_else(|| fallback(5)),
+        retries: read
+            .int("retries", None)
+            .unwrap_or_else(|| Located::default_of(3, of, layer.source())),
+        start_period_s: read.int("startPeriod", None).unwrap_or_else(|| fallback(0)),
+    }
+}
+
+fn target_group(resource: &Resource, layer: Layer, unknown: &mut Vec<Unknown>) -> TargetGroup {
+    let arguments = &resource.arguments;
+    let nothing = Value::new(Data::Map(Vec::new()), resource.place);
+    let check = blocks(arguments, "health_check").into_iter().next().unwrap_or(&nothing);
+    let (healthy, unhealthy) = match layer {
+        Layer::Terraform => (3, 3),
+        Layer::Api => (5, 2),
+    };
+    let of = "target group health check";
+    let mut read = Reading { value: check, place: resource.place, unknown };
+    let timeout = Some((
+        5,
+        Cow::Borrowed("target group health check (assumed: the documents disagree)"),
+        Cow::Borrowed("Application Load Balancers user guide, target group health checks"),
+    ));
+    let interval_s = read.int("interval", default(30, of, layer));
+    let timeout_s = read.int("timeout", timeout);
+    let healthy_threshold = read.int("healthy_threshold", default(healthy, of, layer));
+    let unhealthy_threshold = read.int("unhealthy_threshold", default(unhealthy, of, layer));
+    let matcher = read.text("matcher", default("200", of, layer));
+    let path = read.text("path", default("/", of, layer));
+    let check_port = read.text("port", default("traffic-port", of, layer));
+    let mut read = Reading { value: arguments, place: resource.place, unknown };
+    TargetGroup {
+        name: read.text("name", None).map_or_else(|| resource.address.clone(), |name| name.value),
+        place: resource.place,
+        interval_s,
+        timeout_s,
+        healthy_threshold,
+        unhealthy_threshold,
+        matcher,
+        path,
+        check_port,
+        port: read.int("port", None),
+        protocol: read.text("protocol", None),
+        deregistration_delay_s: read
+            .int("deregistration_delay", default(300, "target group", layer)),
+        slow_start_s: read.int("slow_start", default(0, "target group", layer)),
+    }
+}
+
+/// `20m`, `1h30m`, `90s` in seconds.
+fn duration_s(text: &str) -> Option<u64> {
+    let mut total: u64 = 0;
+    let mut number = String::new();
+    for character in text.chars() {
+        if character.is_ascii_digit() {
+            number.push(character);
+            continue;
+        }
+        let factor = match character {
+            'h' => 3600,
+            'm' => 60,
+            's' => 1,
+            _ => return None,
+        };
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        number.clear();
+    }
+    number.is_empty().then_some(total)
+}
