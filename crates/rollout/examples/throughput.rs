@@ -1,0 +1,43 @@
+//! Prints simulated rollouts per second on one thread: `cargo run --release --example throughput`.
+
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::time::Instant;
+
+use wonin_rollout::ecs::EcsSimulator;
+use wonin_rollout::plan::{AlbCheck, Breaker, EcsPlan};
+use wonin_rollout::{Draw, Silent, Startup};
+
+fn plan(desired: u32, grace_ms: u64, breaker: bool) -> EcsPlan {
+    let startup = Startup { time: Draw::LogNormal { median_ms: 150_000, sigma: 0.15 }, cpu: None };
+    EcsPlan {
+        min_percent: 50,
+        grace_ms,
+        deregistration_ms: 30_000,
+        stop: Draw::constant(5_000),
+        breaker: breaker.then(|| Breaker::new(true)),
+        previous_startup: Some(Startup::constant(35_000)),
+        ..EcsPlan::new(desired, Some(AlbCheck::new(15_000, 5_000, 3, 2)), startup)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures")]
+fn main() {
+    let mut simulator = EcsSimulator::new();
+    for (desired, runs) in [(2, 400_000_u64), (10, 60_000)] {
+        for (name, grace_ms, breaker) in [
+            ("fails", 15_000, true),
+            ("completes", 300_000, true),
+            ("churns without breaker", 15_000, false),
+        ] {
+            let plan = plan(desired, grace_ms, breaker);
+            let runs = if breaker { runs } else { runs / 20 };
+            let begin = Instant::now();
+            let completed = (0..runs)
+                .filter(|&seed| simulator.run(&plan, seed, &mut Silent).rolled_back.is_none())
+                .count();
+            let per_second = runs as f64 / begin.elapsed().as_secs_f64();
+            println!("N={desired} {name}: {per_second:.0} rollouts/s ({completed} of {runs} kept)");
+        }
+    }
+}

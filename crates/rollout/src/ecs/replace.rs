@@ -1,0 +1,156 @@
+//! What the scheduler does with unhealthy tasks of the revision it deploys (rollout-semantics 2.4).
+
+use super::EcsSimulator;
+use super::task::{Stage, Task};
+use crate::alb::Verdict;
+use crate::event::Recorder;
+use crate::plan::{EcsPlan, UnhealthyPolicy};
+
+impl EcsSimulator {
+    pub(super) fn replace_unhealthy<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
+        if !self.tasks.iter().any(|task| self.is_bad(task)) {
+            self.drop_surplus(plan, recorder);
+            return;
+        }
+        match plan.switches.unhealthy_policy {
+            UnhealthyPolicy::StopFirst => {
+                for slot in 0..self.tasks.len() {
+                    if self.is_bad(&self.tasks[slot]) {
+                        self.stop(plan, slot, "unhealthy", recorder);
+                    }
+                }
+            }
+            UnhealthyPolicy::ReplaceFirst => {
+                // Which of several gets the room is not documented; a random one begins.
+                let count = self.tasks.len();
+                let first = self.scheduler_stream.below(count as u64) as usize;
+                let order = || (first..count).chain(0..first);
+                for slot in order() {
+                    if self.is_bad(&self.tasks[slot]) {
+                        self.settle(plan, slot, recorder);
+                    }
+                }
+                for slot in order() {
+                    if self.is_bad(&self.tasks[slot]) {
+                        self.replace(plan, slot, recorder);
+                    }
+                }
+                self.make_room(plan, recorder);
+                self.drop_surplus(plan, recorder);
+            }
+        }
+    }
+
+    fn is_bad(&self, task: &Task) -> bool {
+        task.bad && task.is_alive() && task.revision == self.primary
+    }
+
+    /// Stops an unhealthy task when it is clear that it is not needed.
+    fn settle<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
+        if let Some(other) = self.live_replacement(slot) {
+            if self.tasks[other].healthy {
+                self.stop(plan, slot, "its replacement is healthy", recorder);
+            } else if self.tasks[other].bad {
+                self.part(plan, slot, other, recorder);
+            }
+        } else if self.tasks[slot].replacement.is_some()
+            && self.tasks[slot].health == Verdict::Healthy
+        {
+            // Its replacement went for another reason, and it has recovered since.
+            self.tasks[slot].replacement = None;
+            self.on_seen_healthy(plan, slot, recorder);
+        } else if self.good_of_primary(|task| task.healthy) >= self.bounds.desired {
+            self.stop(plan, slot, "enough others are healthy", recorder);
+        }
+    }
+
+    /// Starts a replacement when there is room and the tasks that are not unhealthy are too few.
+    fn replace<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
+        let needed = self.live_replacement(slot).is_none() && self.needs_more();
+        if needed && self.room(plan) > 0 && self.now_ms >= self.held_until_ms {
+            let letter = self.letter(plan);
+            let new = self.start(plan, letter, recorder);
+            self.tasks[slot].replacement = Some((new, self.tasks[new].generation));
+        }
+    }
+
+    /// Tasks that are not unhealthy may already be as many as wanted, when one recovered after its
+    /// replacement was started: that one serves instead.
+    fn needs_more(&self) -> bool {
+        self.good_of_primary(|_| true) < self.bounds.desired
+    }
+
+    fn good_of_primary(&self, counts: impl Fn(&Task) -> bool) -> u32 {
+        let primary = self.primary;
+        self.count_tasks(|task| {
+            task.is_alive() && task.revision == primary && !task.bad && counts(task)
+        })
+    }
+
+    /// The task that was started to take the place of this one, while it is there.
+    pub(super) fn live_replacement(&self, slot: usize) -> Option<usize> {
+        let (other, generation) = self.tasks[slot].replacement?;
+        let task = &self.tasks[other];
+        (task.generation == generation && task.is_alive()).then_some(other)
+    }
+
+    /// The replacement failed too. A task that recovered meanwhile is spared; otherwise one of the
+    /// two goes when there are more than wanted.
+    fn part<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, other: usize, recorder: &mut R) {
+        self.tasks[slot].replacement = None;
+        let spared = self.tasks[slot].health == Verdict::Healthy;
+        if spared {
+            self.on_seen_healthy(plan, slot, recorder);
+        }
+        if self.alive_of_primary() > self.bounds.desired {
+            let either = if self.scheduler_stream.below(2) == 0 { slot } else { other };
+            let victim = if spared { other } else { either };
+            self.stop(plan, victim, "its pair is unhealthy too", recorder);
+        }
+    }
+
+    /// No room for a replacement: one unhealthy task that has none goes, at random and one at a
+    /// time, and its place is filled when it has stopped.
+    ///
+    /// The lower bound does not stand in the way, since a task that is not healthy does not count
+    /// towards it.
+    fn make_room<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
+        let waiting = |sim: &Self, slot: usize| {
+            sim.is_bad(&sim.tasks[slot]) && sim.live_replacement(slot).is_none()
+        };
+        let busy = self.tasks.iter().any(|task| task.stage == Stage::Stopping && task.making_room);
+        let candidates = (0..self.tasks.len()).filter(|&slot| waiting(self, slot)).count();
+        if candidates == 0 || busy || !self.needs_more() || self.room(plan) > 0 {
+            return;
+        }
+        let pick = self.scheduler_stream.below(candidates as u64) as usize;
+        let victim = (0..self.tasks.len()).filter(|&slot| waiting(self, slot)).nth(pick);
+        if let Some(slot) = victim {
+            self.tasks[slot].making_room = true;
+            self.stop(plan, slot, "unhealthy, no room for a replacement first", recorder);
+        }
+    }
+
+    /// More tasks than wanted that are not unhealthy: a task recovered after its replacement was
+    /// started. The newest that is not healthy yet goes, grace or not.
+    fn drop_surplus<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
+        let primary = self.primary;
+        let is_good = |task: &Task| task.is_alive() && task.revision == primary && !task.bad;
+        let mut surplus = self.count_tasks(is_good).saturating_sub(self.bounds.desired);
+        while surplus > 0 {
+            let newest = |healthy: bool| {
+                (0..self.tasks.len())
+                    .filter(|&s| is_good(&self.tasks[s]) && self.tasks[s].healthy == healthy)
+                    .max_by_key(|&s| self.tasks[s].generation)
+            };
+            let Some(slot) = newest(false).or_else(|| newest(true)) else { return };
+            self.stop(plan, slot, "more tasks than wanted", recorder);
+            surplus -= 1;
+        }
+    }
+
+    fn alive_of_primary(&self) -> u32 {
+        let primary = self.primary;
+        self.count_tasks(|task| task.is_alive() && task.revision == primary)
+    }
+}

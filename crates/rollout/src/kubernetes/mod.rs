@@ -1,0 +1,3 @@
+//! Kubernetes.
+mod backoff;
+pub(crate) use backoff::BackOff;
