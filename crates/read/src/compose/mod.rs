@@ -1,0 +1,122 @@
+//! Compose projects: files, variables, merging, services (Compose specification).
+
+mod documents;
+mod env;
+mod files;
+mod health;
+mod image;
+mod interpolate;
+mod merge;
+mod mounts;
+mod networks;
+mod ports;
+mod project;
+mod service;
+mod units;
+mod value;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use wonin_model::Skipped;
+use wonin_syntax::yaml;
+use wonin_text::{FileId, Place, SourceFile};
+
+use crate::fragment::{Content, Format};
+use crate::pipeline::Joining;
+use documents::{Document, Documents};
+use project::{Loaded, Plan};
+
+/// The format's name under `read`.
+pub(crate) const NAME: &str = "compose";
+
+/// Compose files, by name or by a top-level mapping `services`.
+pub(crate) const FORMAT: Format = Format { name: NAME, claims, accepts, parse };
+
+fn claims(path: &str) -> bool {
+    path.ends_with(".yml") || path.ends_with(".yaml")
+}
+
+fn accepts(path: &str, text: &str) -> bool {
+    files::is_compose_name(path) || has_services(text)
+}
+
+/// Whether a line begins with `services:` and an indented mapping follows.
+fn has_services(text: &str) -> bool {
+    let mut from = 0;
+    while let Some(at) = text[from..].find("services:") {
+        let start = from + at;
+        from = start + "services:".len();
+        let begins_line = start == 0 || text.as_bytes()[start - 1] == b'\n';
+        if !begins_line {
+            continue;
+        }
+        let mut lines = text[from..].lines().map(str::trim_end);
+        let same_line = lines.next().unwrap_or_default().trim_start();
+        let next = lines.find(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+        return match same_line.chars().next() {
+            None | Some('#' | '&') => next.is_some_and(|line| {
+                line.starts_with([' ', '\t']) && !line.trim_start().starts_with("- ")
+            }),
+            Some(first) => first == '{',
+        };
+    }
+    false
+}
+
+fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
+    let mut tree = yaml::parse(file.text());
+    skipped.extend(tree.problems.drain(..).map(|problem| Skipped {
+        path: file.path().to_owned(),
+        place: Some(Place { file: id, span: problem.span }),
+        why: problem.message,
+    }));
+    Content::Compose(tree)
+}
+
+/// Puts the Compose projects and their services into the stack.
+pub(crate) fn join(joining: &mut Joining<'_>) {
+    let paths: Vec<String> = joining
+        .fragments
+        .iter()
+        .filter(|fragment| matches!(fragment.content, Content::Compose(_)))
+        .map(|fragment| fragment.path.clone())
+        .collect();
+    let mut documents = Documents::new(joining);
+    let all = paths.iter().filter_map(|path| documents.compose(path).ok());
+    let (files, others): (Vec<Rc<Document>>, _) = all.partition(|file| files::is_compose(file));
+    forget(documents.joining, &others);
+
+    let plans = files::plan(&mut documents, &files);
+    for (path, why) in plans.overlays {
+        documents.joining.skip_file(&path, why);
+    }
+    let mut used = BTreeSet::new();
+    for plan in &plans.plans {
+        used.append(&mut add(&mut documents, plan));
+    }
+    // Files that only include one another are reached by no project: the first begins one.
+    for path in plans.included {
+        if !used.contains(&path) {
+            used.append(&mut add(&mut documents, &files::alone(&path)));
+        }
+    }
+}
+
+/// Takes files that turned out to be something else out of what was read.
+fn forget(joining: &mut Joining<'_>, others: &[Rc<Document>]) {
+    let others: BTreeSet<FileId> = others.iter().map(|other| other.file).collect();
+    let is_other = |file: FileId| others.contains(&file);
+    joining.evidence.read.retain(|read| !is_other(read.file));
+    joining.fragments.retain(|fragment| !is_other(fragment.file));
+}
+
+/// Loads a project into the stack; says which files had a part in it.
+fn add(documents: &mut Documents<'_, '_>, plan: &Plan) -> BTreeSet<String> {
+    let index = documents.joining.evidence.stack.projects.len();
+    let Loaded { project, services, used } = project::load(documents, plan, index);
+    let stack = &mut documents.joining.evidence.stack;
+    stack.projects.push(project);
+    stack.services.extend(services.into_iter().map(|built| built.service));
+    used
+}
