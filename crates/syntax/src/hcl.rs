@@ -64,6 +64,46 @@ pub struct Expr {
     pub kind: ExprKind,
 }
 
+impl Expr {
+    /// Replaces every place in the expression; for expressions that stand inside other text.
+    pub(crate) fn map_spans(&mut self, moved: &dyn Fn(Span) -> Span) {
+        self.span = moved(self.span);
+        match &mut self.kind {
+            ExprKind::Text(_, inner) => *inner = moved(*inner),
+            ExprKind::Template(items) | ExprKind::List(items) | ExprKind::Call(_, items) => {
+                items.iter_mut().for_each(|item| item.map_spans(moved));
+            }
+            ExprKind::Object(entries) => {
+                for (key, value) in entries {
+                    key.map_spans(moved);
+                    value.map_spans(moved);
+                }
+            }
+            ExprKind::Attr(inner, _) | ExprKind::Splat(inner) | ExprKind::Unary(_, inner) => {
+                inner.map_spans(moved);
+            }
+            ExprKind::Index(inner, index) => {
+                inner.map_spans(moved);
+                index.map_spans(moved);
+            }
+            ExprKind::Conditional(parts) => parts.iter_mut().for_each(|p| p.map_spans(moved)),
+            ExprKind::Binary(_, sides) => sides.iter_mut().for_each(|s| s.map_spans(moved)),
+            ExprKind::For(each) => {
+                each.over.map_spans(moved);
+                each.value.map_spans(moved);
+                for part in [&mut each.key, &mut each.condition].into_iter().flatten() {
+                    part.map_spans(moved);
+                }
+            }
+            ExprKind::Null
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::Name(_)
+            | ExprKind::Opaque(_) => {}
+        }
+    }
+}
+
 /// The kinds of expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {
@@ -199,7 +239,10 @@ impl Reader<'_> {
                 ExprKind::List(array.iter().map(|item| self.expr(item)).collect())
             }
             Expression::Object(object) => ExprKind::Object(
-                object.iter().map(|(key, value)| (self.key(key), self.expr(value.expr()))).collect(),
+                object
+                    .iter()
+                    .map(|(key, value)| (self.key(key), self.expr(value.expr())))
+                    .collect(),
             ),
             Expression::StringTemplate(template) => {
                 return self.template(template, span, self.inside_quotes(span));
@@ -219,10 +262,9 @@ impl Reader<'_> {
                 call.args.iter().map(|argument| self.expr(argument)).collect(),
             ),
             Expression::Traversal(traversal) => return self.traversal(traversal, span),
-            Expression::UnaryOp(operation) => ExprKind::Unary(
-                operation.operator.value().as_str(),
-                self.boxed(&operation.expr),
-            ),
+            Expression::UnaryOp(operation) => {
+                ExprKind::Unary(operation.operator.value().as_str(), self.boxed(&operation.expr))
+            }
             Expression::BinaryOp(operation) => ExprKind::Binary(
                 operation.operator.value().as_str(),
                 Box::new([self.expr(&operation.lhs_expr), self.expr(&operation.rhs_expr)]),

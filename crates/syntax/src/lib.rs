@@ -7,6 +7,7 @@
 pub mod dockerfile;
 pub mod dotenv;
 pub mod hcl;
+pub mod hcl_json;
 pub mod java;
 pub mod json;
 mod keys;

@@ -62,16 +62,18 @@ pub(crate) const JSON_FORMAT: Format = Format {
 
 /// Whether a path is a Terraform file.
 fn claims(path: &str) -> bool {
-    path.ends_with(".tf") || path.ends_with(".tfvars")
+    [".tf", ".tfvars", ".tf.json", ".tfvars.json"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// Parses one `.tf` or `.tfvars` file.
 fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
-    let (body, problems) = hcl::parse(file.text());
+    let json = file.path().ends_with(".json");
+    let parse = if json { wonin_syntax::hcl_json::parse } else { hcl::parse };
+    let (body, problems) = parse(file.text());
     skipped.extend(problems.into_iter().map(|problem| Skipped {
         path: file.path().to_owned(),
         place: Some(Place { file: id, span: problem.span }),
-        why: format!("not valid HCL: {}", problem.message),
+        why: format!("not valid {}: {}", if json { "JSON" } else { "HCL" }, problem.message),
     }));
     Content::Terraform(body)
 }
@@ -127,7 +129,8 @@ fn modules(files: &[(FileId, String, Body)]) -> BTreeMap<String, Module<'_>> {
     for (file, path, body) in files {
         let module = modules.entry(dir_of(path).to_owned()).or_default();
         let name = path.rsplit('/').next().unwrap_or(path);
-        if path.ends_with(".tf") {
+        let name = name.strip_suffix(".json").unwrap_or(name);
+        if name.ends_with(".tf") {
             module.add(*file, body);
         } else if name == "terraform.tfvars" || name.ends_with(".auto.tfvars") {
             // Other `.tfvars` files count only when a command names them.

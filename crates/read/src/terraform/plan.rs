@@ -25,7 +25,10 @@ const OTHER_JSON: &[&str] = &[
 /// Whether a path may hold a plan or an answer of the AWS command line.
 pub(crate) fn claims(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.ends_with(".json") && !name.ends_with(".tf.json") && !OTHER_JSON.contains(&name)
+    name.ends_with(".json")
+        && !name.ends_with(".tf.json")
+        && !name.ends_with(".tfvars.json")
+        && !OTHER_JSON.contains(&name)
 }
 
 /// Whether the text is one: by the keys that only they have.
