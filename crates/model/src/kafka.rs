@@ -176,8 +176,12 @@ pub struct KafkaClient {
     pub app: Option<usize>,
     /// Where it is made: the bean, the configuration key, the file's start.
     pub place: Place,
-    /// Effective properties, defaults included.
+    /// Effective properties, defaults included; without those of `unknown`.
     pub settings: Settings,
+    /// Properties that are set to something that cannot be read from the files, by name, at the
+    /// place where they are set: nothing may be claimed of them. The name `*` means that any
+    /// property may be set there; then no defaults are filled in.
+    pub unknown: Vec<Located<String>>,
     /// Written settings that do not count for this client.
     pub not_applied: Vec<NotApplied>,
     /// Topics it names.

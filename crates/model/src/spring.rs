@@ -1,5 +1,7 @@
 //! Applications that carry a configuration of their own.
 
+use std::collections::BTreeMap;
+
 use wonin_text::Place;
 
 use crate::{Located, ServiceId, Settings};
@@ -17,6 +19,9 @@ pub struct App {
     pub place: Place,
     /// Spring Boot's version from the build file (`3.4.0`).
     pub boot_version: Option<Located<String>>,
+    /// Versions of other libraries that the build file names, by `group:artifact`
+    /// (`org.apache.kafka:kafka-clients`, `org.apache.pinot:pinot-java-client`).
+    pub libraries: BTreeMap<String, Located<String>>,
     /// Effective properties under canonical names (kebab-case, `spring.kafka.bootstrap-servers`),
     /// environment of the service laid over the files; without active profiles only the default
     /// documents count.

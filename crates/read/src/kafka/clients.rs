@@ -60,6 +60,7 @@ pub(super) fn of_environment(id: ServiceId, service: &Service) -> Vec<KafkaClien
             app: None,
             place,
             settings,
+            unknown: Vec::new(),
             not_applied: Vec::new(),
             topics: Vec::new(),
         });
@@ -142,6 +143,7 @@ pub(super) fn of_file(file: FileId, path: &str, mut settings: Settings) -> Kafka
         app: None,
         place: Place { file, span: Span::default() },
         settings,
+        unknown: Vec::new(),
         not_applied: Vec::new(),
         topics: Vec::new(),
     }
