@@ -176,8 +176,12 @@ pub(crate) fn notes(finding: &Shown) -> Vec<(&'static str, String)> {
 /// `default.replication.factor = 1 is the default of Apache Kafka 3.9 broker (source)`.
 pub(crate) fn default_note(claim: &str, value: Option<&str>, of: &str, source: &str) -> String {
     let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
-    match value.filter(|value| !claim.contains(value)) {
+    match value {
         _ if claim.contains("default") && claim.contains(of) => format!("{claim}{source}"),
+        // A claim may be a setting's name or a sentence.
+        Some(value) if claim.contains(' ') => {
+            format!("{claim}: {value} is the default of {of}{source}")
+        }
         Some(value) => format!("{claim} = {value} is the default of {of}{source}"),
         None => format!("{claim}, the default of {of}{source}"),
     }

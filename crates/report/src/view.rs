@@ -132,6 +132,8 @@ pub struct ShownFix {
 pub struct Shown {
     /// Which mode.
     pub meta: &'static ModeMeta,
+    /// Its index in the diagnosis, before anything was left out.
+    pub index: usize,
     /// Stable name of this finding; see `wonin diagnose --baseline`.
     pub fingerprint: String,
     /// The service it is about.
@@ -232,7 +234,12 @@ impl View {
         let cites = !diagnosis.findings.is_empty() || !evidence.skipped.is_empty();
         let masker = if cites { Masker::new(&evidence.sources) } else { Masker::default() };
         let mut showing = Showing { evidence, masker, files: BTreeMap::new() };
-        let findings: Vec<Shown> = diagnosis.findings.iter().map(|f| showing.finding(f)).collect();
+        let findings: Vec<Shown> = diagnosis
+            .findings
+            .iter()
+            .enumerate()
+            .map(|(index, f)| showing.finding(index, f))
+            .collect();
         let skipped = evidence.skipped.iter().map(|skip| showing.skip(skip)).collect();
         let not_checked = diagnosis.not_checked.iter().map(|open| Open {
             mode: open.mode,
@@ -358,8 +365,9 @@ impl Showing<'_> {
         }
     }
 
-    fn finding(&mut self, finding: &Finding) -> Shown {
+    fn finding(&mut self, index: usize, finding: &Finding) -> Shown {
         Shown {
+            index,
             meta: finding.meta,
             fingerprint: String::new(),
             service: finding.service.as_deref().map(|service| self.words(service)),

@@ -1,0 +1,207 @@
+//! `wonin diagnose [PATH…]`: what is going to fail, and what to change.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use wonin_model::{Diagnosis, Evidence, Severity};
+use wonin_report::{Limits, View, suppress};
+
+use crate::disk::DiskFiles;
+use crate::failure::Failure;
+use crate::output::{self, Target};
+use crate::progress::watched;
+use crate::terminal::Terminal;
+use crate::{baseline, fix};
+
+const EXAMPLES: &str = "\
+Examples:
+  wonin diagnose                                    all that lies below this directory
+  wonin diagnose deploy/compose.yml                 one file, with what it refers to
+  wonin diagnose --fix .                            apply the safe changes
+  wonin diagnose --format text --format sarif=out.sarif .
+  wonin diagnose --write-baseline known.json .      accept what is there today
+  wonin diagnose --baseline known.json .            from then on, new findings alone
+  cat compose.yml | wonin diagnose -
+
+A comment takes a finding back: `# wonin: ignore[mode-id] reason`, on its line or the line above.
+
+Exit codes:
+  0  nothing at or above the threshold
+  1  findings
+  2  could not run
+  3  nothing was read";
+
+/// Find why a stack will fail, from its files
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Directories or files; `-` is standard input
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+
+    /// The name under which standard input is read; decides its format
+    #[arg(long, value_name = "NAME", default_value = "docker-compose.yml")]
+    stdin_name: String,
+
+    /// text, json, sarif, junit, github or html; with `=FILE` into a file; several may be given
+    #[arg(long = "format", value_name = "FORMAT[=FILE]")]
+    formats: Vec<Target>,
+
+    /// Leave out what is below; without it, low findings are listed briefly and do not count
+    #[arg(long, value_name = "SEVERITY")]
+    min_severity: Option<Floor>,
+
+    /// Show findings of low confidence, too
+    #[arg(long)]
+    pedantic: bool,
+
+    /// Apply the safe changes, then diagnose again
+    #[arg(long)]
+    fix: bool,
+
+    /// Apply the other changes, too
+    #[arg(long)]
+    unsafe_fixes: bool,
+
+    /// Leave out the findings that this file knows
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Write today's findings as a baseline, and end with 0
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fix", "unsafe_fixes"])]
+    write_baseline: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Floor {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<Floor> for Severity {
+    fn from(floor: Floor) -> Self {
+        match floor {
+            Floor::Low => Self::Low,
+            Floor::Medium => Self::Medium,
+            Floor::High => Self::High,
+            Floor::Critical => Self::Critical,
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
+    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
+    output::check(&targets)?;
+    let known = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let files = open(args)?;
+
+    let mut run = Run { args, terminal, files };
+    let (evidence, diagnosis, mut view) = run.look();
+    if (args.fix || args.unsafe_fixes)
+        && let Some(after) = run.repair(&evidence, &diagnosis, &view)?
+    {
+        view = after;
+    }
+    if let Some(known) = known {
+        view.hidden.known = view.retain(|finding| !known.contains(&finding.fingerprint));
+    }
+    if let Some(file) = &args.write_baseline {
+        baseline::write(file, &view)?;
+        output::tell(&format!("wrote {} findings to `{}`", view.findings.len(), file.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    finish(args, &view, &targets, terminal)
+}
+
+fn open(args: &Args) -> Result<DiskFiles, Failure> {
+    let is_stdin = |path: &PathBuf| path == Path::new("-");
+    if !args.paths.iter().any(is_stdin) {
+        return DiskFiles::open(&args.paths);
+    }
+    if args.paths.len() > 1 {
+        return Err(Failure::new("standard input cannot be mixed with other paths"));
+    }
+    if args.fix || args.unsafe_fixes {
+        return Err(Failure::new("standard input cannot be changed in place")
+            .hint("save it to a file and give its path"));
+    }
+    DiskFiles::from_stdin(&args.stdin_name)
+}
+
+/// Writes the answer and chooses the exit code.
+fn finish(
+    args: &Args,
+    view: &View,
+    targets: &[Target],
+    terminal: Terminal,
+) -> Result<ExitCode, Failure> {
+    let nothing_read = view.read.is_empty();
+    let on_screen = targets.iter().all(Target::is_screen);
+    // With nothing to tell, the error alone is the answer.
+    if !(nothing_read && on_screen && view.skipped.is_empty()) {
+        output::write(view, targets, terminal)?;
+    }
+    if nothing_read {
+        let paths: Vec<String> = args.paths.iter().map(|p| format!("`{}`", p.display())).collect();
+        return Err(Failure::nothing_read(format!(
+            "nothing was read: no file in {} is one that wonin understands",
+            paths.join(", ")
+        ))
+        .hint("give a directory with Compose files, Dockerfiles, Spring or Kafka configuration"));
+    }
+    Ok(ExitCode::from(u8::from(view.has_findings())))
+}
+
+struct Run<'a> {
+    args: &'a Args,
+    terminal: Terminal,
+    files: DiskFiles,
+}
+
+impl Run<'_> {
+    fn look(&self) -> (Evidence, Diagnosis, View) {
+        watched(self.terminal, &self.files, || {
+            let mut evidence = wonin_read::read(&self.files);
+            evidence.skipped.extend_from_slice(self.files.skipped());
+            let mut diagnosis = wonin_modes::examine(&evidence);
+            let suppressed = suppress::apply(&evidence, &mut diagnosis);
+            let limits = Limits {
+                severity_min: self.args.min_severity.map(Severity::from),
+                pedantic: self.args.pedantic,
+            };
+            let mut view = View::new(&evidence, &diagnosis, limits);
+            view.hidden.suppressed = suppressed;
+            (evidence, diagnosis, view)
+        })
+    }
+
+    /// Changes files; gives the view after it, or nothing where nothing was changed.
+    fn repair(
+        &mut self,
+        evidence: &Evidence,
+        diagnosis: &Diagnosis,
+        view: &View,
+    ) -> Result<Option<View>, Failure> {
+        let plan = fix::plan(evidence, diagnosis, view, self.args.unsafe_fixes);
+        if plan.is_empty() {
+            output::tell("no change to apply");
+            return Ok(None);
+        }
+        let texts = plan.texts(evidence)?;
+        let disk = std::mem::take(&mut self.files);
+        self.files = disk.with_texts(texts.clone());
+        let (after, _, after_view) = self.look();
+        fix::check(evidence, &after)?;
+        fix::write(&disk, evidence, &texts)?;
+        for done in &plan.done {
+            output::tell(&format!("changed {done}"));
+        }
+        for left_out in &plan.left_out {
+            output::tell(&format!("left out, it touches the same text: {left_out}"));
+        }
+        Ok(Some(after_view))
+    }
+}
