@@ -1,13 +1,16 @@
 //! What one file says, before it is joined with others.
 
+use std::sync::Arc;
+
 use wonin_model::Skipped;
-use wonin_syntax::Tree;
+use wonin_syntax::dockerfile::Dockerfile;
 use wonin_syntax::hcl::Body;
+use wonin_syntax::{NginxTree, Tree};
 use wonin_text::{FileId, SourceFile};
 
-use crate::compose;
 use crate::kafka::{self, KafkaProperties};
-use crate::{kubernetes, terraform};
+use crate::{compose, dockerfile};
+use crate::{kubernetes, nginx, terraform};
 
 /// A file that one format understood.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Fragment {
 pub(crate) enum Content {
     /// A Compose file.
     Compose(Tree),
+    /// A Dockerfile, whether some service is built from it or not.
+    Dockerfile(Arc<Dockerfile>),
     /// Terraform configuration.
     Terraform(Body),
     /// A Terraform plan or an answer of the AWS command line.
@@ -31,6 +36,8 @@ pub(crate) enum Content {
     Kubernetes(Tree),
     /// Properties of a Kafka broker or client.
     Kafka(KafkaProperties),
+    /// nginx configuration.
+    Nginx(NginxTree),
 }
 
 /// A file format. To add one: write its module, add a [`Content`] variant and its line in
@@ -50,13 +57,10 @@ pub(crate) struct Format {
 /// All formats, the most specific first.
 pub(crate) const FORMATS: &[Format] = &[
     compose::FORMAT,
+    dockerfile::FORMAT,
     terraform::FORMAT,
     terraform::JSON_FORMAT,
     kubernetes::FORMAT,
-    Format {
-        name: "properties",
-        claims: kafka::claims,
-        accepts: kafka::accepts,
-        parse: |id, file, _| Content::Kafka(kafka::parse(id, file)),
-    },
+    kafka::FORMAT,
+    nginx::FORMAT,
 ];

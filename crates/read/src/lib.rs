@@ -5,11 +5,13 @@
 //! and clients last. Nothing here touches a disk: the caller hands in [`Files`].
 
 mod compose;
+mod dockerfile;
 mod fragment;
 #[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]
 mod kafka;
 mod kubernetes;
 mod memory;
+mod nginx;
 mod paths;
 mod pipeline;
 #[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]

@@ -7,7 +7,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{compose, kafka, kubernetes, terraform};
+use crate::{compose, kafka, kubernetes, nginx, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -33,8 +33,14 @@ type Joiner = fn(&mut Joining<'_>);
 /// All steps in their order; each may rely on what those before it have put into the stack:
 /// Compose projects, servers behind their services, Kafka brokers, applications, code, Kafka
 /// clients, gateways.
-const JOINERS: &[Joiner] =
-    &[compose::join, kafka::join_brokers, kafka::join_clients, terraform::join, kubernetes::join];
+const JOINERS: &[Joiner] = &[
+    compose::join,
+    kafka::join_brokers,
+    kafka::join_clients,
+    nginx::join,
+    terraform::join,
+    kubernetes::join,
+];
 
 /// The state of joining: what was parsed, and the evidence so far.
 pub(crate) struct Joining<'a> {

@@ -1,16 +1,15 @@
 //! Brokers behind container services and in `server.properties`.
 
-use std::collections::BTreeSet;
-
 use wonin_model::{
-    KafkaBroker, KafkaDistribution, Located, NotApplied, Origin, Service, ServiceId, Settings,
+    KafkaBroker, KafkaDistribution, Located, NotApplied, Service, ServiceId, Settings,
     WhyNotApplied,
 };
-use wonin_text::{FileId, Place, Sources, Span};
+use wonin_text::{FileId, Place, Span};
 
 use super::defaults::{fill_broker, fill_shipped};
 use super::image::{Convention, from_environment, meant, missing};
-use crate::servers::{Words, mounted};
+use crate::pipeline::Joining;
+use crate::servers::{Container, Words};
 
 /// Programs of Kafka's distribution that a container may run beside or in place of a broker.
 const OTHER_PROGRAMS: &[&str] = &[
@@ -42,14 +41,6 @@ const BROKER_VARIABLES: &[&str] = &[
     "PROCESS_ROLES",
     "ZOOKEEPER_CONNECT",
 ];
-
-/// Where brokers look for mounted files and how to load them.
-pub(super) trait FileAccess {
-    /// The file of this path of the tree, loaded.
-    fn file(&mut self, path: &str) -> Option<FileId>;
-    /// All texts.
-    fn sources(&self) -> &Sources;
-}
 
 /// The convention of a service's image where the service runs a broker.
 pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention> {
@@ -100,14 +91,15 @@ pub(super) fn broker_of(
     service: &Service,
     convention: Convention,
     words: &Words,
-    files: &mut dyn FileAccess,
+    container: &Container,
+    joining: &mut Joining<'_>,
 ) -> Option<KafkaBroker> {
     let own_command = words.runs("kafka-server-start") && !runs_start_script(words);
     let version = version_of(service);
     let mut made = if own_command {
-        by_command(service, words, files)
+        by_command(service, words, container, joining)
     } else {
-        by_image(service, convention, files)
+        by_image(service, convention, container, joining)
     };
     for flag in words.flags(&["--override"]) {
         if let Some(at) = flag.value.find('=') {
@@ -161,7 +153,12 @@ struct Made {
 }
 
 /// A broker that the image's start script configures.
-fn by_image(service: &Service, convention: Convention, files: &mut dyn FileAccess) -> Made {
+fn by_image(
+    service: &Service,
+    convention: Convention,
+    container: &Container,
+    joining: &mut Joining<'_>,
+) -> Made {
     let from = from_environment(service, convention);
     let mut made =
         Made { settings: from.settings, not_applied: from.not_applied, base: Base::Image };
@@ -176,10 +173,10 @@ fn by_image(service: &Service, convention: Convention, files: &mut dyn FileAcces
         }
         Convention::Confluent | Convention::Nothing => &[],
     };
-    let Some((file, mount)) = paths.iter().find_map(|path| loaded(service, path, files)) else {
+    let Some((file, mount)) = paths.iter().find_map(|path| loaded(container, path, joining)) else {
         return made;
     };
-    let mut settings = read(file, files);
+    let mut settings = read(file, joining);
     if convention == Convention::Bitnami {
         let rule = "bitnami/kafka skips the environment when server.properties is mounted";
         made.not_applied = ignored(service, mount, rule, &settings);
@@ -192,14 +189,19 @@ fn by_image(service: &Service, convention: Convention, files: &mut dyn FileAcces
 }
 
 /// A broker that the command starts with a file of its own, past the image's start script.
-fn by_command(service: &Service, words: &Words, files: &mut dyn FileAccess) -> Made {
+fn by_command(
+    service: &Service,
+    words: &Words,
+    container: &Container,
+    joining: &mut Joining<'_>,
+) -> Made {
     let file = words.iter().find(|word| word.value.ends_with(".properties"));
     let inside = file.map(|word| word.value.as_str()).unwrap_or_default();
     let place = file.and_then(Located::place);
     let command = service.command.as_ref().or(service.entrypoint.as_ref());
     let place = place.or(command.and_then(Located::place));
-    let (settings, base) = match loaded(service, inside, files) {
-        Some((file, _)) => (read(file, files), Base::File),
+    let (settings, base) = match loaded(container, inside, joining) {
+        Some((file, _)) => (read(file, joining), Base::File),
         None => (Settings::default(), Base::Shipped),
     };
     let rule = "the command starts the broker past the image's start script, which alone turns \
@@ -212,16 +214,21 @@ fn by_command(service: &Service, words: &Words, files: &mut dyn FileAccess) -> M
 }
 
 fn loaded(
-    service: &Service,
+    container: &Container,
     inside: &str,
-    files: &mut dyn FileAccess,
+    joining: &mut Joining<'_>,
 ) -> Option<(FileId, Option<Place>)> {
-    let found = mounted(service, inside)?;
-    Some((files.file(&found.path)?, found.mount))
+    let found = container.file(inside)?;
+    if !joining.exists(&found.path) {
+        return None;
+    }
+    let file = joining.load(&found.path).ok()?;
+    joining.note_read(file, "properties");
+    Some((file, found.mount))
 }
 
-fn read(file: FileId, files: &dyn FileAccess) -> Settings {
-    super::properties::settings(file, files.sources().file(file).text())
+fn read(file: FileId, joining: &Joining<'_>) -> Settings {
+    super::properties::settings(file, joining.text(file))
 }
 
 /// The variables that would have been properties.

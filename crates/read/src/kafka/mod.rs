@@ -14,52 +14,37 @@ mod topics;
 
 use std::collections::BTreeSet;
 
-use wonin_model::{KafkaClient, ServiceId};
-use wonin_text::{FileId, Sources};
+use wonin_model::{KafkaClient, Service, ServiceId};
 
 pub(crate) use defaults::{fill_broker, fill_java, fill_librdkafka};
-pub(crate) use properties::{KafkaProperties, accepts, claims, parse};
+pub(crate) use properties::{FORMAT, KafkaProperties};
 
-use crate::fragment::Content;
+use crate::fragment::{Content, Fragment};
 use crate::pipeline::Joining;
-use crate::servers::{Words, mounted_below};
-use brokers::{FileAccess, broker_of, broker_of_file, replicated, runs_broker};
+use crate::servers::{Container, Words};
+use brokers::{broker_of, broker_of_file, replicated, runs_broker};
 use properties::Use;
-
-impl FileAccess for Joining<'_> {
-    fn file(&mut self, path: &str) -> Option<FileId> {
-        if !self.exists(path) {
-            return None;
-        }
-        let file = self.load(path).ok()?;
-        self.note_read(file, "properties");
-        Some(file)
-    }
-
-    fn sources(&self) -> &Sources {
-        &self.evidence.sources
-    }
-}
 
 /// Finds brokers, their clusters and the topics that services create.
 pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
     let services = std::mem::take(&mut joining.evidence.stack.services);
+    let seen: BTreeSet<String> = kafka_files_seen(joining, &services);
     let mut brokers = Vec::new();
     let mut words = Vec::new();
     for (index, service) in services.iter().enumerate() {
         let run = Words::of(service, &joining.evidence.sources);
         if let Some(convention) = runs_broker(service, &run) {
-            let broker = broker_of(ServiceId(index), service, convention, &run, joining);
+            let container = Container::of(service, joining);
+            let id = ServiceId(index);
+            let broker = broker_of(id, service, convention, &run, &container, joining);
             let replicas = service.replicas.as_ref().map_or(1, |replicas| replicas.value);
             brokers.extend(broker.into_iter().flat_map(|broker| replicated(broker, replicas)));
         }
         words.push(run);
     }
     joining.evidence.stack.services = services;
-    let mounted = mounted_files(joining);
-    for fragment in &joining.fragments {
-        let Content::Kafka(properties) = &fragment.content else { continue };
-        if properties.used_as == Use::Broker && !mounted.contains(&fragment.path) {
+    for (fragment, properties) in kafka_files(joining) {
+        if properties.used_as == Use::Broker && !seen.contains(&fragment.path) {
             let settings = properties.settings.clone();
             brokers.push(broker_of_file(fragment.file, &fragment.path, settings));
         }
@@ -74,13 +59,25 @@ pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
     stack.topics.extend(topics);
 }
 
-/// Properties files that some service mounts: they are its own, not further nodes.
-fn mounted_files(joining: &Joining<'_>) -> BTreeSet<String> {
-    let kafka = joining.fragments.iter().filter(|f| matches!(f.content, Content::Kafka(_)));
-    let paths: Vec<String> = kafka.map(|fragment| fragment.path.clone()).collect();
-    let services = joining.evidence.stack.services.iter();
-    let seen = services.flat_map(|service| mounted_below(service, "/", paths.iter()));
-    seen.map(|(_, path)| path).collect()
+/// The files of this format.
+fn kafka_files<'a>(
+    joining: &'a Joining<'_>,
+) -> impl Iterator<Item = (&'a Fragment, &'a KafkaProperties)> {
+    joining.fragments.iter().filter_map(|fragment| match &fragment.content {
+        Content::Kafka(properties) => Some((fragment, properties)),
+        _ => None,
+    })
+}
+
+/// Properties files that some container sees: they are its own, not further nodes.
+fn kafka_files_seen(joining: &mut Joining<'_>, services: &[Service]) -> BTreeSet<String> {
+    let paths: Vec<String> =
+        kafka_files(joining).map(|(fragment, _)| fragment.path.clone()).collect();
+    if paths.is_empty() {
+        return BTreeSet::new();
+    }
+    let containers = services.iter().map(|service| Container::of(service, joining));
+    containers.flat_map(|container| container.below("/", paths.iter()).into_values()).collect()
 }
 
 /// Finds clients of properties files and of environment.
@@ -93,20 +90,22 @@ pub(crate) fn join_clients(joining: &mut Joining<'_>) {
             found.extend(clients::of_environment(id, service));
         }
     }
-    for fragment in &joining.fragments {
-        let Content::Kafka(properties) = &fragment.content else { continue };
+    for (fragment, properties) in kafka_files(joining) {
         if properties.used_as == Use::Client {
             let settings = properties.settings.clone();
-            let mut client = clients::of_file(fragment.file, &fragment.path, settings);
-            client.service = mounting_service(joining, &fragment.path);
-            found.push(client);
+            found.push(clients::of_file(fragment.file, &fragment.path, settings));
         }
     }
+    let services = std::mem::take(&mut joining.evidence.stack.services);
+    for client in found.iter_mut().filter(|client| client.service.is_none()) {
+        client.service = services
+            .iter()
+            .position(|service| {
+                let container = Container::of(service, joining);
+                !container.below("/", std::iter::once(&client.name)).is_empty()
+            })
+            .map(ServiceId);
+    }
+    joining.evidence.stack.services = services;
     joining.evidence.stack.kafka_clients.extend(found);
-}
-
-fn mounting_service(joining: &Joining<'_>, path: &String) -> Option<ServiceId> {
-    let mut services = joining.evidence.stack.services();
-    let mounts = |service| !mounted_below(service, "/", std::iter::once(path)).is_empty();
-    services.find(|(_, service)| mounts(service)).map(|(id, _)| id)
 }

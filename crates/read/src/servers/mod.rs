@@ -1,9 +1,9 @@
 //! Programs behind container services, and the settings that decide how they fail.
 
 mod command;
-mod mounts;
+mod container;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use command::Words;
-pub(crate) use mounts::{mounted, mounted_below};
+pub(crate) use command::{Words, expand_text};
+pub(crate) use container::Container;

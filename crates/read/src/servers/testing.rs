@@ -30,6 +30,7 @@ pub(crate) fn service(name: &str, environment: &[(&str, &str)]) -> Service {
         body: None,
         image: None,
         base_image: None,
+        dockerfile: None,
         build_context: None,
         container_name: None,
         hostname: None,
