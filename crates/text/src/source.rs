@@ -23,12 +23,28 @@ pub struct SourceFile {
     path: String,
     text: Arc<str>,
     line_starts: OnceLock<Vec<u32>>,
+    /// For an excerpt: the number in the real file of each line kept.
+    line_numbers: Option<Vec<u64>>,
 }
 
 impl SourceFile {
     /// A file with `path` (relative, `/` between parts) and `text`.
     pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { path: path.into(), text: text.into(), line_starts: OnceLock::new() }
+        let (path, text) = (path.into(), text.into());
+        Self { path, text, line_starts: OnceLock::new(), line_numbers: None }
+    }
+
+    /// Some lines of a file too long to keep: their real numbers, ascending, with their texts
+    /// (without line breaks). Spans count within the excerpt, positions are those of the file.
+    pub fn excerpt(path: impl Into<String>, lines: &[(u64, String)]) -> Self {
+        let texts: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
+        let numbers = lines.iter().map(|(number, _)| *number).collect();
+        Self { line_numbers: Some(numbers), ..Self::new(path, texts.join("\n")) }
+    }
+
+    /// Whether only some lines of the file are here.
+    pub fn is_excerpt(&self) -> bool {
+        self.line_numbers.is_some()
     }
 
     /// The path as shown.
@@ -53,13 +69,22 @@ impl SourceFile {
         let line = starts.partition_point(|&start| start as usize <= offset);
         let start = starts[line - 1] as usize;
         let column = self.text.get(start..offset).map_or(offset - start, |s| s.chars().count());
-        Position { line: line as u32, column: column as u32 + 1 }
+        Position { line: self.real_number(line), column: column as u32 + 1 }
     }
 
-    /// The span of a line (from 1) without its line break; `None` past the last line.
+    fn real_number(&self, line: usize) -> u32 {
+        let real = self.line_numbers.as_ref().and_then(|numbers| numbers.get(line - 1));
+        real.map_or(line as u32, |&number| u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    /// The span of a line (from 1) without its line break; `None` where there is no such line, or
+    /// the excerpt leaves it out.
     pub fn line(&self, line: u32) -> Option<Span> {
         let starts = self.line_starts();
-        let index = (line as usize).checked_sub(1)?;
+        let index = match &self.line_numbers {
+            Some(numbers) => numbers.binary_search(&u64::from(line)).ok()?,
+            None => (line as usize).checked_sub(1)?,
+        };
         let start = *starts.get(index)? as usize;
         let end = starts.get(index + 1).map_or(self.text.len(), |&next| next as usize);
         let trimmed = self.text[start..end].trim_end_matches(['\n', '\r']);
@@ -134,5 +159,13 @@ mod tests {
         assert_eq!(file.position(999), Position { line: 3, column: 1 });
         assert_eq!(file.slice(file.line(2).unwrap()), "원인x");
         assert_eq!(file.line(4), None);
+    }
+
+    #[test]
+    fn an_excerpt_keeps_the_numbers_of_the_file() {
+        let file = SourceFile::excerpt("app.log", &[(7, "first".into()), (90, "second".into())]);
+        assert_eq!(file.position(6), Position { line: 90, column: 1 });
+        assert_eq!(file.slice(file.line(90).unwrap()), "second");
+        assert_eq!(file.line(8), None);
     }
 }
