@@ -20,6 +20,8 @@ pub struct Service {
     pub image: Option<Located<Image>>,
     /// The image that the final stage of its Dockerfile starts from.
     pub base_image: Option<Located<Image>>,
+    /// Its Dockerfile, relative to the given path, where that is among the files.
+    pub dockerfile: Option<String>,
     /// `build` context, relative to the given path; `None` for image-only services.
     pub build_context: Option<Located<String>>,
     /// `container_name`.

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use wonin_syntax::dockerfile::{self, Dockerfile};
 use wonin_syntax::{Entry, Node, Tree, dotenv, yaml};
 use wonin_text::{FileId, Place};
 
 use super::env::Environment;
 use super::value::Notes;
-use crate::fragment::Content;
+use crate::fragment::{Content, Fragment};
 use crate::paths;
 use crate::pipeline::Joining;
 
@@ -65,19 +67,26 @@ pub(crate) struct Documents<'j, 'a> {
     pub(crate) joining: &'j mut Joining<'a>,
     compose: HashMap<String, Rc<Document>>,
     environments: HashMap<String, Option<(FileId, Node)>>,
+    dockerfiles: HashMap<String, (FileId, Arc<Dockerfile>)>,
 }
 
 impl<'j, 'a> Documents<'j, 'a> {
     pub(crate) fn new(joining: &'j mut Joining<'a>) -> Self {
         let mut compose = HashMap::new();
-        for fragment in &joining.fragments {
-            if let Content::Compose(tree) = &fragment.content {
-                let roots = tree.documents.clone();
-                let document = Document::new(fragment.file, &fragment.path, roots);
-                compose.insert(fragment.path.clone(), Rc::new(document));
+        let mut dockerfiles = HashMap::new();
+        for Fragment { file, path, content, .. } in &joining.fragments {
+            match content {
+                Content::Compose(tree) => {
+                    let document = Document::new(*file, path, tree.documents.clone());
+                    compose.insert(path.clone(), Rc::new(document));
+                }
+                Content::Dockerfile(parsed) => {
+                    dockerfiles.insert(path.clone(), (*file, Arc::clone(parsed)));
+                }
+                _ => {}
             }
         }
-        Self { joining, compose, environments: HashMap::new() }
+        Self { joining, compose, environments: HashMap::new(), dockerfiles }
     }
 
     /// A Compose file by path; or why it cannot be had.
@@ -109,6 +118,22 @@ impl<'j, 'a> Documents<'j, 'a> {
         let parsed = tree.documents.pop().map(|root| (file, root));
         self.environments.insert(path.to_owned(), parsed.clone());
         Ok(parsed)
+    }
+
+    /// A Dockerfile by path; or why it cannot be had.
+    pub(crate) fn dockerfile(&mut self, path: &str) -> Result<(FileId, Arc<Dockerfile>), String> {
+        if let Some((file, known)) = self.dockerfiles.get(path) {
+            return Ok((*file, Arc::clone(known)));
+        }
+        let file = self.joining.load(path)?;
+        let mut parsed = dockerfile::parse(self.joining.text(file));
+        for problem in parsed.problems.drain(..) {
+            self.joining.skip(Place { file, span: problem.span }, problem.message);
+        }
+        self.joining.note_read(file, crate::dockerfile::NAME);
+        let parsed = Arc::new(parsed);
+        self.dockerfiles.insert(path.to_owned(), (file, Arc::clone(&parsed)));
+        Ok((file, parsed))
     }
 
     /// The variables of a project directory: its `.env`, where there is one. The environment of

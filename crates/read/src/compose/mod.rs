@@ -4,28 +4,31 @@ mod documents;
 mod env;
 mod files;
 mod health;
-mod image;
-mod interpolate;
+pub(crate) mod image;
+pub(crate) mod interpolate;
 mod merge;
 mod mounts;
 mod networks;
-mod ports;
+pub(crate) mod ports;
 mod project;
 mod service;
-mod units;
+pub(crate) mod units;
 mod value;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use wonin_model::Skipped;
+use wonin_model::{Located, Service, Skipped};
 use wonin_syntax::yaml;
 use wonin_text::{FileId, Place, SourceFile};
 
+use crate::dockerfile::{self, Build};
 use crate::fragment::{Content, Format};
+use crate::paths;
 use crate::pipeline::Joining;
 use documents::{Document, Documents};
-use project::{Loaded, Plan};
+use project::{Built, Loaded, Plan};
+use value::Value;
 
 /// The format's name under `read`.
 pub(crate) const NAME: &str = "compose";
@@ -117,6 +120,38 @@ fn add(documents: &mut Documents<'_, '_>, plan: &Plan) -> BTreeSet<String> {
     let Loaded { project, services, used } = project::load(documents, plan, index);
     let stack = &mut documents.joining.evidence.stack;
     stack.projects.push(project);
-    stack.services.extend(services.into_iter().map(|built| built.service));
+    for Built { mut service, build } in services {
+        if let Some(build) = build {
+            complete(documents, &mut service, &build);
+        }
+        documents.joining.evidence.stack.services.push(service);
+    }
     used
+}
+
+/// Completes a service by its Dockerfile, where that is among the files.
+fn complete(documents: &mut Documents<'_, '_>, service: &mut Service, keys: &Value) {
+    let Some(context) = &service.build_context else { return };
+    if service::is_foreign(&context.value) || keys.at(&["dockerfile_inline"]).is_some() {
+        return;
+    }
+    let given = keys.text_at(&["dockerfile"]);
+    let name = given.map_or("Dockerfile", |name| name.value.as_str());
+    let path = paths::join(&context.value, name);
+    let at = given.or(keys.text_at(&["context"])).and_then(Located::place).unwrap_or(keys.place);
+    match documents.dockerfile(&path) {
+        Ok((file, dockerfile)) => {
+            let args = keys.at(&["args"]).into_iter().flat_map(Value::fields);
+            let build = Build {
+                place: Some(at),
+                target: keys.text_at(&["target"]).map(|target| target.value.clone()),
+                args: args
+                    .filter_map(|(name, field)| Some((name.clone(), field.value.text()?.clone())))
+                    .collect(),
+            };
+            service.dockerfile = Some(path);
+            dockerfile::complete(service, &build, file, &dockerfile);
+        }
+        Err(why) => documents.joining.skip(at, format!("`{path}` cannot be read: {why}")),
+    }
 }

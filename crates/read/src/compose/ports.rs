@@ -27,11 +27,16 @@ pub(crate) fn ports(list: &Value) -> Vec<Located<Port>> {
 pub(crate) fn expose(list: &Value) -> Vec<Located<u16>> {
     let mut ports = IndexMap::new();
     for text in list.items().iter().filter_map(Value::text) {
-        for port in range(without_protocol(&text.value).0).into_iter().flatten() {
+        for port in exposed(&text.value) {
             ports.insert(port, text.with(port));
         }
     }
     ports.into_values().collect()
+}
+
+/// The ports of one entry: `3000`, `3000/udp`, `3000-3005`.
+pub(crate) fn exposed(text: &str) -> impl Iterator<Item = u16> + use<> {
+    range(without_protocol(text).0).into_iter().flatten()
 }
 
 fn entry(item: &Value) -> Vec<Located<Port>> {

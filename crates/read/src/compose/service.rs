@@ -90,6 +90,7 @@ pub(crate) fn service(
         project: around.project,
         image: own("image").filter(|text| !text.value.is_empty()).map(|t| t.with(image(&t.value))),
         base_image: None,
+        dockerfile: None,
         build_context: build_context(keys, around.host),
         container_name: own("container_name").cloned(),
         hostname: own("hostname").cloned(),
@@ -134,6 +135,7 @@ fn number(text: Option<&Located<String>>) -> Option<Located<u32>> {
 fn build_context(keys: &Value, host: &HostPaths<'_>) -> Option<Located<String>> {
     let build = keys.at(&["build"])?;
     match build.text_at(&["context"]) {
+        Some(context) if is_foreign(&context.value) => Some(context.clone()),
         Some(context) => Some(context.with(host.resolve(context, &context.value))),
         // Without a context Compose builds in the project's directory.
         None => build.map().map(|_| {
@@ -141,6 +143,11 @@ fn build_context(keys: &Value, host: &HostPaths<'_>) -> Option<Located<String>> 
             here.with(host.resolve(&here, "."))
         }),
     }
+}
+
+/// Whether a build context lies elsewhere (`https://…`, `git@…`).
+pub(crate) fn is_foreign(context: &str) -> bool {
+    context.contains("://") || context.starts_with("git@")
 }
 
 /// `command` and `entrypoint`: a list of words, or a line that is split like a shell does.

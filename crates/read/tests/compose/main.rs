@@ -1,5 +1,6 @@
 //! Compose projects as Compose itself reads them.
 
+mod builds;
 mod files;
 mod merging;
 mod services;
