@@ -2,7 +2,7 @@
 
 use wonin_text::{FileId, Place, Sources};
 
-use crate::Stack;
+use crate::{ContainerState, Log, Registration, Series, Signal, Slow, Stack, ThreadDump};
 
 /// Everything that readers, probes and rehearsals brought.
 #[derive(Debug, Default)]
@@ -11,6 +11,20 @@ pub struct Evidence {
     pub sources: Sources,
     /// What is configured.
     pub stack: Stack,
+    /// What logs said.
+    pub logs: Vec<Log>,
+    /// Texts that were recognised in logs, by name and service.
+    pub signals: Vec<Signal>,
+    /// Containers and pods as they were found.
+    pub containers: Vec<ContainerState>,
+    /// Registrations in state stores.
+    pub registrations: Vec<Registration>,
+    /// Thread dumps, in the order of time.
+    pub dumps: Vec<ThreadDump>,
+    /// Slow statements and requests by template.
+    pub slow: Vec<Slow>,
+    /// Metrics.
+    pub series: Vec<Series>,
     /// Files that were understood, in the order of their paths.
     pub read: Vec<ReadFile>,
     /// Files and parts that were not.

@@ -7,10 +7,12 @@
 mod code;
 mod deploy;
 mod diagnosis;
+mod event;
 mod evidence;
 mod finding;
 mod gateway;
 mod kafka;
+mod live;
 mod located;
 pub mod secret;
 mod server;
@@ -25,6 +27,7 @@ pub use deploy::{
     TargetGroup, TaskDefinition, Unknown, Workload,
 };
 pub use diagnosis::{Diagnosis, Group, NotChecked};
+pub use event::{Hit, Level, Log, Signal, Template};
 pub use evidence::{Evidence, ReadFile, Skipped};
 pub use finding::{
     Because, Confidence, FileEdit, Finding, Fix, Goal, Mode, ModeMeta, Role, Severity, Standing,
@@ -34,6 +37,7 @@ pub use kafka::{
     ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, KafkaTopic, NotApplied,
     Settings, WhyNotApplied,
 };
+pub use live::{Burst, ContainerState, Registration, Series, Slow, Thread, ThreadDump};
 pub use located::{Inheritance, Located, Origin};
 pub use server::{Server, ServerProduct};
 pub use service::{

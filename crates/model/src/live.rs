@@ -1,0 +1,138 @@
+//! What was found running: containers, networks, thread dumps, series, slow statements.
+
+use std::collections::BTreeMap;
+
+use wonin_text::Place;
+
+/// A container as `docker inspect` or `kubectl get pod` shows it.
+#[derive(Clone, Debug)]
+pub struct ContainerState {
+    /// Container or pod name.
+    pub name: String,
+    /// The Compose service or workload, from its labels.
+    pub service: Option<String>,
+    /// Where the answer begins.
+    pub place: Place,
+    /// `running`, `exited`, `restarting`, `CrashLoopBackOff`.
+    pub status: Option<String>,
+    /// Exit code of the last end.
+    pub exit_code: Option<i64>,
+    /// Whether the kernel killed it for memory.
+    pub oom_killed: bool,
+    /// Restarts counted.
+    pub restarts: u32,
+    /// `healthy`, `unhealthy`, `starting`.
+    pub health: Option<String>,
+    /// Addresses by network, each with its place.
+    pub addresses: Vec<(String, String, Place)>,
+    /// Memory limit in bytes; 0 left out.
+    pub memory_limit_bytes: Option<u64>,
+}
+
+/// A registration that some state store keeps: who says it is where.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The id: `Broker_172.24.0.9_8099`.
+    pub id: String,
+    /// Host or address in it.
+    pub host: String,
+    /// Port.
+    pub port: Option<u16>,
+    /// Where it stands.
+    pub place: Place,
+    /// Whether the store says that it is alive.
+    pub alive: Option<bool>,
+}
+
+/// One snapshot of all threads.
+#[derive(Clone, Debug)]
+pub struct ThreadDump {
+    /// Where it begins.
+    pub place: Place,
+    /// `jstack`, `jcmd-json`, `actuator`.
+    pub format: &'static str,
+    /// Unix milliseconds, where the dump says it.
+    pub at_ms: Option<i64>,
+    /// Threads in the order of the dump.
+    pub threads: Vec<Thread>,
+    /// Deadlocks that the dump itself names: thread names in a circle.
+    pub deadlocks: Vec<Vec<String>>,
+}
+
+/// One thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// `RUNNABLE`, `BLOCKED`, `WAITING`, `TIMED_WAITING`; `None` where the format has none.
+    pub state: Option<String>,
+    /// Frames, the innermost first: `java.lang.Thread.sleep(Native Method)`.
+    pub stack: Vec<String>,
+    /// Lock it waits for.
+    pub waits_for: Option<String>,
+    /// Locks it holds.
+    pub holds: Vec<String>,
+}
+
+/// One statement or request of a slow log or an access log, summed over its template.
+#[derive(Clone, Debug)]
+pub struct Slow {
+    /// `postgresql`, `mysql`, `redis`, `mongodb`, `access-log`, `request-log`.
+    pub source: &'static str,
+    /// The service, where known.
+    pub service: Option<String>,
+    /// The statement without its literals.
+    pub template: String,
+    /// First event.
+    pub place: Place,
+    /// Events.
+    pub count: u64,
+    /// Sum of the durations as logged, in microseconds.
+    pub total_us: u64,
+    /// Longest.
+    pub max_us: u64,
+    /// Share of `total_us` that was the statement's own service by the single-server identity
+    /// (failure-knowledge 13), in microseconds; `None` where start times are not known.
+    pub service_us: Option<u64>,
+    /// First and last time, Unix milliseconds.
+    pub first_ms: Option<i64>,
+    /// Last time.
+    pub last_ms: Option<i64>,
+    /// Clients with their counts, the most frequent first.
+    pub clients: Vec<(String, u64)>,
+    /// The largest run of the template from one client with one varying parameter: how many
+    /// within how many milliseconds, and the gap between two.
+    pub burst: Option<Burst>,
+}
+
+/// A run of like requests.
+#[derive(Clone, Debug)]
+pub struct Burst {
+    /// Client.
+    pub client: String,
+    /// Requests.
+    pub count: u64,
+    /// From the first start to the last end, milliseconds.
+    pub span_ms: u64,
+    /// Begin, Unix milliseconds.
+    pub at_ms: i64,
+    /// Distinct values of the varying parameter.
+    pub distinct: u64,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// Numbers over time.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Metric name.
+    pub name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Unix milliseconds with value, ascending; one scrape gives one point.
+    pub points: Vec<(i64, f64)>,
+    /// The first point's line.
+    pub place: Place,
+}
