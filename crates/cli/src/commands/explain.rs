@@ -26,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let asked = args.mode.trim().to_ascii_lowercase();
     let meta = all().find(|meta| meta.id == asked).ok_or_else(|| unknown(&asked))?;
-    output::print(&format!("# {}\n\n{}\n\n{}\n", meta.id, meta.summary, meta.page()))?;
+    output::print(&format!("{}: {}\n\n{}\n", meta.id, meta.summary, meta.page()))?;
     Ok(ExitCode::SUCCESS)
 }
 
