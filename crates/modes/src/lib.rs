@@ -4,11 +4,17 @@
 //! no text and touches nothing. The comment at the head of a mode's file is its page
 //! (`wonin explain MODE`).
 
+mod client;
+mod credentials;
 mod identity;
+mod leak;
 mod redundancy;
 mod registry;
 mod replication;
+mod rollout;
+mod saturation;
 mod shared;
+mod signal;
 mod structure;
 mod supply;
 

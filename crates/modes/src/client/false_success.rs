@@ -78,6 +78,7 @@ use wonin_model::{
 };
 use wonin_text::FileId;
 
+use crate::shared::reach::code_owner;
 use crate::shared::words::{count, list};
 
 pub(crate) struct FalseSuccess;
@@ -115,17 +116,17 @@ fn report(evidence: &Evidence, early: &[&EarlyAnswer]) -> Finding {
     let title = if let [one] = early {
         format!("{} answers before the outcome of its work exists", one.endpoint.value)
     } else {
-        let names: Vec<&str> = early.iter().map(|one| one.endpoint.value.as_str()).take(3).collect();
+        let names: Vec<&str> =
+            early.iter().map(|one| one.endpoint.value.as_str()).take(3).collect();
         format!(
             "{} answer before the outcome of their work exists: {}",
             count(early.len(), "endpoint"),
             list(&names)
         )
     };
-    let mut finding =
-        Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 80);
-    if let Some(id) = first.service {
-        finding = finding.service(&evidence.stack.service(id).name.value);
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 80);
+    if let Some(name) = code_owner(evidence, first.service, first.endpoint.place()) {
+        finding = finding.service(name);
     }
     for one in early {
         finding = finding
@@ -135,6 +136,8 @@ fn report(evidence: &Evidence, early: &[&EarlyAnswer]) -> Finding {
     }
     finding
         .leads_to("health-checks-stay-green")
-        .fix(Fix::advice("wait for the result within a bound, or answer 202 and let the result be asked for"))
+        .fix(Fix::advice(
+            "wait for the result within a bound, or answer 202 and let the result be asked for",
+        ))
         .fix(Fix::advice("count failures of the work in a metric that is alerted on"))
 }

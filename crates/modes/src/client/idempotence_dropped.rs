@@ -114,9 +114,13 @@ fn dropped(evidence: &Evidence, client: &KafkaClient) -> Option<Finding> {
     let refused = chosen || transactional.is_some();
     let acks = &value.value;
     let title = if refused {
-        format!("{name} = {acks} contradicts the idempotence that is asked for: the producer refuses to start")
+        format!(
+            "{name} = {acks} contradicts the idempotence that is asked for: the producer refuses to start"
+        )
     } else {
-        format!("{name} = {acks} switches the producer's idempotence off; only an INFO line says so")
+        format!(
+            "{name} = {acks} switches the producer's idempotence off; only an INFO line says so"
+        )
     };
     let mut finding = Finding::new(&META, title)
         .arithmetic(rule)
@@ -129,7 +133,10 @@ fn dropped(evidence: &Evidence, client: &KafkaClient) -> Option<Finding> {
     finding = match (refused, durable) {
         (true, _) => finding.weigh(Role::Cause, Severity::High, 96),
         (false, Some((setting, wish))) => finding
-            .because(format!("{setting} of the broker promises more than acks = {acks} waits for"), &wish)
+            .because(
+                format!("{setting} of the broker promises more than acks = {acks} waits for"),
+                &wish,
+            )
             .weigh(Role::Contributing, Severity::Medium, 90)
             .leads_to("acknowledged-records-lost"),
         (false, None) => finding.weigh(Role::Contributing, Severity::Low, 95),

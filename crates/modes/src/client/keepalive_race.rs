@@ -209,11 +209,9 @@ fn keep_alive(stack: &Stack, service: ServiceId) -> Option<KeepAlive> {
         let likely = length_ms.origin.is_default();
         return Some(KeepAlive { length_ms, setting: "uvicorn --timeout-keep-alive", likely });
     }
-    let first = words.first().filter(|word| is_program(&word.value, "node"))?;
-    let entry = words.get(1).filter(|word| !word.value.starts_with('-'))?;
     let default = default_ms(5000, "Node.js", "Node.js documentation, server.keepAliveTimeout");
-    let _ = (first, entry);
-    Some(KeepAlive { length_ms: default, setting: "server.keepAliveTimeout", likely: true })
+    let keep = KeepAlive { length_ms: default, setting: "server.keepAliveTimeout", likely: true };
+    runs("node").then_some(keep)
 }
 
 fn default_ms(length: u64, of: &'static str, source: &'static str) -> Located<u64> {

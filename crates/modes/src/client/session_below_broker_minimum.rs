@@ -136,7 +136,9 @@ fn refused(
     };
     let relation = format!("{} {sign} {}", session.value, limit.value);
     let title = if counts {
-        format!("session.timeout.ms {relation}, the broker's limit: the consumer never joins its group")
+        format!(
+            "session.timeout.ms {relation}, the broker's limit: the consumer never joins its group"
+        )
     } else {
         format!(
             "session.timeout.ms = {} has no effect now; where it counts, the broker refuses it ({relation})",

@@ -91,7 +91,7 @@ use wonin_model::{
 use wonin_text::Place;
 
 use crate::shared::clients::{View, hand_through, owner_name};
-use crate::shared::kafka_rules::{literal_harm, MATTERS};
+use crate::shared::kafka_rules::{MATTERS, literal_harm};
 use crate::shared::words::{count, list};
 
 pub(crate) struct SettingNotApplied;

@@ -204,7 +204,7 @@ fn same_way(
 
 fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
     let Lone { client, cluster, contact, others } = &lones[0];
-    let brokers = cluster.broker_count(&evidence.stack);
+    let brokers = cluster.broker_count();
     let severity = match client.kind {
         ClientKind::Producer | ClientKind::Consumer if client.app.is_some() => Severity::High,
         _ => Severity::Medium,
@@ -239,7 +239,12 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
 /// After quorum, replication and listeners: those make the cluster able to go on at all.
 const GOAL_STEP: u8 = 9;
 
-fn repair(evidence: &Evidence, contact: &Located<String>, others: &[String], brokers: usize) -> Fix {
+fn repair(
+    evidence: &Evidence,
+    contact: &Located<String>,
+    others: &[String],
+    brokers: usize,
+) -> Fix {
     if others.is_empty() {
         return Fix::advice(format!(
             "list all {brokers} brokers in bootstrap.servers, or a name that resolves to several"

@@ -59,10 +59,15 @@ fn delivery(view: View) -> Option<Violation> {
         return None;
     }
     let (outcome, title) = if delivery.written {
-        let title = format!("delivery.timeout.ms = {given} is below linger.ms + request.timeout.ms = {sum}: the producer refuses to start");
+        let title = format!(
+            "delivery.timeout.ms = {given} is below linger.ms + request.timeout.ms = {sum}: the producer refuses to start"
+        );
         (Outcome::Refused, title)
     } else {
-        let title = format!("delivery.timeout.ms is raised from {given} to {sum} without being asked, because request.timeout.ms is {}", request.value);
+        let title = format!(
+            "delivery.timeout.ms is raised from {given} to {sum} without being asked, because request.timeout.ms is {}",
+            request.value
+        );
         (Outcome::Changed, title)
     };
     Some(Violation {
@@ -144,15 +149,20 @@ fn admin(view: View) -> Option<Violation> {
         return None;
     }
     let (outcome, title) = if api.written {
-        let title = format!("default.api.timeout.ms = {} is below request.timeout.ms = {}: the admin client refuses to start", api.value.value, request.value);
+        let title = format!(
+            "default.api.timeout.ms = {} is below request.timeout.ms = {}: the admin client refuses to start",
+            api.value.value, request.value
+        );
         (Outcome::Refused, title)
     } else {
-        let title = format!("default.api.timeout.ms is raised from {} to {} without being asked", api.value.value, request.value);
+        let title = format!(
+            "default.api.timeout.ms is raised from {} to {} without being asked",
+            api.value.value, request.value
+        );
         (Outcome::Changed, title)
     };
     let advice = "set default.api.timeout.ms to at least request.timeout.ms";
-    let (api, request) =
-        (("default.api.timeout.ms", api.value), ("request.timeout.ms", request));
+    let (api, request) = (("default.api.timeout.ms", api.value), ("request.timeout.ms", request));
     Some(pair(outcome, title, api, '<', request, advice))
 }
 
@@ -238,7 +248,7 @@ fn transaction(view: View) -> Option<Violation> {
 pub(crate) fn broker_violations(broker: &KafkaBroker) -> Vec<Violation> {
     let Some(wait) = broker.settings.int("replica.fetch.wait.max.ms") else { return Vec::new() };
     let limits = ["replica.socket.timeout.ms", "replica.lag.time.max.ms"];
-    let broken = limits.iter().filter_map(|&name| {
+    let found = limits.iter().filter_map(|&name| {
         let limit = broker.settings.int(name)?;
         if wait.value <= limit.value {
             return None;
@@ -251,7 +261,7 @@ pub(crate) fn broker_violations(broker: &KafkaBroker) -> Vec<Violation> {
         let wait = ("replica.fetch.wait.max.ms", wait.clone());
         Some(pair(Outcome::Refused, title, wait, '>', (name, limit), advice))
     });
-    broken.collect()
+    found.collect()
 }
 
 /// A rule of two numbers.

@@ -103,7 +103,11 @@ pub(crate) fn replace_text(
 
 /// The edit that writes `name` as one of Kafka's own names below `properties`, where Spring Boot
 /// hands it through; `None` where the key does not stand alone in an `application` file.
-pub(crate) fn hand_through(evidence: &Evidence, key: &Located<String>, name: &str) -> Option<FileEdit> {
+pub(crate) fn hand_through(
+    evidence: &Evidence,
+    key: &Located<String>,
+    name: &str,
+) -> Option<FileEdit> {
     let Origin::Written(place) = key.origin else { return None };
     let path = evidence.sources.file(place.file).path();
     if ![".yml", ".yaml", ".properties"].iter().any(|ending| path.ends_with(ending)) {

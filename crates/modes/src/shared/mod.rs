@@ -1,7 +1,14 @@
 //! Words and predicates that several modes need.
 
 pub(crate) mod addresses;
+pub(crate) mod budgets;
+pub(crate) mod checks;
+pub(crate) mod clients;
 pub(crate) mod edits;
 pub(crate) mod hosts;
 pub(crate) mod kafka;
+pub(crate) mod kafka_rules;
+pub(crate) mod measure;
+pub(crate) mod reach;
+pub(crate) mod waits;
 pub(crate) mod words;

@@ -1,6 +1,9 @@
 //! Which service of the stack an address leads to.
 
-use wonin_model::{App, Located, Server, ServerProduct, ServiceId, Stack};
+use std::cmp::Reverse;
+
+use wonin_model::{App, Evidence, Located, Server, ServerProduct, ServiceId, Stack};
+use wonin_text::{FileId, Place};
 
 use super::hosts::{Endpoint, endpoint, is_loopback};
 
@@ -40,6 +43,30 @@ pub(crate) fn holders(stack: &Stack, from: Option<ServiceId>, host: &str) -> usi
 /// The application that a service runs.
 pub(crate) fn app_of(stack: &Stack, service: ServiceId) -> Option<&App> {
     stack.apps.iter().find(|app| app.service == Some(service))
+}
+
+/// Index of the application that a source file belongs to: the one with the deepest directory
+/// above it.
+pub(crate) fn app_index(evidence: &Evidence, file: FileId) -> Option<usize> {
+    let path = evidence.sources.file(file).path();
+    let above = |dir: &str| {
+        dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let apps = evidence.stack.apps.iter().enumerate().filter(|(_, app)| above(&app.dir));
+    apps.max_by_key(|(index, app)| (app.dir.len(), Reverse(*index))).map(|(index, _)| index)
+}
+
+/// Who runs a piece of code, for people: the service, else the application its file belongs to.
+pub(crate) fn code_owner(
+    evidence: &Evidence,
+    service: Option<ServiceId>,
+    place: Option<Place>,
+) -> Option<String> {
+    let stack = &evidence.stack;
+    if let Some(id) = service {
+        return Some(stack.service(id).name.value.clone());
+    }
+    Some(stack.apps[app_index(evidence, place?.file)?].name.clone())
 }
 
 /// The relational database that a service runs.
@@ -84,8 +111,7 @@ fn published_by(stack: &Stack, port: u16) -> Option<ServiceId> {
 /// From the host a service's name resolves only by an entry of its own, which then means the
 /// project that has it.
 fn only_holder(stack: &Stack, host: &str) -> Option<ServiceId> {
-    let mut known =
-        (0..stack.projects.len()).filter_map(|project| stack.resolve(project, host));
+    let mut known = (0..stack.projects.len()).filter_map(|project| stack.resolve(project, host));
     let first = known.next()?;
     known.next().is_none().then_some(first)
 }

@@ -1,0 +1,186 @@
+//! # Temporary credentials that are kept for ever
+//!
+//! ## What fails
+//!
+//! Everything works after a start. When the token's life ends, hours later, every call fails
+//! (`ExpiredToken`, `ExpiredTokenException`: 0 to 100 % in one step) until the next restart.
+//!
+//! ## Why
+//!
+//! Credentials of a role live for 1 to 12 hours and are renewed by their provider. A client that was
+//! given the provider's answer (`provider.getCredentials()` in an `AWSStaticCredentialsProvider`,
+//! `resolveCredentials()` in a `StaticCredentialsProvider`) instead of the provider keeps the first
+//! answer. So does a process that gets `AWS_SESSION_TOKEN` in its environment, which also takes
+//! precedence over the role of the machine or task.
+//!
+//! ## Example
+//!
+//! ```java src/main/java/shop/Storage.java
+//! package shop;
+//!
+//! import com.amazonaws.auth.AWSStaticCredentialsProvider;
+//! import com.amazonaws.auth.InstanceProfileCredentialsProvider;
+//! import com.amazonaws.services.s3.AmazonS3;
+//! import com.amazonaws.services.s3.AmazonS3ClientBuilder;
+//! import org.springframework.context.annotation.Bean;
+//! import org.springframework.context.annotation.Configuration;
+//!
+//! @Configuration
+//! public class Storage {
+//!     @Bean
+//!     public AmazonS3 s3() {
+//!         InstanceProfileCredentialsProvider provider = InstanceProfileCredentialsProvider.getInstance();
+//!         return AmazonS3ClientBuilder.standard()
+//!             .withCredentials(new AWSStaticCredentialsProvider(provider.getCredentials()))
+//!             .build();
+//!     }
+//! }
+//! ```
+//!
+//! ## Fix
+//!
+//! Pass the provider itself, or nothing: the default chain renews.
+//!
+//! ```java src/main/java/shop/Storage.java
+//! package shop;
+//!
+//! import com.amazonaws.auth.InstanceProfileCredentialsProvider;
+//! import com.amazonaws.services.s3.AmazonS3;
+//! import com.amazonaws.services.s3.AmazonS3ClientBuilder;
+//! import org.springframework.context.annotation.Bean;
+//! import org.springframework.context.annotation.Configuration;
+//!
+//! @Configuration
+//! public class Storage {
+//!     @Bean
+//!     public AmazonS3 s3() {
+//!         return AmazonS3ClientBuilder.standard()
+//!             .withCredentials(InstanceProfileCredentialsProvider.getInstance())
+//!             .build();
+//!     }
+//! }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! A local endpoint that hands out tokens of 20 minutes and answers 400 `ExpiredToken` afterwards: a
+//! client with a provider goes on, one with frozen credentials fails.
+//!
+//! ## Evidence
+//!
+//! - AWS SDK for Java developer guide, "Using IAM roles"; API documentation of
+//!   `AWSStaticCredentialsProvider` (`refresh` does nothing) and `StaticCredentialsProvider`.
+//! - AWS: common errors; S3 error codes.
+//! - Inferred: usual lifetimes.
+
+use std::collections::BTreeSet;
+
+use wonin_model::{
+    Evidence, Finding, Fix, FrozenCredentials, Located, Mode, ModeMeta, NotChecked, Origin, Role,
+    Service, Severity,
+};
+
+use crate::shared::reach::code_owner;
+
+pub(crate) struct CredentialsFrozen;
+
+static META: ModeMeta = ModeMeta {
+    id: "credentials-frozen",
+    family: "credentials",
+    summary: "temporary credentials are read once and never renewed",
+    source: include_str!("credentials_frozen.rs"),
+};
+
+impl Mode for CredentialsFrozen {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let mut told = BTreeSet::new();
+        for frozen in &stack.code.frozen_credentials {
+            if let Some(finding) = in_code(evidence, frozen) {
+                told.extend(frozen.frozen.place());
+                findings.push(finding);
+            }
+        }
+        for (_, service) in stack.services() {
+            let token = service.environment.get("AWS_SESSION_TOKEN");
+            let new = |token: &&Located<String>| token.place().is_none_or(|at| !told.contains(&at));
+            findings.extend(token.filter(new).and_then(|token| in_environment(service, token)));
+        }
+    }
+}
+
+/// The frozen text is an expression in code, never a secret; its value stays out all the same.
+fn in_code(evidence: &Evidence, frozen: &FrozenCredentials) -> Option<Finding> {
+    if !frozen.temporary && frozen.provider.is_none() {
+        return None;
+    }
+    let confidence = match (frozen.temporary, &frozen.provider) {
+        (true, Some(_)) => 92,
+        (true, None) => 88,
+        (false, _) => 75,
+    };
+    let kept = frozen.kept_by.as_ref().map_or("the client", |kept| kept.value.as_str());
+    let title = format!(
+        "{kept} keeps credentials that were read once: when they expire, every call fails until a restart"
+    );
+    let at = |value: &Located<String>| value.origin.clone();
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, confidence)
+        .because_at("the credentials are taken out here, once", at(&frozen.frozen));
+    if let Some(provider) = &frozen.provider {
+        finding = finding.because_at("this provider would renew them", at(provider));
+    }
+    if let Some(client) = &frozen.client {
+        finding = finding.because_at("the client that goes on with the first answer", at(client));
+    }
+    if let Some(kept_by) = &frozen.kept_by {
+        finding = finding.because_at("lives as long as the process", at(kept_by));
+    }
+    if let Some(name) = code_owner(evidence, frozen.service, frozen.frozen.place()) {
+        finding = finding.service(name);
+    }
+    Some(
+        finding
+            .leads_to("expired-token")
+            .fix(Fix::advice("give the client the provider, not its answer"))
+            .fix(Fix::advice(
+                "or give it no credentials: the default chain renews those of a role",
+            )),
+    )
+}
+
+/// A token handed to a container at its start.
+fn in_environment(service: &Service, token: &Located<String>) -> Option<Finding> {
+    // Real tokens have hundreds of characters; short ones are made up for a local endpoint.
+    let real = token.value.len() >= 64;
+    let passed = matches!(&token.origin, Origin::Interpolated { unset, .. } if !unset.is_empty());
+    let local = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "LOCALSTACK_HOST"];
+    if !(real || passed) || local.iter().any(|name| service.environment.contains_key(*name)) {
+        return None;
+    }
+    let (severity, confidence) = if real { (Severity::High, 88) } else { (Severity::Low, 60) };
+    let name = &service.name.value;
+    let title = format!(
+        "{name} gets AWS_SESSION_TOKEN at its start: when the token expires, every call fails until it is started with another"
+    );
+    let mut finding = Finding::new(&META, title)
+        .service(name)
+        .weigh(Role::Cause, severity, confidence)
+        .because_at(
+            "a session token in the environment: never renewed, and preferred to a role",
+            token.origin.clone(),
+        );
+    if let Some(restart) = &service.restart {
+        finding =
+            finding.because_at("a restart brings the same token back", restart.origin.clone());
+    }
+    Some(
+        finding
+            .leads_to("expired-token")
+            .fix(Fix::advice("let the SDK find a role (instance profile, task role, web identity) or mount a profile that renews; remove AWS_SESSION_TOKEN")),
+    )
+}

@@ -1,0 +1,3 @@
+//! Credentials that end, and clients that do not notice.
+
+pub(crate) mod credentials_frozen;

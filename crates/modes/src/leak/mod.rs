@@ -1,0 +1,4 @@
+//! What is made again and again and never given back.
+
+pub(crate) mod native_thread_limit;
+pub(crate) mod thread_leak;

@@ -1,0 +1,199 @@
+//! # A thread pool that is made on every run
+//!
+//! ## What fails
+//!
+//! The number of threads rises with every run of a job or request and never falls. Memory goes with
+//! it, and in the end `OutOfMemoryError: unable to create native thread`; until a restart, which
+//! hides the cause.
+//!
+//! ## Why
+//!
+//! Core threads of a pool wait for work for ever; only `shutdown()` ends them. A pool that is a
+//! local of a method, or a field of a class that is instantiated for every run (Quartz makes a new
+//! job object for every firing), is a new pool each time.
+//!
+//! ## Example
+//!
+//! ```java src/main/java/shop/ReportJob.java
+//! package shop;
+//!
+//! import java.util.concurrent.ExecutorService;
+//! import java.util.concurrent.Executors;
+//! import org.quartz.Job;
+//! import org.quartz.JobExecutionContext;
+//!
+//! public class ReportJob implements Job {
+//!     private final ExecutorService pool = Executors.newFixedThreadPool(4);
+//!
+//!     @Override
+//!     public void execute(JobExecutionContext context) {
+//!         pool.submit(() -> System.getenv());
+//!     }
+//! }
+//! ```
+//!
+//! ## Fix
+//!
+//! One bounded pool for all runs, or one that is shut down when the run ends.
+//!
+//! ```java src/main/java/shop/ReportJob.java
+//! package shop;
+//!
+//! import java.util.concurrent.ExecutorService;
+//! import org.quartz.Job;
+//! import org.quartz.JobExecutionContext;
+//!
+//! public class ReportJob implements Job {
+//!     private final ExecutorService pool;
+//!
+//!     public ReportJob(ExecutorService pool) {
+//!         this.pool = pool;
+//!     }
+//!
+//!     @Override
+//!     public void execute(JobExecutionContext context) {
+//!         pool.submit(() -> System.getenv());
+//!     }
+//! }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Run the job k times and count threads by name: `pool-1-thread-1`, `pool-2-thread-1`, …; the
+//! first number grows.
+//!
+//! ## Evidence
+//!
+//! - JDK: `ThreadPoolExecutor` (core threads do not time out), `Executors`.
+//! - Quartz: `SimpleJobFactory` calls the job class's constructor for every firing.
+
+use wonin_model::{
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, PoolPerCall, Role, Scope, Severity,
+};
+
+use crate::shared::reach::code_owner;
+use crate::shared::words::{count, duration_ms};
+
+pub(crate) struct ThreadLeak;
+
+static META: ModeMeta = ModeMeta {
+    id: "thread-leak",
+    family: "leak",
+    summary: "threads are started on every run and never ended",
+    source: include_str!("thread_leak.rs"),
+};
+
+impl Mode for ThreadLeak {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let pools = evidence.stack.code.pools_per_call.iter();
+        findings.extend(pools.filter_map(|pool| leak(evidence, pool)));
+    }
+}
+
+/// What becomes of the threads when nobody shuts the pool down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// They wait for ever.
+    Stay,
+    /// They end after a minute without work.
+    TimeOut,
+    /// They end when the pool's wrapper is collected.
+    Collected,
+    /// Virtual threads hold no thread of the system.
+    Virtual,
+}
+
+fn fate(pool: &PoolPerCall) -> Fate {
+    let made = pool.made.value.as_str();
+    let any = |names: &[&str]| names.iter().any(|name| made.contains(name));
+    match () {
+        () if any(&["Virtual"]) => Fate::Virtual,
+        () if any(&["newCachedThreadPool", "newWorkStealingPool"]) => Fate::TimeOut,
+        () if any(&["newSingleThreadExecutor", "new Timer("]) => Fate::Collected,
+        () => Fate::Stay,
+    }
+}
+
+fn leak(evidence: &Evidence, pool: &PoolPerCall) -> Option<Finding> {
+    let fate = fate(pool);
+    if fate == Fate::Virtual {
+        return None;
+    }
+    let threads = pool.size.as_ref().map(|size| size.value);
+    let each =
+        threads.map_or("threads".to_owned(), |n| format!("up to {}", count(n as usize, "thread")));
+    let run = match pool.scope {
+        Scope::JobInstance | Scope::JobRun => "run",
+        Scope::Request => "request",
+        Scope::Call => "call",
+    };
+    let title = match fate {
+        Fate::Stay => format!("{} leaves {each} behind on every {run}", pool.runs_in.value),
+        Fate::TimeOut => format!(
+            "{} starts a new pool on every {run}; its {each} end a minute later",
+            pool.runs_in.value
+        ),
+        _ => format!(
+            "{} leaves {each} behind on every {run}, likely until a collection",
+            pool.runs_in.value
+        ),
+    };
+    let sure = (pool.sure.clamp(0.0, 0.97) * 100.0).round() as u8;
+    let (role, severity, confidence) = match (fate, pool.scope) {
+        (Fate::Stay, Scope::Call) => (Role::Cause, Severity::Medium, sure),
+        (Fate::Stay, _) => (Role::Cause, Severity::High, sure),
+        (Fate::TimeOut, _) => (Role::Contributing, Severity::Low, sure),
+        _ => (Role::Contributing, Severity::Medium, sure.min(65)),
+    };
+    let mut finding = Finding::new(&META, title)
+        .weigh(role, severity, confidence)
+        .because("a new pool that nothing here shuts down", &pool.made)
+        .because(made_again(pool.scope), &pool.runs_in);
+    if let Some(size) = &pool.size {
+        finding = finding.because("threads that one pool may start", size);
+    }
+    if let (Fate::Stay, Some(period), Some(threads)) = (fate, &pool.period_ms, threads) {
+        let arithmetic = growth(u64::from(threads), period.value);
+        finding = finding.because("it runs this often, in ms", period).arithmetic(arithmetic);
+    }
+    if let Some(name) = code_owner(evidence, pool.service, pool.made.place()) {
+        finding = finding.service(name);
+    }
+    Some(repaired(finding, pool.scope))
+}
+
+fn made_again(scope: Scope) -> &'static str {
+    match scope {
+        Scope::JobInstance => "the scheduler makes a new object of this class for every firing",
+        Scope::JobRun => "runs again and again",
+        Scope::Request => "runs for every request or message",
+        Scope::Call => "runs whenever it is called",
+    }
+}
+
+/// `4 threads per run, a run each 60 s: 4 × 60 = 240 threads an hour`.
+fn growth(threads: u64, period_ms: u64) -> String {
+    let runs = 3_600_000 / period_ms.max(1);
+    format!(
+        "up to {threads} threads per run, a run each {}: {threads} × {runs} = {} threads an hour",
+        duration_ms(period_ms),
+        threads.saturating_mul(runs)
+    )
+}
+
+fn repaired(finding: Finding, scope: Scope) -> Finding {
+    let finding = finding
+        .leads_to("native-thread-limit")
+        .fix(Fix::advice("share one bounded pool between runs (a bean that is injected)"))
+        .fix(Fix::advice("or shut it down in `finally`; since Java 19 `try (var pool = …)` does"));
+    match scope {
+        Scope::JobInstance => finding.fix(Fix::advice(
+            "add @DisallowConcurrentExecution, so that a slow run does not overlap the next",
+        )),
+        _ => finding,
+    }
+}

@@ -1,0 +1,284 @@
+//! # A dependency that is not ready when it is needed
+//!
+//! ## What fails
+//!
+//! `docker compose up` ends with `dependency failed to start`, or the dependent starts too early
+//! and fails at its first connection.
+//!
+//! ## Why
+//!
+//! `condition: service_healthy` waits for the health check of the dependency. Without one there is
+//! nothing to wait for, and `up` fails at once. With one it fails as soon as the container is
+//! called unhealthy, even if it would be ready a moment later: with checks that fail from the start
+//! that is after A + (retries − 1) × interval, where A is one interval, or the end of
+//! `start_period`. The short form of `depends_on` only waits for the start of the process.
+//!
+//! ## Example
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   db:
+//!     image: postgres:17
+//!     environment:
+//!       POSTGRES_PASSWORD: example
+//!   shop:
+//!     build: shop
+//!     depends_on:
+//!       db:
+//!         condition: service_healthy
+//! ```
+//!
+//! ## Fix
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   db:
+//!     image: postgres:17
+//!     environment:
+//!       POSTGRES_PASSWORD: example
+//!     healthcheck:
+//!       test: pg_isready -U postgres
+//!       interval: 5s
+//!       retries: 5
+//!       start_period: 30s
+//!   shop:
+//!     build: shop
+//!     depends_on:
+//!       db:
+//!         condition: service_healthy
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Start with an empty volume on a slow disk, and read how `up` ends.
+//!
+//! ## Evidence
+//!
+//! - docker compose `convergence.go`: a container without health check fails the wait; the text.
+//! - moby `daemon/health.go`: interval 30 s, timeout 30 s, retries 3, start period 0, start interval
+//!   5 s since engine 25.
+//! - Inferred: how long databases take to start, and that a dependent needs them at its start.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{
+    Condition, Dependency, Evidence, Finding, Fix, HealthCheck, HealthTest, Located, Mode,
+    ModeMeta, NotChecked, Origin, Restart, Role, ServerProduct, Service, ServiceId, Severity,
+    Stack,
+};
+
+use crate::shared::checks::{OwnCheck, Timing, own_check, unhealthy_after_ms, written_check};
+use crate::shared::words::{duration_ms, list};
+
+pub(crate) struct DependencyNotReady;
+
+static META: ModeMeta = ModeMeta {
+    id: "dependency-not-ready",
+    family: "rollout",
+    summary: "a service starts before what it depends on can answer, or never starts",
+    source: include_str!("dependency_not_ready.rs"),
+};
+
+impl Mode for DependencyNotReady {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let mut waited: BTreeMap<ServiceId, Vec<Wait>> = BTreeMap::new();
+        let mut early: BTreeMap<usize, Vec<Early>> = BTreeMap::new();
+        for service in &stack.services {
+            for dependency in service.depends_on.iter().filter(|one| one.required) {
+                let Some(id) = stack.resolve(service.project, &dependency.service.value) else {
+                    continue;
+                };
+                match dependency.condition.value {
+                    Condition::Healthy => {
+                        waited.entry(id).or_default().push(Wait { service, dependency });
+                    }
+                    Condition::Started if needs_it(stack, service, id) => {
+                        let one = Early { service, dependency, on: stack.service(id) };
+                        early.entry(service.project).or_default().push(one);
+                    }
+                    Condition::Started | Condition::Completed => {}
+                }
+            }
+        }
+        for (id, waits) in &waited {
+            findings.extend(never_healthy(stack.service(*id), waits));
+            findings.extend(called_ill_too_soon(stack, *id, waits));
+        }
+        findings.extend(early.values().map(|early| started_too_early(early)));
+    }
+}
+
+/// A service that waits for another to be healthy.
+struct Wait<'a> {
+    service: &'a Service,
+    dependency: &'a Dependency,
+}
+
+/// A service that waits only for the start of a stateful one.
+struct Early<'a> {
+    service: &'a Service,
+    dependency: &'a Dependency,
+    on: &'a Service,
+}
+
+/// C2: somebody waits for a check that does not exist.
+fn never_healthy(on: &Service, waits: &[Wait]) -> Option<Finding> {
+    let (severity, confidence) = match &on.healthcheck {
+        Some(check) if check.test.value == HealthTest::Disabled => (Severity::High, 97),
+        Some(_) => return None,
+        None => match own_check(on) {
+            OwnCheck::Some => return None,
+            OwnCheck::None if on.build_context.is_none() => (Severity::High, 95),
+            OwnCheck::None => (Severity::High, 88),
+            OwnCheck::Unknown => (Severity::Low, 50),
+        },
+    };
+    let name = &on.name.value;
+    let who: Vec<&str> = waits.iter().map(|wait| wait.service.name.value.as_str()).collect();
+    let likely = if confidence < 70 { ", unless its image brings one" } else { "" };
+    let title = format!(
+        "{} waits for {name} to be healthy, and {name} has no health check{likely}: `up` fails at once",
+        list(&who)
+    );
+    let mut finding =
+        Finding::new(&META, title).service(who[0]).weigh(Role::Cause, severity, confidence);
+    for wait in waits {
+        let origin = wait.dependency.condition.origin.clone();
+        finding = finding.because_at(format!("waits until {name} is healthy"), origin);
+    }
+    let claim = match &on.image {
+        Some(image) if on.build_context.is_none() => {
+            format!("{name} has no `healthcheck`, and {} brings none", image.value.text)
+        }
+        _ => format!("{name} has no `healthcheck`"),
+    };
+    let at = match &on.healthcheck {
+        Some(check) => Origin::Written(check.place),
+        None => on.name.origin.clone(),
+    };
+    Some(
+        finding
+            .because_at(claim, at)
+            .leads_to("dependency-failed-to-start")
+            .fix(Fix::advice(format!("add a `healthcheck` to {name}"))),
+    )
+}
+
+/// The least time that a first start takes on ordinary hardware, in milliseconds; inferred.
+const LEAST_START: &[(ServerProduct, u64)] = &[
+    (ServerProduct::Postgres, 2500),
+    (ServerProduct::MySql, 9000),
+    (ServerProduct::MariaDb, 6000),
+    (ServerProduct::Kafka, 4000),
+    (ServerProduct::RabbitMq, 6000),
+    (ServerProduct::Elasticsearch, 12_000),
+    (ServerProduct::OpenSearch, 12_000),
+    (ServerProduct::Cassandra, 18_000),
+];
+
+/// C1: the checks are used up before the dependency can be ready.
+fn called_ill_too_soon(stack: &Stack, id: ServiceId, waits: &[Wait]) -> Option<Finding> {
+    let on = stack.service(id);
+    let check = written_check(on)?;
+    let product = stack.servers.iter().find(|server| server.service == Some(id))?.product;
+    let (_, least) = LEAST_START.iter().find(|(known, _)| *known == product)?;
+    let timing = unhealthy_after_ms(check);
+    if timing.total_ms >= *least {
+        return None;
+    }
+    let name = &on.name.value;
+    let title = format!(
+        "{name} is called unhealthy after {}, likely before its first start ends: `up` fails then",
+        duration_ms(timing.total_ms)
+    );
+    let finding = Finding::new(&META, title)
+        .service(name)
+        .weigh(Role::Cause, Severity::Medium, 65)
+        .arithmetic(sum(&timing, *least))
+        .because_at(format!("the check of {name}"), Origin::Written(check.place));
+    let finding = numbers(finding, check);
+    let wait = &waits[0];
+    Some(
+        finding
+            .because_at(
+                format!("{} waits for it", wait.service.name.value),
+                wait.dependency.condition.origin.clone(),
+            )
+            .fix(Fix::advice(format!(
+                "set `start_period` of {name} to the longest first start (30s or more): failures within it do not count"
+            ))),
+    )
+}
+
+fn sum(timing: &Timing, least: u64) -> String {
+    format!(
+        "{} + ({} - 1) × {} = {} < {} that a first start likely takes",
+        duration_ms(timing.first_ms),
+        timing.retries,
+        duration_ms(timing.interval_ms),
+        duration_ms(timing.total_ms),
+        duration_ms(least)
+    )
+}
+
+/// The parts of the sum with their origins.
+fn numbers(mut finding: Finding, check: &HealthCheck) -> Finding {
+    const ENGINE: &str = "Docker engine";
+    const SOURCE: &str = "Docker reference, HEALTHCHECK";
+    let or_default = |value: &Option<Located<u64>>, default: u64| {
+        value.clone().unwrap_or_else(|| Located::default_of(default, ENGINE, SOURCE))
+    };
+    finding = finding.because("interval, in ms", &or_default(&check.interval_ms, 30_000));
+    let retries = check.retries.clone();
+    let retries = retries.unwrap_or_else(|| Located::default_of(3, ENGINE, SOURCE));
+    finding = finding.because("failures in a row that count", &retries);
+    let start = or_default(&check.start_period_ms, 0);
+    finding = finding.because("start period, in ms: failures within it do not count", &start);
+    if start.value > 0 {
+        let between = or_default(&check.start_interval_ms, 5000);
+        finding = finding.because("interval within the start period, in ms", &between);
+    }
+    finding
+}
+
+/// Whether a service is likely to need a stateful dependency at its start and would stay down
+/// without it.
+fn needs_it(stack: &Stack, service: &Service, on: ServiceId) -> bool {
+    let comes_back = service.restart.as_ref().is_some_and(|policy| policy.value != Restart::No);
+    let stateful = stack.servers.iter().any(|server| {
+        server.service == Some(on) && LEAST_START.iter().any(|(known, _)| *known == server.product)
+    });
+    // Other servers (brokers, coordinators) retry by themselves; applications mostly do not.
+    let is_server = stack.servers.iter().any(|server| {
+        server.service.is_some_and(|id| std::ptr::eq(stack.service(id), service))
+            && !matches!(server.product, ServerProduct::Jvm | ServerProduct::Other)
+    });
+    !comes_back && stateful && !is_server
+}
+
+/// C1 in its weakest form, one finding per project.
+fn started_too_early(early: &[Early]) -> Finding {
+    let pairs: Vec<String> = early
+        .iter()
+        .take(3)
+        .map(|one| format!("{} after {}", one.service.name.value, one.on.name.value))
+        .collect();
+    let title = format!(
+        "started without waiting until it answers: {}; likely to fail at a first start, and not started again",
+        list(&pairs)
+    );
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Low, 50);
+    for one in early {
+        let claim =
+            format!("{} waits only for the start of {}", one.service.name.value, one.on.name.value);
+        finding = finding.because_at(claim, one.dependency.service.origin.clone());
+    }
+    finding.fix(Fix::advice(
+        "wait with `condition: service_healthy` (and a `healthcheck`), or let the dependent be restarted",
+    ))
+}

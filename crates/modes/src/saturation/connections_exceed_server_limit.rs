@@ -1,0 +1,188 @@
+//! # More pooled connections than the database accepts
+//!
+//! ## What fails
+//!
+//! The last instances to start, or any instance under load, get no connection:
+//! `FATAL: sorry, too many clients already`, `Too many connections`. Administrators do not get in
+//! either.
+//!
+//! ## Why
+//!
+//! Every instance of every application has a pool of its own, and HikariCP fills it at the start
+//! unless a smaller `minimum-idle` is set. The database counts all of them:
+//! Σ pool × replicas ≤ `max_connections` − reserved. PostgreSQL accepts 100 and reserves 3 for
+//! superusers; MySQL and MariaDB accept 151. A rolling deployment needs room for both generations.
+//!
+//! ## Example
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   db:
+//!     image: postgres:17
+//!     environment:
+//!       POSTGRES_PASSWORD: example
+//!   shop:
+//!     build: shop
+//!     deploy:
+//!       replicas: 4
+//! ```
+//!
+//! ```yaml shop/src/main/resources/application.yml
+//! spring:
+//!   datasource:
+//!     url: jdbc:postgresql://db:5432/shop
+//!     hikari:
+//!       maximum-pool-size: 30
+//! ```
+//!
+//! ## Fix
+//!
+//! Smaller pools first: a pool larger than what the database's processors can work on only moves
+//! the queue. Then a higher limit, or a pooler in between.
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   db:
+//!     image: postgres:17
+//!     environment:
+//!       POSTGRES_PASSWORD: example
+//!   shop:
+//!     build: shop
+//!     deploy:
+//!       replicas: 4
+//! ```
+//!
+//! ```yaml shop/src/main/resources/application.yml
+//! spring:
+//!   datasource:
+//!     url: jdbc:postgresql://db:5432/shop
+//!     hikari:
+//!       maximum-pool-size: 12
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Start all instances and count sessions on the database, then let each pool fill.
+//!
+//! ## Evidence
+//!
+//! - PostgreSQL documentation, `max_connections`, `superuser_reserved_connections`; the error text.
+//! - MySQL reference manual, `max_connections` (151).
+//! - HikariCP README: `maximumPoolSize` 10, `minimumIdle` equal to it by default.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{
+    App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Server, ServerProduct,
+    Severity, Stack,
+};
+
+use crate::shared::reach::datasource_of;
+
+pub(crate) struct ConnectionsExceedServerLimit;
+
+static META: ModeMeta = ModeMeta {
+    id: "connections-exceed-server-limit",
+    family: "saturation",
+    summary: "the pools together are larger than the database's limit",
+    source: include_str!("connections_exceed_server_limit.rs"),
+};
+
+impl Mode for ConnectionsExceedServerLimit {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let mut by_server: BTreeMap<usize, Vec<Pool>> = BTreeMap::new();
+        for app in &stack.apps {
+            let Some(server) = datasource_of(stack, app) else { continue };
+            let index = stack.servers.iter().position(|one| std::ptr::eq(one, server));
+            if let (Some(index), Some(pool)) = (index, pool(stack, app)) {
+                by_server.entry(index).or_default().push(pool);
+            }
+        }
+        for (index, pools) in by_server {
+            findings.extend(exceeded(&stack.servers[index], &pools));
+        }
+    }
+}
+
+/// The connections that one application may hold.
+struct Pool<'a> {
+    app: &'a App,
+    size: Located<i64>,
+    replicas: Option<&'a Located<u32>>,
+    /// Whether the pool is filled at the start.
+    fills: bool,
+}
+
+impl Pool<'_> {
+    fn copies(&self) -> i64 {
+        self.replicas.map_or(1, |replicas| i64::from(replicas.value))
+    }
+
+    fn connections(&self) -> i64 {
+        self.size.value.saturating_mul(self.copies())
+    }
+}
+
+fn pool<'a>(stack: &'a Stack, app: &'a App) -> Option<Pool<'a>> {
+    let size = app.properties.int("spring.datasource.hikari.maximum-pool-size")?;
+    let replicas = app.service.and_then(|id| stack.service(id).replicas.as_ref());
+    let fills = app.properties.written("spring.datasource.hikari.minimum-idle").is_none();
+    Some(Pool { app, size, replicas, fills })
+}
+
+fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
+    let most = server.settings.int("max_connections")?;
+    let reserved = match server.product {
+        ServerProduct::Postgres => server.settings.int("superuser_reserved_connections"),
+        _ => None,
+    };
+    let usable = most.value - reserved.as_ref().map_or(0, |reserved| reserved.value);
+    let wanted = pools.iter().map(Pool::connections).fold(0, i64::saturating_add);
+    if wanted <= usable {
+        return None;
+    }
+    let terms: Vec<String> =
+        pools.iter().map(|pool| format!("{} × {}", pool.size.value, pool.copies())).collect();
+    let title = format!(
+        "pools of up to {wanted} connections, and {} accepts {usable}: the last {} get none",
+        server.name,
+        wanted - usable
+    );
+    let fills = pools.iter().all(|pool| pool.fills);
+    let (severity, confidence) = if fills { (Severity::High, 90) } else { (Severity::Medium, 75) };
+    let limit = match &reserved {
+        Some(reserved) => format!("{} - {} reserved = {usable}", most.value, reserved.value),
+        None => most.value.to_string(),
+    };
+    let mut finding = Finding::new(&META, title)
+        .service(&server.name)
+        .weigh(Role::Cause, severity, confidence)
+        .arithmetic(format!("{} = {wanted} > {limit}", terms.join(" + ")));
+    for pool in pools {
+        finding =
+            finding.because(format!("pool of each instance of {}", pool.app.name), &pool.size);
+        if let Some(replicas) = pool.replicas {
+            finding = finding.because(format!("instances of {}", pool.app.name), replicas);
+        }
+    }
+    finding = finding.because(format!("{} accepts this many", server.name), &most);
+    if let Some(reserved) = &reserved {
+        finding = finding.because("kept for superusers", reserved);
+    }
+    let copies: i64 = pools.iter().map(Pool::copies).sum();
+    let each = (usable * 4 / 5 / copies.max(1)).max(1);
+    Some(
+        finding
+            .leads_to("too-many-connections")
+            .fix(Fix::advice(format!(
+                "pools of {each} leave a fifth free: {each} × {copies} = {} ≤ {usable}",
+                each * copies
+            )))
+            .fix(Fix::advice("or raise max_connections, or put a pooler between")),
+    )
+}

@@ -1,0 +1,167 @@
+//! # A Java heap that does not fit into its container
+//!
+//! ## What fails
+//!
+//! The kernel kills the container (exit code 137, `OOMKilled`) when the heap grows, mostly under
+//! load, without any OutOfMemoryError in the log.
+//!
+//! ## Why
+//!
+//! The memory limit counts everything: heap, class metadata, compiled code, thread stacks, direct
+//! buffers, the collector's own tables. A heap that may grow to the limit leaves nothing for the
+//! rest, which is usually 150 to 300 MiB for a server.
+//!
+//! ## Example
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   shop:
+//!     image: eclipse-temurin:21-jre
+//!     command: java -Xmx1g -jar shop.jar
+//!     mem_limit: 1g
+//! ```
+//!
+//! ## Fix
+//!
+//! Let the JVM take a share of the limit, or set the heap to about three quarters of it.
+//!
+//! ```yaml compose.yaml
+//! services:
+//!   shop:
+//!     image: eclipse-temurin:21-jre
+//!     command: java -Xmx700m -jar shop.jar
+//!     mem_limit: 1g
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Fill the heap (a large response, a load test) with `-XX:+AlwaysPreTouch` and watch the container.
+//!
+//! ## Evidence
+//!
+//! - JDK: `-Xmx`, `-XX:MaxRAMPercentage` (default 25 of the container's memory).
+//! - Linux: memory controller documentation, `memory.max`.
+//! - Inferred: what a server needs besides its heap.
+
+use std::collections::BTreeSet;
+
+use wonin_model::{
+    Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Server, Service, Severity,
+};
+
+use crate::shared::words::bytes;
+
+pub(crate) struct HeapExceedsMemory;
+
+static META: ModeMeta = ModeMeta {
+    id: "heap-exceeds-memory",
+    family: "saturation",
+    summary: "the Java heap may grow beyond what the container's memory limit leaves",
+    source: include_str!("heap_exceeds_memory.rs"),
+};
+
+/// The least that a Java server needs besides its heap; inferred.
+const BESIDES_HEAP: u64 = 150 << 20;
+
+impl Mode for HeapExceedsMemory {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let mut told = BTreeSet::new();
+        for server in &stack.servers {
+            let Some(id) = server.service.filter(|id| !told.contains(id)) else { continue };
+            let service = stack.service(id);
+            let Some(limit) = &service.memory_limit_bytes else { continue };
+            let found =
+                by_size(server, service, limit).or_else(|| by_share(server, service, limit));
+            if let Some(finding) = found {
+                told.insert(id);
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+/// `-Xmx` against the limit.
+fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<Finding> {
+    let heap = server.settings.get("jvm.heap-max-bytes").filter(|heap| heap.origin.is_certain())?;
+    let heap = heap.and_then(|text| text.trim().parse::<u64>().ok())?;
+    let name = &service.name.value;
+    let (title, severity, confidence) = if heap.value >= limit.value {
+        let title = format!(
+            "{name}: heap of up to {} in a container of {}: killed before the heap is full",
+            bytes(heap.value),
+            bytes(limit.value)
+        );
+        (title, Severity::High, 95)
+    } else if heap.value + BESIDES_HEAP > limit.value && heap.value * 10 > limit.value * 9 {
+        let title = format!(
+            "{name}: heap of up to {} leaves {} of {} for everything else: likely killed under load",
+            bytes(heap.value),
+            bytes(limit.value - heap.value),
+            bytes(limit.value)
+        );
+        (title, Severity::Medium, 65)
+    } else {
+        return None;
+    };
+    let most = limit.value / 4 * 3;
+    Some(
+        Finding::new(&META, title)
+            .service(name)
+            .weigh(Role::Cause, severity, confidence)
+            .arithmetic(format!(
+                "heap {} + likely {} or more besides = {} > limit {}",
+                bytes(heap.value),
+                bytes(BESIDES_HEAP),
+                bytes(heap.value + BESIDES_HEAP),
+                bytes(limit.value)
+            ))
+            .because("the heap may grow to this many bytes", &heap)
+            .because("the container may use this many bytes", limit)
+            .leads_to("container-killed")
+            .fix(Fix::advice(format!(
+                "lower the heap to about {} (three quarters of the limit), or use -XX:MaxRAMPercentage=75",
+                bytes(most)
+            ))),
+    )
+}
+
+/// `-XX:MaxRAMPercentage` so high that the rest does not fit.
+fn by_share(server: &Server, service: &Service, limit: &Located<u64>) -> Option<Finding> {
+    let share = server.settings.get("jvm.max-ram-percentage")?;
+    let share = share.and_then(|text| text.trim().parse::<f64>().ok())?;
+    if share.value <= 85.0 || share.value > 100.0 {
+        return None;
+    }
+    let rest = (limit.value as f64 * (100.0 - share.value) / 100.0) as u64;
+    if rest >= 2 * BESIDES_HEAP {
+        return None;
+    }
+    let name = &service.name.value;
+    let title = format!(
+        "{name}: a heap of {} % leaves {} of {} for everything else: likely killed under load",
+        share.value,
+        bytes(rest),
+        bytes(limit.value)
+    );
+    Some(
+        Finding::new(&META, title)
+            .service(name)
+            .weigh(Role::Cause, Severity::Medium, 65)
+            .arithmetic(format!(
+                "{} × (100 - {}) % = {} for metadata, code, stacks and buffers; likely {} or more needed",
+                bytes(limit.value),
+                share.value,
+                bytes(rest),
+                bytes(BESIDES_HEAP)
+            ))
+            .because("share of the container's memory that the heap may take", &share)
+            .because("the container may use this many bytes", limit)
+            .leads_to("container-killed")
+            .fix(Fix::advice("use -XX:MaxRAMPercentage=75")),
+    )
+}
