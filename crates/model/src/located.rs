@@ -38,7 +38,8 @@ pub enum Origin {
         how: Inheritance,
     },
     /// Text with variables at `place`, filled in from the places of `from` (definitions in
-    /// `.env`, or the default inside the expression itself).
+    /// `.env`, or the default inside the expression itself). Also text at `place` that gives the
+    /// value by another computation, such as the part behind `KEY=` of an item with escapes.
     Interpolated {
         /// Where the expression stands.
         place: Place,

@@ -27,9 +27,11 @@ fn claims(path: &str) -> bool {
     let is = |stem: &str| {
         name == stem || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
     };
-    let ignores = name.ends_with(".dockerignore");
-    let ends = name.ends_with(".Dockerfile") || name.ends_with(".dockerfile");
-    !ignores && (is("Dockerfile") || is("Containerfile") || name == "dockerfile" || ends)
+    match name.rsplit_once('.') {
+        Some((_, "dockerignore")) => false,
+        Some((_, "Dockerfile" | "dockerfile")) => true,
+        _ => is("Dockerfile") || is("Containerfile") || name == "dockerfile",
+    }
 }
 
 fn read(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
@@ -226,12 +228,12 @@ impl<'a> Config<'a> {
             }
             Some(inner) => HealthTest::Shell(inner.text.value.clone()),
         };
-        let text = instruction.inner.as_ref().map_or(&instruction.text, |inner| &inner.text);
+        let line = instruction.inner.as_ref().map_or(&instruction.text, |inner| &inner.text);
         let flag = |name: &str| Some(self.filled(instruction.flag(name)?));
         let time = |name: &str| flag(name)?.and_then(|text| duration_ms(text));
         HealthCheck {
             place: self.place(instruction.keyword_span),
-            test: self.inherited(test, self.place(text.span)),
+            test: self.inherited(test, self.place(line.span)),
             interval_ms: time("interval"),
             timeout_ms: time("timeout"),
             retries: flag("retries").and_then(|text| text.and_then(|text| text.parse().ok())),

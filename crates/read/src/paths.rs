@@ -10,6 +10,11 @@ pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
+/// Whether the name ends in `.yml` or `.yaml`.
+pub(crate) fn is_yaml(path: &str) -> bool {
+    matches!(file_name(path).rsplit_once('.'), Some((_, "yml" | "yaml")))
+}
+
 /// `path` as seen from directory `dir`, with `.` and `..` resolved; what climbs above the top keeps
 /// its leading `..`. Absolute paths and those under a home directory stay as they are.
 pub(crate) fn join(dir: &str, path: &str) -> String {

@@ -32,9 +32,10 @@ impl Document {
         let services = roots
             .iter()
             .map(|root| {
-                let names = services(root).iter().enumerate();
-                let named = names.filter_map(|(at, entry)| Some((entry.key.as_str()?, at)));
-                named.map(|(name, at)| (name.to_owned(), at)).collect()
+                let entries = services(root).iter().enumerate();
+                entries
+                    .filter_map(|(at, entry)| Some((entry.key.as_str()?.to_owned(), at)))
+                    .collect()
             })
             .collect();
         Self { file, path: path.to_owned(), roots, services }

@@ -26,9 +26,7 @@ const OVERRIDES: &[&str] = &[
 pub(crate) fn is_compose_name(path: &str) -> bool {
     let name = paths::file_name(path);
     let rest = name.strip_prefix("docker-compose").or(name.strip_prefix("compose"));
-    rest.is_some_and(|rest| {
-        (rest.starts_with(['.', '-', '_'])) && (rest.ends_with(".yml") || rest.ends_with(".yaml"))
-    })
+    paths::is_yaml(path) && rest.is_some_and(|rest| rest.starts_with(['.', '-', '_']))
 }
 
 /// Whether a document describes Compose services. Under a name of its own `services` may be
@@ -49,7 +47,7 @@ pub(crate) fn is_compose(document: &Document) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Plans {
     /// Projects, in the order of directory and file.
-    pub(crate) plans: Vec<Plan>,
+    pub(crate) projects: Vec<Plan>,
     /// Files that only count on top of another, and why.
     pub(crate) overlays: Vec<(String, String)>,
     /// Files that others include; projects of their own where nobody reaches them.
@@ -71,12 +69,12 @@ pub(crate) fn plan(documents: &mut Documents<'_, '_>, files: &[Rc<Document>]) ->
             if included.contains(&file.path) {
                 plans.included.push(file.path.clone());
             } else if chosen.first() == Some(&file.path) {
-                plans.plans.push(Plan { dir: dir.to_owned(), files: chosen.clone() });
+                plans.projects.push(Plan { dir: dir.to_owned(), files: chosen.clone() });
             } else if !chosen.contains(&file.path) && !extended.contains(&file.path) {
                 match overlay(file, base) {
                     Some(why) => plans.overlays.push((file.path.clone(), why)),
                     None if file.roots.iter().all(|root| services(root).is_empty()) => {}
-                    None => plans.plans.push(alone(&file.path)),
+                    None => plans.projects.push(alone(&file.path)),
                 }
             }
         }

@@ -10,13 +10,14 @@ use super::value::{Data, Notes, Value};
 pub(crate) fn health_check(value: &Value, key: Place, notes: &mut Notes) -> Option<HealthCheck> {
     value.map()?;
     let mut time = |name: &str| {
-        let text = value.text_at(&[name])?;
-        let time = text.and_then(|text| duration_ms(text));
-        if let (None, Some(place), true) = (&time, text.place(), text.origin.is_certain()) {
-            let why = format!("`{name}: {}` is not a duration such as `30s`", text.value);
+        let written = value.text_at(&[name])?;
+        let duration = written.and_then(|text| duration_ms(text));
+        if let (None, Some(place), true) = (&duration, written.place(), written.origin.is_certain())
+        {
+            let why = format!("`{name}: {}` is not a duration such as `30s`", written.value);
             notes.skip(place, why);
         }
-        time
+        duration
     };
     let interval_ms = time("interval");
     let timeout_ms = time("timeout");
@@ -46,7 +47,7 @@ fn test(value: &Value, key: Place) -> Located<HealthTest> {
         return Located::written(HealthTest::Inherited, key);
     };
     match &test.data {
-        Data::Text(text) => text.with(HealthTest::Shell(text.value.clone())),
+        Data::Text(line) => line.with(HealthTest::Shell(line.value.clone())),
         Data::List(_) => {
             let words: Vec<String> = test.texts().into_iter().map(|word| word.value).collect();
             Located { value: listed(words), origin: test.origin() }

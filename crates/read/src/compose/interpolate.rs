@@ -109,14 +109,13 @@ impl Filling<'_> {
         let value = self.variables.variable(name);
         let counts = value.is_some_and(|found| !(colon && found.value.is_empty()));
         match sign {
-            Some('-') if counts => self.put(name),
+            Some('-' | '?') if counts => self.put(name),
             Some('+') if !counts => {}
             Some('-' | '+') => {
                 let word = &inner[start..];
                 self.out.inside.push(base + start..base + inner.len());
                 self.text(word, base + start, depth + 1);
             }
-            Some('?') if counts => self.put(name),
             Some('?') => {
                 self.out.required.push((name.to_owned(), inner[start..].to_owned()));
                 self.note_unset(name);

@@ -37,7 +37,7 @@ pub(crate) const NAME: &str = "compose";
 pub(crate) const FORMAT: Format = Format { name: NAME, claims, accepts, parse };
 
 fn claims(path: &str) -> bool {
-    path.ends_with(".yml") || path.ends_with(".yaml")
+    paths::is_yaml(path)
 }
 
 fn accepts(path: &str, text: &str) -> bool {
@@ -95,7 +95,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         documents.joining.skip_file(&path, why);
     }
     let mut used = BTreeSet::new();
-    for plan in &plans.plans {
+    for plan in &plans.projects {
         used.append(&mut add(&mut documents, plan));
     }
     // Files that only include one another are reached by no project: the first begins one.

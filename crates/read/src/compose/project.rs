@@ -69,11 +69,11 @@ pub(crate) fn load(documents: &mut Documents<'_, '_>, plan: &Plan, project: usiz
             Err(why) => loader.documents.joining.skip_file(path, why),
         }
     }
-    let loaded = loader.project(plan, &scope, project);
-    for (place, why) in loaded.1.finish() {
+    let (outcome, notes) = loader.project(plan, &scope, project);
+    for (place, why) in notes.finish() {
         documents.joining.skip(place, why);
     }
-    loaded.0
+    outcome
 }
 
 struct Loader<'d, 'j, 'a> {
@@ -251,13 +251,11 @@ impl Loader<'_, '_, '_> {
         if let Some(name) = scope.variable("COMPOSE_PROJECT_NAME") {
             return name.value.clone();
         }
-        let own = self.layers.iter().rev().filter(|layer| layer.included_by.is_empty());
-        let written = own
-            .filter_map(|layer| {
-                let name = layer.document.roots[layer.root].get("name")?;
-                Some((layer.document.file, Rc::clone(&layer.scope), name.clone()))
-            })
-            .next();
+        let mut own = self.layers.iter().rev().filter(|layer| layer.included_by.is_empty());
+        let written = own.find_map(|layer| {
+            let name = layer.document.roots[layer.root].get("name")?;
+            Some((layer.document.file, Rc::clone(&layer.scope), name.clone()))
+        });
         if let Some((file, scope, name)) = written {
             let value = self.converter(file, scope.as_ref()).value(&name, &[], 1);
             if let Some(name) = value.as_ref().and_then(Value::text) {
@@ -316,7 +314,7 @@ impl Loader<'_, '_, '_> {
         let build = merged.get("build").map(|field| field.value.clone());
         let body = body(&document, entry, self.documents.joining.text(document.file));
         let key = Located::written(name.to_owned(), place(&entry.key));
-        let service = service(key, body, merged, around, &mut self.notes);
+        let service = service(key, body, merged, &around, &mut self.notes);
         Some(Built { service, build })
     }
 
@@ -386,13 +384,12 @@ impl Loader<'_, '_, '_> {
             self.notes.skip(place, why);
             return None;
         }
-        let resolved = match self.bases.get(&id) {
-            Some(known) => Rc::clone(known),
-            None => {
-                let map = Rc::new(self.resolved(&document, name, entry, scope, chain));
-                self.bases.insert(id, Rc::clone(&map));
-                map
-            }
+        let resolved = if let Some(known) = self.bases.get(&id) {
+            Rc::clone(known)
+        } else {
+            let map = Rc::new(self.resolved(&document, name, entry, scope, chain));
+            self.bases.insert(id, Rc::clone(&map));
+            map
         };
         let count = resolved.values().map(|field| field.value.count()).sum();
         if !self.notes.share(count, place) {

@@ -74,7 +74,7 @@ pub(crate) fn service(
     name: Located<String>,
     body: Option<Place>,
     keys: Map,
-    around: Surroundings<'_>,
+    around: &Surroundings<'_>,
     notes: &mut Notes,
 ) -> Service {
     let place = name.place().or(body);
@@ -100,7 +100,7 @@ pub(crate) fn service(
         expose: list("expose").map(expose).unwrap_or_default(),
         networks: attachments(keys),
         network_mode: own("network_mode").cloned(),
-        mounts: mounts(keys, &around),
+        mounts: mounts(keys, around),
         healthcheck: keys
             .map()
             .and_then(|map| map.get("healthcheck"))
@@ -118,7 +118,7 @@ pub(crate) fn service(
         profiles: profiles(keys, around.active),
         labels: pairs(keys.at(&["labels"]), around.variables),
         cap_add: list("cap_add").map(Value::texts).unwrap_or_default(),
-        environment: environment(keys, &around),
+        environment: environment(keys, around),
         name,
         body,
     }

@@ -184,6 +184,14 @@ pub(crate) fn inherit(origin: &mut Origin, via: Place, how: Inheritance) {
     }
 }
 
+/// The origin of a value that is only a part of the text at `place`.
+fn computed(origin: &Origin, place: Place) -> Origin {
+    match origin {
+        Origin::Written(_) => Origin::Interpolated { place, from: Vec::new(), unset: Vec::new() },
+        other => other.clone(),
+    }
+}
+
 /// What turning nodes into values has to say, over all files of a project.
 #[derive(Debug)]
 pub(crate) struct Notes {
@@ -357,13 +365,19 @@ impl Converter<'_> {
         let written = text.find('=').filter(|&equals| !text[..equals].contains('$'));
         let (key, key_place, data) = if let Some(equals) = written {
             let at = part(equals + 1..text.len());
-            let value = self.text(&text[equals + 1..], at, exact, via);
+            let mut value = self.text(&text[equals + 1..], at, exact, via);
+            if !exact {
+                // Escapes or folding: the text at the place holds the key as well.
+                value.origin = computed(&value.origin, place);
+            }
             (text[..equals].to_owned(), part(0..equals), Data::Text(value))
         } else {
             let whole = self.text(text, place, exact, via);
             match whole.value.clone().split_once('=') {
                 Some((key, value)) => {
-                    (key.to_owned(), place, Data::Text(whole.with(value.to_owned())))
+                    let origin = computed(&whole.origin, place);
+                    let value = Located { value: value.to_owned(), origin };
+                    (key.to_owned(), place, Data::Text(value))
                 }
                 None => (whole.value, place, Data::Null),
             }

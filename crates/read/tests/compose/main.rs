@@ -3,6 +3,7 @@
 mod builds;
 mod files;
 mod merging;
+mod places;
 mod services;
 mod variables;
 
