@@ -4,6 +4,7 @@ mod builds;
 mod files;
 mod merging;
 mod places;
+mod scale;
 mod services;
 mod variables;
 

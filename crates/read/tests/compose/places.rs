@@ -1,5 +1,7 @@
 //! Every value says truly where it stands, and no text makes the reader fall over.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use wonin_model::{Evidence, Located, Origin, Service};
 use wonin_syntax::yaml;
@@ -129,14 +131,15 @@ proptest! {
         let as_list = values[0].1 % 2 == 0;
         for (index, (value, form)) in values.iter().enumerate() {
             let escaped = value.replace('원', "\\uC6D0");
-            text += &match (as_list, form) {
-                (true, 0..=2) => format!("      - \"K{index}={value}\"\n"),
-                (true, 3) => format!("      - 'K{index}={value}'\n"),
-                (true, _) => format!("      - \"K{index}={escaped}\"\n"),
-                (false, 0..=2) => format!("      K{index}: '{value}'\n"),
-                (false, 3) => format!("      K{index}: \"{value}\"\n"),
-                (false, _) => format!("      \"K{index}\": \"{escaped}\"\n"),
+            let (head, value, tail) = match (as_list, form) {
+                (true, 0..=2) => (format!("- \"K{index}="), value, "\""),
+                (true, 3) => (format!("- 'K{index}="), value, "'"),
+                (true, _) => (format!("- \"K{index}="), &escaped, "\""),
+                (false, 0..=2) => (format!("K{index}: '"), value, "'"),
+                (false, 3) => (format!("K{index}: \""), value, "\""),
+                (false, _) => (format!("\"K{index}\": \""), &escaped, "\""),
             };
+            writeln!(text, "      {head}{value}{tail}").unwrap();
         }
         let evidence = of_compose(&text);
         check(&evidence);
