@@ -137,11 +137,9 @@ impl<'t, 'p> Lines<'t, 'p> {
                 break;
             }
         }
-        is_open.then(|| {
-            let kept = joined.value.trim_end().len();
-            joined.value.truncate(kept);
-            joined
-        })
+        let kept = joined.value.trim_end().len();
+        joined.value.truncate(kept);
+        (kept > 0).then_some(joined)
     }
 
     /// The here-document that follows, up to the line that is `name`.

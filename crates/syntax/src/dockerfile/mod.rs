@@ -216,8 +216,8 @@ impl Instruction {
         let (keyword, rest) = words::first(line, 0);
         let mut instruction = Self {
             keyword: line.value[keyword.clone()].to_ascii_uppercase(),
-            keyword_span: line.part(keyword),
-            span: line.span,
+            keyword_span: line.part(keyword.clone()),
+            span: line.part(keyword.start..line.value.len()),
             flags: Vec::new(),
             text: Text::default(),
             is_exec: false,

@@ -96,7 +96,12 @@ impl<'t> Builder<'t> {
 
     pub(super) fn event(&mut self, event: Event<'_>, range: Range<usize>) {
         match event {
-            Event::DocumentStart(..) => self.document_start = range.start,
+            Event::DocumentStart(is_explicit, _) => {
+                self.document_start = if is_explicit { range.start } else { self.at };
+                if !is_explicit {
+                    return; // Its range is that of what follows.
+                }
+            }
             Event::Scalar(value, style, anchor, tag) if self.too_deep == 0 => {
                 self.scalar(&value, style, anchor, tag.as_deref(), range.clone());
             }
@@ -144,7 +149,8 @@ impl<'t> Builder<'t> {
                 self.written(span, (0, 0), Style::Plain, value)
             }
         } else if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            let found = place::block(self.text, range.clone(), self.at.min(range.start));
+            let floor = self.at.min(range.start);
+            let found = place::block(self.text, range.clone(), floor, value.is_empty());
             let (whole, header) = found.map_or((range, 0), |block| (block.whole, block.header));
             end = whole.end;
             self.written(Span::new(whole.start, whole.end), (header, 0), Style::Block, value)

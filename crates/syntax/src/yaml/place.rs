@@ -13,12 +13,17 @@ pub(super) struct Block {
 }
 
 /// Finds the header of a block scalar whose content the parser saw at `content`, and its true end.
-/// Nothing before `floor` belongs to it.
-pub(super) fn block(text: &str, content: Range<usize>, floor: usize) -> Option<Block> {
+/// Nothing before `floor` belongs to it. The parser may take an empty one to begin with its header.
+pub(super) fn block(
+    text: &str,
+    content: Range<usize>,
+    floor: usize,
+    is_empty: bool,
+) -> Option<Block> {
     let before = text.get(floor..content.start)?;
-    // The header is the last line with text before the content, unless the content is empty and
-    // starts on the header's line itself.
-    let head_end = floor + before.trim_end().len();
+    // The header is on the last line with text before the content.
+    let starts_with_header = is_empty && text[content.start..].starts_with(['|', '>']);
+    let head_end = if starts_with_header { content.start } else { floor + before.trim_end().len() };
     let line_start = floor + text.get(floor..head_end)?.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let line = text.get(line_start..)?;
     let line = &line[..line.find(['\n', '\r']).unwrap_or(line.len())];
@@ -33,7 +38,9 @@ pub(super) fn block(text: &str, content: Range<usize>, floor: usize) -> Option<B
     let body = after_line + line_break;
     let keeps = line[head..].chars().take(3).any(|c| c == '+');
     let full = text.get(body..content.end.max(body))?;
-    let end = if keeps { body + full.len() } else { body + trim_blank_lines(full).len() };
+    // Lines of blanks alone belong to the text where they are longer than its indentation.
+    let column = before.len() - before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let end = if keeps { body + full.len() } else { body + trim_blank_lines(full, column).len() };
     Some(Block { whole: start..end, header: body - start })
 }
 
@@ -49,12 +56,17 @@ fn header_in(line: &str) -> Option<usize> {
     })
 }
 
-/// Without the line breaks and the blank lines at the end.
-fn trim_blank_lines(body: &str) -> &str {
-    let end = body.trim_end_matches(['\n', '\r', ' ', '\t']).len();
-    // Blanks at the end of the last line that holds text are part of the value.
-    let rest = &body[end..];
-    &body[..end + rest.find(['\n', '\r']).unwrap_or(rest.len())]
+/// Without the line breaks and the lines of at most `indent` blanks at the end.
+fn trim_blank_lines(mut body: &str, indent: usize) -> &str {
+    loop {
+        let line_start = body.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        let line = &body[line_start..];
+        if line.len() > indent || line.bytes().any(|byte| byte != b' ') || body.is_empty() {
+            return body;
+        }
+        body = body[..line_start].strip_suffix('\n').unwrap_or(&body[..line_start]);
+        body = body.strip_suffix('\r').unwrap_or(body);
+    }
 }
 
 /// Where the value of a key would stand that has none: after the colon.

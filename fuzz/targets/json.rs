@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../../crates/syntax/tests/spans/mod.rs"]
+mod spans;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    spans::check(text, &wonin_syntax::json::parse(text), spans::json);
+});
