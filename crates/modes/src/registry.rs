@@ -14,8 +14,17 @@ use crate::client::single_bootstrap::SingleBootstrap;
 use crate::client::timeout_budget_inverted::TimeoutBudgetInverted;
 use crate::client::wrong_knob::WrongKnob;
 use crate::credentials::credentials_frozen::CredentialsFrozen;
+use crate::identity::address_as_identity::AddressAsIdentity;
+use crate::identity::advertised_loopback::AdvertisedLoopback;
+use crate::identity::frozen_registry::FrozenRegistry;
+use crate::identity::hostname_keyed_data::HostnameKeyedData;
+use crate::identity::peers_by_address::PeersByAddress;
+use crate::identity::stale_upstream::StaleUpstream;
+use crate::identity::stale_volume_identity::StaleVolumeIdentity;
 use crate::leak::native_thread_limit::NativeThreadLimit;
 use crate::leak::thread_leak::ThreadLeak;
+use crate::redundancy::no_restart_policy::NoRestartPolicy;
+use crate::redundancy::single_instance::SingleInstance;
 use crate::replication::min_isr_equals_replication::MinIsrEqualsReplication;
 use crate::replication::quorum_without_spare::QuorumWithoutSpare;
 use crate::replication::replication_exceeds_brokers::ReplicationExceedsBrokers;
@@ -29,6 +38,7 @@ use crate::saturation::pool_exhausted::PoolExhausted;
 use crate::saturation::threads_exceed_pool::ThreadsExceedPool;
 use crate::signal::blind_check::BlindCheck;
 use crate::signal::no_health_check::NoHealthCheck;
+use crate::supply::image_gone::ImageGone;
 
 /// All modes, by family and id.
 pub const MODES: &[&dyn Mode] = &[
@@ -46,9 +56,20 @@ pub const MODES: &[&dyn Mode] = &[
     &WrongKnob,
     // credentials
     &CredentialsFrozen,
+    // identity
+    &AddressAsIdentity,
+    &AdvertisedLoopback,
+    &FrozenRegistry,
+    &HostnameKeyedData,
+    &PeersByAddress,
+    &StaleUpstream,
+    &StaleVolumeIdentity,
     // leak
     &NativeThreadLimit,
     &ThreadLeak,
+    // redundancy
+    &NoRestartPolicy,
+    &SingleInstance,
     // replication
     &MinIsrEqualsReplication,
     &QuorumWithoutSpare,
@@ -66,6 +87,8 @@ pub const MODES: &[&dyn Mode] = &[
     // signal
     &BlindCheck,
     &NoHealthCheck,
+    // supply
+    &ImageGone,
 ];
 
 /// The mode with this id.

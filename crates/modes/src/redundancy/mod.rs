@@ -1,1 +1,4 @@
 //! What runs once, and what nobody starts again.
+
+pub(crate) mod no_restart_policy;
+pub(crate) mod single_instance;

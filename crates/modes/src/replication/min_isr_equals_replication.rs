@@ -9,8 +9,8 @@
 //!
 //! A write with `acks=all` is taken only while at least `min.insync.replicas` replicas are in sync.
 //! Of r replicas r − `min.insync.replicas` may be away. If both are equal, none may: the copies
-//! protect the data, but not the service. A minimum above the number of replicas counts as that
-//! number.
+//! protect the data, but not the service. Since 3.7 a minimum above the number of replicas counts as
+//! that number.
 //!
 //! ## Example
 //!

@@ -51,12 +51,13 @@ impl Endpoint {
     }
 }
 
-/// Takes `[label@|label=][scheme://]host[:port][:more][/path]` apart.
+/// Takes `[label@|label=][scheme://][user@]host[:port][:more][/path]` apart.
 pub(crate) fn endpoint(text: &Located<String>) -> Endpoint {
     let whole = text.value.as_str();
     let mut start = 0;
     let mut label = None;
-    if let Some(at) = whole.find(['@', '=']) {
+    let before_label = whole.find(['/', '?']).unwrap_or(whole.len());
+    if let Some(at) = whole[..before_label].find(['@', '=']) {
         label = Some(whole[..at].trim().to_owned());
         start = at + 1;
     }
@@ -66,6 +67,9 @@ pub(crate) fn endpoint(text: &Located<String>) -> Endpoint {
         start += at + 3;
     }
     let end = whole[start..].find(['/', '?', ';']).map_or(whole.len(), |at| start + at);
+    if let Some(at) = whole[start..end].rfind('@') {
+        start += at + 1;
+    }
     let rest = &whole[start..end];
     let (host, after) = if rest.starts_with('[') {
         let close = rest.find(']').unwrap_or(rest.len());
@@ -111,6 +115,10 @@ mod tests {
             (some("n1"), some("http"), "10.0.0.4".into(), Some(2380))
         );
         assert_eq!(parts("zoo1:2888:3888"), (None, None, "zoo1".into(), Some(2888)));
+        let url = parts("jdbc:postgresql://db:5432/app?user=me&x=a@b");
+        assert_eq!(url, (None, some("jdbc:postgresql"), "db".into(), Some(5432)));
+        let user = parts("redis://me:word@cache:6379/0");
+        assert_eq!(user, (None, some("redis"), "cache".into(), Some(6379)));
         assert_eq!(parts("[::1]:9092"), (None, None, "::1".into(), Some(9092)));
         for odd in ["", "[", "@", "://", "[]:x", "a:b:c", "원:1"] {
             parts(odd);

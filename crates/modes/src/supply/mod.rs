@@ -1,1 +1,3 @@
 //! What has to be fetched before anything can start.
+
+pub(crate) mod image_gone;

@@ -1,0 +1,302 @@
+//! # An address that may change is stored as an identity
+//!
+//! ## What fails
+//!
+//! After a reboot or a new start in another order, requests time out at an address that nobody holds
+//! any more: `connection timed out after 2000 ms: /172.24.0.9:8099`. Restarts do not help, deleting
+//! the volumes does.
+//!
+//! ## Why
+//!
+//! The engine gives a container the lowest free address at the moment of its start, so addresses
+//! change places whenever the order of starts changes. A program that registers itself under its
+//! address, in a store that outlives the container, is a new instance after that, and the old one
+//! stays in the list for ever. Pinot does so unless `pinot.set.instance.id.to.hostname` is `true` or
+//! a host is given: instance configurations and ideal states in ZooKeeper are persistent. Brokers
+//! that are gone are handed out to clients (JDBC client up to 1.3), servers that are gone keep their
+//! segments.
+//!
+//! A pinned address (`ipv4_address`) keeps the identity only while nobody else can take it: a dynamic
+//! container that starts earlier takes the lowest free address of the same pool, unless `ip_range`
+//! keeps dynamic ones elsewhere.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   zoo:
+//!     image: zookeeper:3.9
+//!     volumes:
+//!       - zoo-data:/data
+//!   controller:
+//!     image: apachepinot/pinot:1.0.0
+//!     command: StartController -zkAddress zoo:2181
+//!   broker:
+//!     image: apachepinot/pinot:1.0.0
+//!     command: StartBroker -zkAddress zoo:2181
+//! volumes:
+//!   zoo-data:
+//! ```
+//!
+//! ## Fix
+//!
+//! Register by a name that outlives the container. Pinned addresses outside of `ip_range` do it too.
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   zoo:
+//!     image: zookeeper:3.9
+//!     volumes:
+//!       - zoo-data:/data
+//!   controller:
+//!     image: apachepinot/pinot:1.0.0
+//!     command: StartController -zkAddress zoo:2181 -controllerHost controller
+//!   broker:
+//!     image: apachepinot/pinot:1.0.0
+//!     command: StartBroker -zkAddress zoo:2181 -brokerHost broker
+//! volumes:
+//!   zoo-data:
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Stop all containers, start a dummy first, then the others; compare the registered instances with
+//! the addresses that containers hold.
+//!
+//! ## Evidence
+//!
+//! - Apache Pinot 1.0.0: `BaseBrokerStarter`, `BaseServerStarter`, `NetUtils` (identity),
+//!   `PinotConnection` and `PinotBrokerRestletResource` (the list of brokers; fixed in 1.4.0).
+//! - Apache Helix, `PropertyPathBuilder`: what is persistent and what is ephemeral.
+//! - Docker Engine, address management (lowest free address); Compose specification, `ipv4_address`,
+//!   `ip_range`; error texts of the engine.
+//! - Inferred: the share of failing queries; that a host name without `hostname:` changes when the
+//!   container is made anew.
+
+mod pins;
+
+use wonin_model::{
+    Evidence, FileEdit, Finding, Fix, Mode, ModeMeta, MountKind, NotChecked, Origin, Role, Server,
+    ServerProduct, Service, Severity, Stack,
+};
+use wonin_text::Sources;
+
+use crate::shared::addresses::{is_dynamic, subnets};
+use crate::shared::edits::insert;
+use crate::shared::hosts::{endpoint, ipv4};
+use crate::shared::words::{count, list};
+
+pub(crate) struct AddressAsIdentity;
+
+static META: ModeMeta = ModeMeta {
+    id: "address-as-identity",
+    family: "identity",
+    summary: "an address that may change is stored as the identity of a service",
+    source: include_str!("address_as_identity.rs"),
+};
+
+impl Mode for AddressAsIdentity {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        for project in 0..stack.projects.len() {
+            findings.extend(registered(&evidence.sources, stack, project, By::Address));
+            findings.extend(registered(&evidence.sources, stack, project, By::ContainerId));
+            pins::examine(&META, stack, project, findings);
+        }
+    }
+}
+
+/// What an instance takes as its host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The address of the moment.
+    Address,
+    /// The host name, which is the container's id where nobody sets it.
+    ContainerId,
+}
+
+/// An instance that registers itself under something that changes.
+struct Instance<'a> {
+    server: &'a Server,
+    service: &'a Service,
+    kind: &'static str,
+    option: &'static str,
+    port: u16,
+}
+
+/// Pinot's kinds of instance: prefix of the id, option that sets the host, default port.
+fn kind(product: ServerProduct) -> Option<(&'static str, &'static str, u16)> {
+    match product {
+        ServerProduct::PinotBroker => Some(("Broker", "-brokerHost", 8099)),
+        ServerProduct::PinotController => Some(("Controller", "-controllerHost", 9000)),
+        ServerProduct::PinotServer => Some(("Server", "-serverHost", 8098)),
+        ServerProduct::PinotMinion => Some(("Minion", "-minionHost", 9514)),
+        _ => None,
+    }
+}
+
+/// Pinot instances of a project whose identity changes with the container.
+fn registered(sources: &Sources, stack: &Stack, project: usize, by: By) -> Option<Finding> {
+    let instances: Vec<Instance<'_>> =
+        stack.servers.iter().filter_map(|server| instance(stack, project, server, by)).collect();
+    let first = instances.first()?;
+    let store = Store::of(stack, project, first.server);
+    let what = match by {
+        By::Address => "register under their IP address, which is not pinned",
+        By::ContainerId => "likely register under the id of their container, new at each recreate",
+    };
+    let names: Vec<&str> =
+        instances.iter().map(|instance| instance.service.name.value.as_str()).collect();
+    let title = format!("{} {what}: {}", count(instances.len(), "Pinot instance"), list(&names));
+    let mut finding = Finding::new(&META, title)
+        .service(store.name.clone().unwrap_or_else(|| names[0].to_owned()))
+        .arithmetic(
+            "after r changes of address a client knows r dead ids and 1 living one and fails with \
+             r/(r+1): 1/2, 2/3, 3/4 …",
+        )
+        .leads_to("stale-registration");
+    finding = match by {
+        By::Address => finding.weigh(Role::Cause, Severity::High, store.sure),
+        By::ContainerId => finding.weigh(Role::Cause, Severity::Medium, 60),
+    };
+    for instance in &instances {
+        let id = match by {
+            By::Address => format!("{}_<address>_{}", instance.kind, instance.port),
+            By::ContainerId => format!("{}_<container id>_{}", instance.kind, instance.port),
+        };
+        let claim = format!("{} registers as {id}", instance.service.name.value);
+        finding = finding.because_at(claim, Origin::Written(instance.server.place));
+    }
+    let flag = first.server.settings.get("pinot.set.instance.id.to.hostname");
+    if let Some(flag) = flag.filter(|_| by == By::Address) {
+        finding = finding.because("the host name is not used as identity", flag);
+    }
+    for (claim, origin) in store.because {
+        finding = finding.because_at(claim, origin);
+    }
+    finding = finding.fix(by_name(sources, &instances));
+    if by == By::Address {
+        finding = finding.fix(by_address(stack, project, &names));
+    }
+    Some(finding.fix(Fix::advice(
+        "remove ids that are dead already: untag the instance, rebalance the tables of a server, then \
+         delete it; other orders are refused. Clients: JDBC client 1.4.0 or later, or the property \
+         brokers with names",
+    )))
+}
+
+fn instance<'a>(
+    stack: &'a Stack,
+    project: usize,
+    server: &'a Server,
+    by: By,
+) -> Option<Instance<'a>> {
+    let (kind, option, port) = kind(server.product)?;
+    let service = stack.service(server.service?);
+    if service.project != project || service.network_mode.is_some() {
+        return None;
+    }
+    let host = server.settings.get("host").filter(|host| !host.value.trim().is_empty());
+    let by_name = server.settings.bool("pinot.set.instance.id.to.hostname");
+    let by_name = by_name.is_some_and(|by_name| by_name.value);
+    let changes = match (by, host) {
+        (By::Address, Some(host)) => {
+            host.origin.is_certain() && ipv4(&host.value).is_some() && is_dynamic(service)
+        }
+        (By::Address, None) => !by_name && is_dynamic(service),
+        (By::ContainerId, None) => by_name && service.hostname.is_none(),
+        (By::ContainerId, Some(_)) => false,
+    };
+    let port =
+        server.settings.int("port").and_then(|port| u16::try_from(port.value).ok()).unwrap_or(port);
+    changes.then_some(Instance { server, service, kind, option, port })
+}
+
+/// Where registrations live, and how long.
+struct Store {
+    name: Option<String>,
+    because: Vec<(String, Origin)>,
+    sure: u8,
+}
+
+impl Store {
+    fn of(stack: &Stack, project: usize, server: &Server) -> Self {
+        let address =
+            server.settings.get("zk.address").and_then(|text| text.split(',').into_iter().next());
+        let host = address.as_ref().map(|address| endpoint(address).host);
+        let keeper = host.as_ref().and_then(|host| stack.resolve(project, &host.value));
+        let (Some(id), Some(host)) = (keeper, &host) else {
+            let because = host.map(|host| ("registrations live here".to_owned(), host.origin));
+            return Self { name: None, because: because.into_iter().collect(), sure: 85 };
+        };
+        let keeper = stack.service(id);
+        let name = keeper.name.value.clone();
+        let mut because = vec![(format!("registrations live in {name}"), host.origin.clone())];
+        let data = keeper.mounts.iter().filter(|mount| {
+            !mount.value.read_only
+                && !matches!(mount.value.kind, MountKind::File | MountKind::Tmpfs)
+        });
+        for mount in data {
+            let claim = format!("and outlive the container in {}", mount.value.target);
+            because.push((claim, mount.origin.clone()));
+        }
+        // Without a volume they still outlive restarts and reboots, in the container itself.
+        let sure = if keeper.keeps_data() { 93 } else { 80 };
+        Self { name: Some(name), because, sure }
+    }
+}
+
+/// Each instance registers under the name of its service.
+fn by_name(sources: &Sources, instances: &[Instance<'_>]) -> Fix {
+    let options: Vec<String> = instances
+        .iter()
+        .map(|instance| format!("{} {}", instance.option, instance.service.name.value))
+        .collect();
+    let mut fix = Fix::advice(format!("register by name: {}", list(&options)));
+    let edits: Option<Vec<FileEdit>> = instances
+        .iter()
+        .map(|instance| append(sources, instance.service, instance.option))
+        .collect();
+    fix.edits = edits.unwrap_or_default();
+    fix
+}
+
+/// An option with the service's name at the end of its command, where that is one plain line.
+fn append(sources: &Sources, service: &Service, option: &str) -> Option<FileEdit> {
+    let Origin::Written(place) = service.command.as_ref()?.origin else { return None };
+    let text = sources.slice(place);
+    let name = &service.name.value;
+    let plain = !text.is_empty() && !text.contains(['\n', '"', '\'', '|', '&', ';', '#']);
+    if !plain {
+        return None;
+    }
+    if let Some(items) = text.strip_prefix('[') {
+        let end =
+            place.span.end as usize - (items.len() - items.strip_suffix(']')?.trim_end().len());
+        return Some(insert(place, end, format!(", {option}, {name}")));
+    }
+    Some(insert(place, place.span.end as usize, format!(" {option} {name}")))
+}
+
+/// Pinned addresses, with a range for dynamic containers that has none of them.
+fn by_address(stack: &Stack, project: usize, names: &[&str]) -> Fix {
+    let project = &stack.projects[project];
+    let subnet = project.networks.values().flat_map(subnets).next();
+    let range = subnet.filter(|subnet| subnet.size() >= 16).map(|subnet| {
+        let half = subnet.size() / 2;
+        format!(
+            " from the upper half of the subnet ({} up) and ip_range {}/{} for dynamic containers",
+            subnet.at(half),
+            subnet.at(0),
+            33 - subnet.size().ilog2()
+        )
+    });
+    let range = range.unwrap_or_else(|| {
+        ", a subnet in ipam.config, and an ip_range in it for dynamic containers".to_owned()
+    });
+    Fix::advice(format!("or pin the addresses: ipv4_address for {}{range}", list(names)))
+}

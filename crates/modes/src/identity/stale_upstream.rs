@@ -1,0 +1,153 @@
+//! # A proxy keeps the address that a name had at its start
+//!
+//! ## What fails
+//!
+//! After the service behind a proxy is deployed, every request gets 502 or 504 until the proxy is
+//! restarted, or worse: it goes to whichever container has the old address now.
+//!
+//! ## Why
+//!
+//! nginx looks up the names in `upstream` and `proxy_pass` once, when it starts or reloads. A
+//! container that is made anew has the same name and may have another address. nginx looks again
+//! only with a `resolver` and either a variable in the address or, since 1.27.3, the parameter
+//! `resolve` of `server`.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   web:
+//!     image: nginx:1.27
+//!     volumes:
+//!       - ./nginx.conf:/etc/nginx/nginx.conf:ro
+//!   app:
+//!     image: example/app:1.0
+//! ```
+//!
+//! ```nginx nginx.conf
+//! events {}
+//! http {
+//!   server {
+//!     listen 80;
+//!     location / {
+//!       proxy_pass http://app:8080;
+//!     }
+//!   }
+//! }
+//! ```
+//!
+//! ## Fix
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   web:
+//!     image: nginx:1.27
+//!     volumes:
+//!       - ./nginx.conf:/etc/nginx/nginx.conf:ro
+//!   app:
+//!     image: example/app:1.0
+//! ```
+//!
+//! ```nginx nginx.conf
+//! events {}
+//! http {
+//!   server {
+//!     listen 80;
+//!     resolver 127.0.0.11 valid=10s;
+//!     location / {
+//!       set $app http://app:8080;
+//!       proxy_pass $app;
+//!     }
+//!   }
+//! }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Start a dummy container, make the service anew, ask the proxy.
+//!
+//! ## Evidence
+//!
+//! - nginx, "ngx_http_proxy_module", `proxy_pass` (variables and `resolver`);
+//!   "ngx_http_upstream_module", `resolve`.
+//! - Docker documentation, "Networking in Compose": a container that is made anew joins under a
+//!   different address and the same name.
+//! - Inferred: that the address really is another one in a given deployment.
+
+use wonin_model::{
+    Evidence, Finding, Fix, Gateway, Mode, ModeMeta, NotChecked, Role, Severity, Stack, Upstream,
+};
+
+use crate::shared::addresses::is_dynamic;
+use crate::shared::hosts::{ipv4, is_loopback};
+use crate::shared::words::list;
+
+pub(crate) struct StaleUpstream;
+
+static META: ModeMeta = ModeMeta {
+    id: "stale-upstream",
+    family: "identity",
+    summary: "a proxy looks a name up once and keeps the address",
+    source: include_str!("stale_upstream.rs"),
+};
+
+impl Mode for StaleUpstream {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        findings.extend(stack.gateways.iter().filter_map(|gateway| finding(stack, gateway)));
+    }
+}
+
+fn finding(stack: &Stack, gateway: &Gateway) -> Option<Finding> {
+    let proxy = gateway.service?;
+    let project = stack.service(proxy).project;
+    let replaceable = |upstream: &&Upstream| {
+        let host = upstream.host.value.as_str();
+        let target = stack.resolve(project, host).filter(|target| *target != proxy);
+        !upstream.resolved_again
+            && !is_loopback(host)
+            && ipv4(host).is_none()
+            && target.is_some_and(|target| is_dynamic(stack.service(target)))
+    };
+    let kept: Vec<&Upstream> = gateway.upstreams.iter().filter(replaceable).collect();
+    let mut names: Vec<&str> = kept.iter().map(|upstream| upstream.host.value.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return None;
+    }
+    let name = &stack.service(proxy).name.value;
+    let title = format!(
+        "{name} looks up {} once at its start: after a deployment it likely sends to an address that \
+         nobody or somebody else has",
+        list(&names)
+    );
+    let mut finding = Finding::new(&META, title)
+        .service(name.clone())
+        .weigh(Role::Latent, Severity::Medium, 65)
+        .leads_to("bad-gateway");
+    for upstream in &kept {
+        finding =
+            finding.because(format!("{} is looked up once", upstream.host.value), &upstream.host);
+    }
+    for name in &names {
+        if let Some(target) = stack.resolve(project, name) {
+            let origin = stack.service(target).name.origin.clone();
+            finding =
+                finding.because_at(format!("{name} gets a new address when made anew"), origin);
+        }
+    }
+    Some(
+        finding
+            .fix(Fix::advice(
+                "add resolver 127.0.0.11 valid=10s and put the address into a variable (set $target \
+                 http://name:port; proxy_pass $target), or since nginx 1.27.3 use server name:port \
+                 resolve with a zone",
+            ))
+            .fix(Fix::advice("or reload nginx after each deployment (nginx -s reload)")),
+    )
+}

@@ -1,0 +1,170 @@
+//! # Nobody starts it again
+//!
+//! ## What fails
+//!
+//! A process ends, or the host reboots, and the container stays down until somebody notices.
+//!
+//! ## Why
+//!
+//! Without `restart:` the engine leaves a container that ended as it is, whatever the reason, and
+//! starts nothing after a reboot. Where other services of the project do come back, the one that was
+//! forgotten is missed; where it is a member of a cluster, each stop uses up the spare for good.
+//!
+//! ## Example
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   app:
+//!     image: example/app:1.0
+//!     restart: unless-stopped
+//!   db:
+//!     image: postgres:16
+//! ```
+//!
+//! ## Fix
+//!
+//! ```yaml docker-compose.yml
+//! services:
+//!   app:
+//!     image: example/app:1.0
+//!     restart: unless-stopped
+//!   db:
+//!     image: postgres:16
+//!     restart: unless-stopped
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Kill the process inside the container and wait a minute.
+//!
+//! ## Evidence
+//!
+//! - Docker documentation, "Start containers automatically": the default policy is `no`.
+//! - Compose specification, `restart`.
+
+use wonin_model::{
+    Condition, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Service,
+    ServiceId, Severity, Stack,
+};
+use wonin_text::Sources;
+
+use crate::shared::edits::add_service_key;
+use crate::shared::kafka::clusters;
+use crate::shared::words::{count, list};
+
+pub(crate) struct NoRestartPolicy;
+
+static META: ModeMeta = ModeMeta {
+    id: "no-restart-policy",
+    family: "redundancy",
+    summary: "nothing starts the container again after it ended",
+    source: include_str!("no_restart_policy.rs"),
+};
+
+impl Mode for NoRestartPolicy {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let stack = &evidence.stack;
+        let members = cluster_members(stack);
+        for project in 0..stack.projects.len() {
+            findings.extend(finding(&evidence.sources, stack, project, &members));
+        }
+    }
+}
+
+fn finding(
+    sources: &Sources,
+    stack: &Stack,
+    project: usize,
+    members: &[ServiceId],
+) -> Option<Finding> {
+    let lasting: Vec<(ServiceId, &Service)> = stack
+        .services()
+        .filter(|(_, service)| service.project == project && !runs_once(stack, service))
+        .collect();
+    let down: Vec<(ServiceId, &Service)> =
+        lasting.iter().copied().filter(|(_, service)| service.restart.is_none()).collect();
+    if down.is_empty() {
+        return None;
+    }
+    let missed: Vec<(ServiceId, &Service)> = down
+        .iter()
+        .copied()
+        .filter(|(id, _)| {
+            members.contains(id) || (down.len() < lasting.len() && is_server(stack, *id))
+        })
+        .collect();
+    let named = if missed.is_empty() { &down } else { &missed };
+    let names: Vec<&str> = named.iter().map(|(_, service)| service.name.value.as_str()).collect();
+    let title = format!(
+        "{} {} down once stopped: no restart policy",
+        list(&names),
+        if names.len() == 1 { "stays" } else { "stay" }
+    );
+    let severity = if missed.is_empty() { Severity::Low } else { Severity::Medium };
+    let mut finding =
+        Finding::new(&META, title).weigh(Role::Contributing, severity, 90).arithmetic(format!(
+            "{} of {} come back by themselves",
+            lasting.len() - down.len(),
+            count(lasting.len(), "service")
+        ));
+    if let [name] = names.as_slice() {
+        finding = finding.service(*name);
+    }
+    for (id, service) in named {
+        let claim = format!("{} has no restart policy{}", service.name.value, why(stack, *id));
+        finding = finding.because_at(claim, service.name.origin.clone());
+    }
+    let mut fix = Fix::advice("set restart: unless-stopped");
+    let edits: Option<Vec<_>> = down
+        .iter()
+        .map(|(_, service)| add_service_key(sources, service, "restart: unless-stopped"))
+        .collect();
+    fix.edits = edits.unwrap_or_default();
+    fix.edits.sort();
+    fix.edits.dedup();
+    Some(finding.leads_to("stays-down").fix(fix))
+}
+
+/// What makes it matter for this one: ` and no health check; it is a broker and a vote`.
+fn why(stack: &Stack, id: ServiceId) -> String {
+    let Some(node) = stack.brokers.iter().find(|broker| broker.service == Some(id)) else {
+        return String::new();
+    };
+    let both = node.is_kraft() && node.has_role("broker") && node.has_role("controller");
+    let check = if stack.service(id).healthcheck.is_none() { " and no health check" } else { "" };
+    let both = if both { "; it is a broker and a vote" } else { "" };
+    format!("{check}{both}")
+}
+
+/// Services that are one of several members of a cluster.
+fn cluster_members(stack: &Stack) -> Vec<ServiceId> {
+    let several = clusters(stack).into_iter().filter(|cluster| cluster.nodes.len() > 1);
+    several.flat_map(|cluster| cluster.nodes).filter_map(|node| node.service).collect()
+}
+
+fn is_server(stack: &Stack, id: ServiceId) -> bool {
+    stack.servers.iter().any(|server| server.service == Some(id))
+        || stack.brokers.iter().any(|broker| broker.service == Some(id))
+}
+
+/// Jobs that are meant to end: others wait for their end, they start on demand only, or their name
+/// says so.
+fn runs_once(stack: &Stack, service: &Service) -> bool {
+    const JOBS: [&str; 8] = ["init", "migrat", "setup", "seed", "create", "test", "job", "cli"];
+    let name = service.name.value.to_ascii_lowercase();
+    let awaited =
+        stack.services.iter().filter(|other| other.project == service.project).any(|other| {
+            let mut dependencies = other.depends_on.iter();
+            dependencies.any(|on| {
+                on.service.value == service.name.value && on.condition.value == Condition::Completed
+            })
+        });
+    let ends = service.restart.as_ref().is_some_and(|restart| {
+        restart.value == wonin_model::Restart::No && matches!(restart.origin, Origin::Written(_))
+    });
+    awaited || ends || !service.profiles.is_empty() || JOBS.iter().any(|job| name.contains(job))
+}
