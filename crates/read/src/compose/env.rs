@@ -56,6 +56,18 @@ impl Environment {
         }
     }
 
+    /// Adds what every shell and Compose itself define: the directory in which Compose is started,
+    /// the home directory, and the name of the project.
+    pub(crate) fn add_given(&mut self, project: &str) {
+        let given = [("PWD", "."), ("HOME", "~"), ("COMPOSE_PROJECT_NAME", project)];
+        for (name, value) in given.into_iter().filter(|(_, value)| !value.is_empty()) {
+            self.0.entry(name.to_owned()).or_insert_with(|| {
+                let source = "Docker documentation, \"Pre-defined environment variables\"";
+                Located::default_of(value.to_owned(), "shell and Compose", source)
+            });
+        }
+    }
+
     /// A variable that holds a list.
     pub(crate) fn list(&self, name: &str, separator: &str) -> Vec<String> {
         let parts = self.0.get(name).into_iter().flat_map(|found| found.value.split(separator));

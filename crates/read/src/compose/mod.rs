@@ -135,7 +135,7 @@ fn complete(documents: &mut Documents<'_, '_>, service: &mut Service, keys: &Val
     if service::is_foreign(&context.value) || keys.at(&["dockerfile_inline"]).is_some() {
         return;
     }
-    let given = keys.text_at(&["dockerfile"]);
+    let given = keys.text_at(&["dockerfile"]).filter(|name| !name.value.is_empty());
     let name = given.map_or("Dockerfile", |name| name.value.as_str());
     let path = paths::join(&context.value, name);
     let at = given.or(keys.text_at(&["context"])).and_then(Located::place).unwrap_or(keys.place);

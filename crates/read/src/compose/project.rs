@@ -10,7 +10,7 @@ use wonin_text::{FileId, Place};
 
 use super::documents::{Document, Documents, services};
 use super::env::{Chain, Environment};
-use super::interpolate::Variables;
+use super::interpolate::{Variables, fill};
 use super::merge::{Layer, canonical, merge};
 use super::mounts::HostPaths;
 use super::networks::{drop_replaced_pools, networks, volumes};
@@ -54,7 +54,10 @@ struct FileLayer {
 /// Loads what `plan` names; `project` is the index it will have.
 pub(crate) fn load(documents: &mut Documents<'_, '_>, plan: &Plan, project: usize) -> Loaded {
     let mut notes = Notes::new();
-    let scope = Rc::new(documents.environment(&plan.dir, &mut notes));
+    let mut scope = documents.environment(&plan.dir, &mut notes);
+    let name = name(documents, plan, &scope);
+    scope.add_given(&name);
+    let scope = Rc::new(scope);
     let mut loader = Loader {
         documents,
         notes,
@@ -69,11 +72,29 @@ pub(crate) fn load(documents: &mut Documents<'_, '_>, plan: &Plan, project: usiz
             Err(why) => loader.documents.joining.skip_file(path, why),
         }
     }
-    let (outcome, notes) = loader.project(plan, &scope, project);
+    let (outcome, notes) = loader.project(plan, name, &scope, project);
     for (place, why) in notes.finish() {
         documents.joining.skip(place, why);
     }
     outcome
+}
+
+/// The project's name: `COMPOSE_PROJECT_NAME`, the last `name:`, the directory.
+fn name(documents: &mut Documents<'_, '_>, plan: &Plan, scope: &Environment) -> String {
+    if let Some(name) = scope.variable("COMPOSE_PROJECT_NAME") {
+        return name.value.clone();
+    }
+    for path in plan.files.iter().rev() {
+        let Ok(document) = documents.compose(path) else { continue };
+        let written = document.roots.iter().rev().find_map(|root| root.get("name")?.as_str());
+        if let Some(written) = written {
+            let filled = fill(written, scope).map(|filled| filled.value);
+            return filled.unwrap_or_else(|| written.to_owned());
+        }
+    }
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let dir = paths::file_name(&plan.dir).to_lowercase();
+    dir.chars().filter(is_part).collect()
 }
 
 struct Loader<'d, 'j, 'a> {
@@ -224,7 +245,13 @@ impl Loader<'_, '_, '_> {
         names
     }
 
-    fn project(mut self, plan: &Plan, scope: &Rc<Environment>, project: usize) -> (Loaded, Notes) {
+    fn project(
+        mut self,
+        plan: &Plan,
+        name: String,
+        scope: &Rc<Environment>,
+        project: usize,
+    ) -> (Loaded, Notes) {
         let networks_map = self.top_level("networks");
         let volumes_map = self.top_level("volumes");
         let configs = self.top_level("configs");
@@ -238,33 +265,12 @@ impl Loader<'_, '_, '_> {
         files.dedup();
         let project = Project {
             dir: plan.dir.clone(),
-            name: self.name(plan, scope),
+            name,
             files,
             networks: networks(&networks_map),
             volumes: volumes(&volumes_map),
         };
         (Loaded { project, services, used: self.used }, self.notes)
-    }
-
-    /// The project's name: `COMPOSE_PROJECT_NAME`, the last `name:`, the directory.
-    fn name(&mut self, plan: &Plan, scope: &Rc<Environment>) -> String {
-        if let Some(name) = scope.variable("COMPOSE_PROJECT_NAME") {
-            return name.value.clone();
-        }
-        let mut own = self.layers.iter().rev().filter(|layer| layer.included_by.is_empty());
-        let written = own.find_map(|layer| {
-            let name = layer.document.roots[layer.root].get("name")?;
-            Some((layer.document.file, Rc::clone(&layer.scope), name.clone()))
-        });
-        if let Some((file, scope, name)) = written {
-            let value = self.converter(file, scope.as_ref()).value(&name, &[], 1);
-            if let Some(name) = value.as_ref().and_then(Value::text) {
-                return name.value.clone();
-            }
-        }
-        let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let dir = paths::file_name(&plan.dir).to_lowercase();
-        dir.chars().filter(is_part).collect()
     }
 
     /// A top-level mapping, all layers merged.

@@ -128,3 +128,16 @@ fn the_env_file_names_files_project_and_profiles() {
     assert!(web.profiles.is_empty());
     assert_eq!(service(&evidence, "dbg").profiles.len(), 1);
 }
+
+#[test]
+fn shell_and_compose_define_some_themselves() {
+    let evidence = evidence(&[(
+        "shop/compose.yaml",
+        "services: {a: {image: a, volumes: ['$PWD/d:/d', '${HOME}/.aws:/w'], hostname: $COMPOSE_PROJECT_NAME}}",
+    )]);
+    let a = service(&evidence, "a");
+    let sources: Vec<_> = a.mounts.iter().map(|mount| mount.value.source.as_str()).collect();
+    assert_eq!(sources, ["shop/d", "~/.aws"]);
+    assert_eq!(a.hostname.as_ref().unwrap().value, "shop");
+    assert_eq!(skipped(&evidence), [""; 0]);
+}
