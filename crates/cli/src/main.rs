@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{diagnose, explain, modes};
-use failure::Failure;
 use terminal::Colour;
 
 /// Finds why a service fails.

@@ -36,9 +36,10 @@ pub fn render(view: &View, layout: Layout) -> String {
         out.push_str(&full(view, finding, layout));
         out.push_str("\n\n");
     }
-    groups(view, &mut out);
+    groups(view, layout.width, &mut out);
+    let width = layout.width;
     let remarks: Vec<&Shown> = view.findings.iter().filter(|finding| brief(finding)).collect();
-    section(&mut out, "remarks", &remarks, |finding| {
+    section(&mut out, width, "remarks", &remarks, |finding| {
         format!(
             "{}[{}]{}: {}",
             severity_name(finding.severity),
@@ -47,11 +48,11 @@ pub fn render(view: &View, layout: Layout) -> String {
             finding.title
         )
     });
-    section(&mut out, "not checked", &view.not_checked, |open| {
+    section(&mut out, width, "not checked", &view.not_checked, |open| {
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("{}{service}: {}", open.mode, open.why)
     });
-    section(&mut out, "skipped", &view.skipped, |skip| {
+    section(&mut out, width, "skipped", &view.skipped, |skip| {
         let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
         format!("{}{at}: {}", skip.path, skip.why)
     });
@@ -63,7 +64,9 @@ pub fn render(view: &View, layout: Layout) -> String {
 fn full(view: &View, finding: &Shown, layout: Layout) -> String {
     let shown = frames(finding);
     let width = layout.width.saturating_sub(8).max(30);
-    let title = level(finding.severity).primary_title(finding.title.as_str()).id(finding.meta.id);
+    let name_len = severity_name(finding.severity).len() + finding.meta.id.len() + 4;
+    let title = wrap(&finding.title, layout.width.saturating_sub(name_len).max(30), "");
+    let title = level(finding.severity).primary_title(title).id(finding.meta.id);
     let mut main = Group::with_title(title);
     for frame in &shown {
         if let Some(snippet) = snippet(view, frame) {
@@ -218,34 +221,42 @@ fn place(finding: &Shown) -> String {
     finding.primary().map_or(String::new(), |spot| format!(" {}:{}", spot.path, spot.start.line))
 }
 
-fn groups(view: &View, out: &mut String) {
+fn groups(view: &View, width: usize, out: &mut String) {
     for group in &view.groups {
         let n = group.members.len();
-        _ = writeln!(
-            out,
-            "these {n} only help together, in this order: each alone still fails\n  to reach: {}",
-            group.title
-        );
+        _ = writeln!(out, "these {n} only help together, in this order: each alone still fails");
+        item(out, width, &format!("to reach: {}", group.title));
         for (step, &member) in group.members.iter().enumerate() {
             let Some(finding) = view.findings.get(member) else {
                 continue;
             };
             let (id, at, title) = (finding.meta.id, place(finding), &finding.title);
-            _ = writeln!(out, "  {}. {id}{at}: {title}", step + 1);
+            item(out, width, &format!("{}. {id}{at}: {title}", step + 1));
         }
         out.push('\n');
     }
 }
 
-fn section<T>(out: &mut String, title: &str, items: &[T], line: impl Fn(&T) -> String) {
+fn section<T>(
+    out: &mut String,
+    width: usize,
+    title: &str,
+    items: &[T],
+    line: impl Fn(&T) -> String,
+) {
     if items.is_empty() {
         return;
     }
     _ = writeln!(out, "{title}:");
-    for item in items {
-        _ = writeln!(out, "  {}", line(item));
+    for entry in items {
+        item(out, width, &line(entry));
     }
     out.push('\n');
+}
+
+/// An entry of a list; its further lines are indented deeper.
+fn item(out: &mut String, width: usize, text: &str) {
+    _ = writeln!(out, "  {}", wrap(text, width.saturating_sub(4).max(30), "    "));
 }
 
 fn footer(view: &View, out: &mut String) {
