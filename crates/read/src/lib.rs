@@ -14,7 +14,6 @@ mod memory;
 mod nginx;
 mod paths;
 mod pipeline;
-#[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]
 mod servers;
 mod terraform;
 mod words;

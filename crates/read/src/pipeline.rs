@@ -7,7 +7,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{compose, kafka, kubernetes, nginx, terraform};
+use crate::{compose, kafka, kubernetes, nginx, servers, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -36,6 +36,7 @@ type Joiner = fn(&mut Joining<'_>);
 const JOINERS: &[Joiner] = &[
     compose::join,
     kafka::join_brokers,
+    servers::join,
     kafka::join_clients,
     nginx::join,
     terraform::join,

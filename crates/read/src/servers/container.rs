@@ -35,11 +35,12 @@ struct Shown {
 }
 
 impl Container {
-    /// What the service's container sees. The Dockerfile is the one of the build context.
+    /// What the service's container sees.
     pub(crate) fn of(service: &Service, joining: &mut Joining<'_>) -> Self {
         let mut container = Self { mounts: mounts(service), copies: Vec::new() };
         if let Some(context) = &service.build_context {
-            let path = paths::join(&context.value, "Dockerfile");
+            let usual = || paths::join(&context.value, "Dockerfile");
+            let path = service.dockerfile.clone().unwrap_or_else(usual);
             if let Some(file) = joining.exists(&path).then(|| joining.load(&path).ok()).flatten() {
                 container.copies = copies(joining.text(file), &context.value);
             }
