@@ -6,7 +6,7 @@ use wonin_text::SourceFile;
 
 use crate::frame::{Frame, Mark, frames};
 use crate::junit::summary;
-use crate::text::notes;
+use crate::text::{fix_word, notes};
 use crate::view::{Shown, ShownFix, View};
 use crate::words::{count, severity_name};
 use crate::xml::escape;
@@ -36,11 +36,11 @@ pub fn render(view: &View) -> String {
     }
     list(&mut out, "Not checked", &view.not_checked, |open| {
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
-        format!("<code>{}</code>{}: {}", open.mode, escape(&service), escape(&open.why))
+        format!("<code>{}</code>{}: {}", open.mode, escape(&service), prose(&open.why))
     });
     list(&mut out, "Skipped", &view.skipped, |skip| {
         let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
-        format!("<code>{}{at}</code>: {}", escape(&skip.path), escape(&skip.why))
+        format!("<code>{}{at}</code>: {}", escape(&skip.path), prose(&skip.why))
     });
     list(&mut out, "Read", &view.read, |read| {
         format!("<code>{}</code> as {}", escape(&read.path), read.format)
@@ -59,7 +59,7 @@ fn contents(view: &View, out: &mut String) {
         _ = writeln!(
             out,
             "<li><span class=\"{severity}\">{severity}</span> <a href=\"#f{index}\">{}</a></li>",
-            escape(&finding.title)
+            prose(&finding.title)
         );
     }
     out.push_str("</ol></nav>\n");
@@ -72,11 +72,11 @@ fn groups(view: &View, out: &mut String) {
             "<section><h2>These {} only help together</h2>\n<p>In this order, to reach: {}. Each \
              alone still fails.</p>\n<ol>",
             group.members.len(),
-            escape(&group.title)
+            prose(&group.title)
         );
         for &member in &group.members {
             if let Some(finding) = view.findings.get(member) {
-                let title = escape(&finding.title);
+                let title = prose(&finding.title);
                 _ = writeln!(out, "<li><a href=\"#f{member}\">{title}</a></li>");
             }
         }
@@ -90,7 +90,7 @@ fn article(view: &View, finding: &Shown, index: usize, out: &mut String) {
         out,
         "<article id=\"f{index}\">\n<h2><span class=\"{severity}\">{severity}</span> {}</h2>\n\
          <p class=\"id\"><code>{}</code></p>",
-        escape(&finding.title),
+        prose(&finding.title),
         finding.meta.id
     );
     for frame in frames(finding) {
@@ -100,10 +100,10 @@ fn article(view: &View, finding: &Shown, index: usize, out: &mut String) {
     }
     out.push_str("<dl>\n");
     for (name, text) in notes(finding) {
-        _ = writeln!(out, "<dt>{name}</dt><dd>{}</dd>", escape(&text));
+        _ = writeln!(out, "<dt>{name}</dt><dd>{}</dd>", prose(&text));
     }
     out.push_str("</dl>\n");
-    for fix in finding.fixes.iter().filter(|fix| !fix.edits.is_empty()) {
+    for fix in &finding.fixes {
         change(view, fix, out);
     }
     out.push_str("</article>\n");
@@ -138,7 +138,7 @@ fn figure(file: &SourceFile, frame: &Frame<'_>, out: &mut String) {
             marked(file, span.range(), &marks)
         );
         for mark in marks {
-            _ = writeln!(out, "      <em>{}</em>", escape(&mark.label));
+            _ = writeln!(out, "      <em>{}</em>", prose(&mark.label));
         }
     }
     out.push_str("</pre></figure>\n");
@@ -170,10 +170,9 @@ fn marked(file: &SourceFile, line: std::ops::Range<usize>, marks: &[&Mark]) -> S
     out
 }
 
-/// A repair: the lines before, the lines after.
+/// A repair: advice, or the lines before and the lines after.
 fn change(view: &View, fix: &ShownFix, out: &mut String) {
-    let word = if fix.safe { "fix" } else { "fix (unsafe)" };
-    _ = writeln!(out, "<h3>{word}: {}</h3>", escape(&fix.title));
+    _ = writeln!(out, "<h3>{}: {}</h3>", fix_word(fix), prose(&fix.title));
     for edit in &fix.edits {
         let spot = &edit.spot;
         let Some(file) = view.files.get(&spot.file) else {
@@ -201,6 +200,22 @@ fn change(view: &View, fix: &ShownFix, out: &mut String) {
         }
         out.push_str("</pre></figure>\n");
     }
+}
+
+/// A sentence with what stands in backticks as code.
+fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some((before, code, after)) = rest
+        .split_once('`')
+        .and_then(|(before, rest)| rest.split_once('`').map(|(code, after)| (before, code, after)))
+    {
+        // Writing to a string cannot fail.
+        _ = write!(out, "{}<code>{}</code>", escape(before), escape(code));
+        rest = after;
+    }
+    out.push_str(&escape(rest));
+    out
 }
 
 fn list<T>(out: &mut String, title: &str, items: &[T], line: impl Fn(&T) -> String) {

@@ -75,7 +75,7 @@ pub(crate) fn details(view: &View, finding: &Shown) -> String {
     for (name, text) in crate::text::notes(finding) {
         _ = writeln!(out, "{name}: {text}");
     }
-    for fix in finding.fixes.iter().filter(|fix| !fix.edits.is_empty()) {
+    for fix in &finding.fixes {
         _ = writeln!(out, "fix: {}", fix.title);
     }
     out

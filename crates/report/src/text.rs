@@ -78,9 +78,7 @@ fn full(view: &View, finding: &Shown, layout: Layout) -> String {
         main = main.element(Level::NOTE.with_name(name).message(text));
     }
     let mut report = vec![main];
-    for fix in finding.fixes.iter().filter(|fix| !fix.edits.is_empty()) {
-        report.push(repair(view, fix));
-    }
+    report.extend(finding.fixes.iter().map(|fix| repair(view, fix, layout.width)));
     let renderer = if layout.colour { Renderer::styled() } else { Renderer::plain() };
     renderer.term_width(layout.width).render(&report)
 }
@@ -167,9 +165,6 @@ pub(crate) fn notes(finding: &Shown) -> Vec<(&'static str, String)> {
     if !finding.leads_to.is_empty() {
         notes.push(("leads to", finding.leads_to.join(", ")));
     }
-    for fix in finding.fixes.iter().filter(|fix| fix.edits.is_empty()) {
-        notes.push(("fix", fix.title.clone()));
-    }
     if let Some(command) = &finding.rehearse {
         notes.push(("rehearse", format!("`{command}`")));
     }
@@ -190,11 +185,16 @@ pub(crate) fn default_note(claim: &str, value: Option<&str>, of: &str, source: &
     }
 }
 
-/// A repair as a difference, file by file.
-fn repair<'a>(view: &'a View, fix: &'a ShownFix) -> Group<'a> {
-    let word = if fix.safe { "fix" } else { "fix (unsafe)" };
-    let mut group =
-        Group::with_title(Level::HELP.with_name(word).secondary_title(fix.title.as_str()));
+/// The word in front of a repair: advice is nothing that could be applied.
+pub(crate) fn fix_word(fix: &ShownFix) -> &'static str {
+    if fix.safe || fix.edits.is_empty() { "fix" } else { "fix (unsafe)" }
+}
+
+/// A repair: advice, or a difference file by file.
+fn repair<'a>(view: &'a View, fix: &'a ShownFix, width: usize) -> Group<'a> {
+    let word = fix_word(fix);
+    let title = wrap(&fix.title, width.saturating_sub(word.len() + 2).max(30), "");
+    let mut group = Group::with_title(Level::HELP.with_name(word).secondary_title(title));
     let mut files: Vec<(FileId, Vec<&ShownEdit>)> = Vec::new();
     for edit in &fix.edits {
         match files.iter_mut().find(|(file, _)| *file == edit.spot.file) {
