@@ -7,7 +7,6 @@
 mod compose;
 mod dockerfile;
 mod fragment;
-#[allow(dead_code, unused_imports, reason = "the joiners that use it are being hooked in")]
 mod kafka;
 mod kubernetes;
 mod memory;

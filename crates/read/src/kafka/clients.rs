@@ -132,7 +132,7 @@ pub(super) fn of_file(file: FileId, path: &str, mut settings: Settings) -> Kafka
         ClientLibrary::Java
     };
     match library {
-        ClientLibrary::Librdkafka => super::fill_librdkafka(&mut settings, kind),
+        ClientLibrary::Librdkafka => super::defaults::fill_librdkafka(&mut settings, kind),
         _ => fill_java(&mut settings, kind),
     }
     KafkaClient {

@@ -10,13 +10,15 @@ mod clusters;
 mod defaults;
 mod image;
 mod properties;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use std::collections::BTreeSet;
 
 use wonin_model::{KafkaClient, Service, ServiceId};
 
-pub(crate) use defaults::{fill_broker, fill_java, fill_librdkafka};
+pub(crate) use defaults::fill_java;
 pub(crate) use properties::{FORMAT, KafkaProperties};
 
 use crate::fragment::{Content, Fragment};
