@@ -5,7 +5,7 @@ use std::fmt;
 
 use wonin_text::{Edit, FileId};
 
-use crate::{Evidence, Located, NotChecked, Origin};
+use crate::{Evidence, Inheritance, Located, NotChecked, Origin};
 
 /// The fixed facts of a failure mode.
 #[derive(Debug)]
@@ -125,10 +125,16 @@ impl Fix {
     }
 
     /// A repair that replaces the text of a written value. Advice alone where the value is a
-    /// default or the text at its place is not the value itself.
+    /// default, the text at its place is not the value itself, or others share it: a later Compose
+    /// file and a Dockerfile are written for the service, an anchor or an `env_file` may serve
+    /// several.
     pub fn replace<T>(title: impl Into<String>, value: &Located<T>, by: impl Into<String>) -> Self {
         let mut fix = Self::advice(title);
-        if let Origin::Written(place) = value.origin {
+        if let Origin::Written(place)
+        | Origin::Inherited {
+            place, how: Inheritance::Override | Inheritance::Image, ..
+        } = value.origin
+        {
             let edit = Edit { span: place.span, replacement: by.into() };
             fix.edits.push(FileEdit { file: place.file, edit });
         }

@@ -63,23 +63,80 @@ pub(crate) fn plan(documents: &mut Documents<'_, '_>, files: &[Rc<Document>]) ->
     }
     let mut plans = Plans::default();
     for (dir, files) in by_dir {
-        let chosen = chosen(documents, dir, &files);
-        let base = chosen.first().and_then(|path| files.iter().find(|file| file.path == *path));
+        let mut project = Plan { dir: dir.to_owned(), files: chosen(documents, dir, &files) };
+        project.files.retain(|path| !included.contains(path));
+        let base = project.files.first().and_then(|path| documents.compose(path).ok());
+        let before = plans.projects.len();
         for file in &files {
-            if included.contains(&file.path) {
-                plans.included.push(file.path.clone());
-            } else if chosen.first() == Some(&file.path) {
-                plans.projects.push(Plan { dir: dir.to_owned(), files: chosen.clone() });
-            } else if !chosen.contains(&file.path) && !extended.contains(&file.path) {
-                match overlay(file, base) {
-                    Some(why) => plans.overlays.push((file.path.clone(), why)),
-                    None if file.roots.iter().all(|root| services(root).is_empty()) => {}
-                    None => plans.projects.push(alone(&file.path)),
+            let path = &file.path;
+            if included.contains(path) {
+                plans.included.push(path.clone());
+            } else if !project.files.contains(path) && !extended.contains(path) {
+                match role(file, base.as_deref()) {
+                    Role::Nothing => {}
+                    Role::Alone => plans.projects.push(alone(path)),
+                    Role::Addition => project.files.push(path.clone()),
+                    Role::Overlay(why) => plans.overlays.push((path.clone(), why)),
                 }
             }
         }
+        if !project.files.is_empty() {
+            plans.projects.insert(before, project);
+        }
     }
     plans
+}
+
+/// What a file is that Compose takes only when asked to.
+enum Role {
+    /// It has no services.
+    Nothing,
+    /// A stack of its own.
+    Alone,
+    /// More services for the base, to which its own services refer.
+    Addition,
+    /// Other values for services of another file, and why.
+    Overlay(String),
+}
+
+fn role(file: &Document, base: Option<&Document>) -> Role {
+    if file.roots.iter().all(|root| services(root).is_empty()) {
+        Role::Nothing
+    } else if let Some(why) = overlay(file, base) {
+        Role::Overlay(why)
+    } else if base.is_some_and(|base| adds_to(file, base)) {
+        Role::Addition
+    } else {
+        Role::Alone
+    }
+}
+
+/// Whether a file brings new services that need services or networks of `base`: Compose refuses
+/// it without that, so it is meant to be given along with it (`-f base -f file`).
+fn adds_to(file: &Document, base: &Document) -> bool {
+    let all = || file.roots.iter().flat_map(services);
+    let is_new = |name: &str| base.last_service(name).is_none();
+    if !all().filter_map(|entry| entry.key.as_str()).all(is_new) {
+        return false;
+    }
+    let has_network = |document: &Document, name: &str| {
+        let mut networks = document.roots.iter().filter_map(|root| root.get("networks"));
+        networks.any(|networks| networks.get(name).is_some())
+    };
+    let needs_service = |name: &str| file.last_service(name).is_none() && !is_new(name);
+    let needs_network = |name: &str| !has_network(file, name) && has_network(base, name);
+    all().any(|entry| {
+        let names = |key| entry.value.get(key).into_iter().flat_map(names_in);
+        names("depends_on").any(needs_service)
+            || names("links").any(|link| needs_service(link.split(':').next().unwrap_or(link)))
+            || names("networks").any(needs_network)
+    })
+}
+
+/// The names in a list, or the keys of a mapping.
+fn names_in(node: &Node) -> impl Iterator<Item = &str> {
+    let keys = node.entries().iter().map(|entry| &entry.key);
+    node.items().iter().chain(keys).filter_map(Node::as_str)
 }
 
 /// The project of one file.
@@ -132,7 +189,7 @@ fn named(files: &[Rc<Document>]) -> (BTreeSet<String>, BTreeSet<String>) {
 
 /// Why a file only counts on top of another: Compose would refuse it alone, or it merely adds to
 /// services that the base of its directory already describes.
-fn overlay(file: &Document, base: Option<&&Rc<Document>>) -> Option<String> {
+fn overlay(file: &Document, base: Option<&Document>) -> Option<String> {
     let all = || file.roots.iter().flat_map(services);
     let what = base.map_or("another file".to_owned(), |base| format!("`{}`", base.path));
     let has = |node: &Node, key| node.get(key).is_some();

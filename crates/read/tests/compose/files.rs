@@ -2,7 +2,7 @@
 
 use wonin_read::{MemoryFiles, read};
 
-use crate::{evidence, in_project, service, skipped};
+use crate::{environment, evidence, in_project, service, skipped};
 
 const WEB: &str = "services:\n  web:\n    image: web:1\n    restart: always\n    command: a\n";
 
@@ -46,12 +46,45 @@ fn overlays_are_named_and_not_diagnosed_alone() {
         ("docker-compose.full.yml", "services: {web: {image: f, ports: [80:80], command: x}}"),
     ]);
     assert_eq!(evidence.stack.projects.len(), 2);
-    assert_eq!(in_project(&evidence.stack, 0, "web").repository(), "f");
-    assert_eq!(in_project(&evidence.stack, 1, "web").repository(), "web");
+    assert_eq!(in_project(&evidence.stack, 0, "web").repository(), "web");
+    assert_eq!(in_project(&evidence.stack, 1, "web").repository(), "f");
     let skipped = skipped(&evidence);
     assert_eq!(skipped.len(), 2);
     assert!(skipped[0].starts_with("docker-compose.dev.yml: only counts on top of"));
     assert!(skipped[1].contains("`web` has neither image nor build"));
+}
+
+#[test]
+fn files_with_more_services_for_the_base_join_it() {
+    let evidence = evidence(&[
+        (
+            "docker-compose.yml",
+            "services:\n  zoo: {image: zookeeper, networks: [back]}\nnetworks: {back: }\n",
+        ),
+        ("docker-compose-metric.yml", "services: {broker: {image: b, depends_on: [zoo]}}"),
+        ("docker-compose-web.yml", "services: {web: {image: w, networks: {back: }}}"),
+        ("docker-compose-other.yml", "services: {o: {image: o, depends_on: [p]}, p: {image: p}}"),
+    ]);
+    assert_eq!(evidence.stack.projects.len(), 2);
+    assert_eq!(evidence.stack.projects[0].files.len(), 3);
+    for name in ["zoo", "broker", "web"] {
+        assert!(evidence.stack.resolve(0, name).is_some(), "{name}");
+    }
+    assert!(evidence.stack.resolve(1, "o").is_some());
+}
+
+#[test]
+fn a_base_elsewhere_may_be_named_by_the_env_file() {
+    let evidence = evidence(&[
+        ("prod/.env", "COMPOSE_FILE=../base.yml,compose.prod.yml\nCOMPOSE_PATH_SEPARATOR=,\n"),
+        ("prod/compose.prod.yml", "services: {web: {environment: {A: 1}}}"),
+        ("base.yml", WEB),
+        ("gone/.env", "COMPOSE_FILE=nothing.yml\n"),
+        ("gone/x.yml", WEB),
+    ]);
+    let environments: Vec<_> = evidence.stack.services.iter().map(environment).collect();
+    assert_eq!(environments, [vec![], vec![], vec!["A=1".to_owned()]]);
+    assert_eq!(skipped(&evidence), ["gone/nothing.yml: no such file"]);
 }
 
 #[test]
