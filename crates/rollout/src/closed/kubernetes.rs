@@ -20,6 +20,45 @@ pub fn probe_failures_needed(probe: &Probe, startup_ms: u64) -> u64 {
     startup_ms.saturating_sub(probe.initial_delay_ms).div_ceil(probe.period_ms.max(1)) + 1
 }
 
+/// P(a container is up before its probes kill it) for a uniform tick, 0 to 1.
+///
+/// While there is a startup probe liveness waits for it, so that only one of them decides.
+pub fn probe_survival_probability(plan: &KubernetesPlan, startup_ms: u64) -> f64 {
+    let readiness_passes = plan.readiness.is_none_or(|probe| probe.can_pass);
+    if plan.exits_after_ms.is_some() || !readiness_passes {
+        return 0.0;
+    }
+    // Once the startup probe has passed, liveness finds an application that is up.
+    let blind = plan.startup_probe.is_some() && plan.liveness.is_some_and(|probe| !probe.can_pass);
+    let Some(probe) = plan.startup_probe.or(plan.liveness) else { return 1.0 };
+    if blind || !probe.can_pass || startup_ms >= crate::NEVER_MS {
+        return 0.0;
+    }
+    let late_ms = startup_ms.saturating_sub(probe_budget_ms(&probe));
+    1.0 - (late_ms as f64 / probe.period_ms.max(1) as f64).min(1.0)
+}
+
+/// When a pod is available at the latest, in milliseconds after its container's start; `None` when
+/// a probe cannot pass.
+pub fn available_at_latest_ms(plan: &KubernetesPlan, startup_ms: u64) -> Option<u64> {
+    let mut at_ms = 0;
+    for probe in [plan.startup_probe, plan.readiness].into_iter().flatten() {
+        if !probe.can_pass || startup_ms >= crate::NEVER_MS {
+            return None;
+        }
+        let successes = u64::from(probe.success_threshold.max(1));
+        at_ms = startup_ms.max(at_ms).max(probe.initial_delay_ms) + successes * probe.period_ms;
+    }
+    Some(at_ms + plan.min_ready_ms)
+}
+
+/// Requests are cut at termination: the pod goes before the endpoints do, or before the longest
+/// request has ended (K8).
+pub fn cuts_connections(plan: &KubernetesPlan) -> bool {
+    plan.pre_stop_ms < plan.endpoint_lag_ms
+        || plan.termination_grace_ms < plan.pre_stop_ms + plan.longest_request_ms
+}
+
 /// `ceil(N/(σ+μ))`: steps of a rolling update whose pods all take the same time.
 pub fn waves(replicas: u32, surge: u32, unavailable: u32) -> u32 {
     replicas.div_ceil(surge.saturating_add(unavailable).max(1))
@@ -72,6 +111,29 @@ mod tests {
         let starts = backoff_starts_ms(0, false, 300_000, 9);
         let waits: Vec<_> = starts.windows(2).map(|pair| (pair[1] - pair[0]) / 1000).collect();
         assert_eq!(waits, [0, 10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn survival_needs_the_whole_budget() {
+        let mut plan = KubernetesPlan::new(1, crate::Startup::constant(0));
+        plan.liveness = Some(Probe::default());
+        for (startup_s, expected) in [(20, 1.0), (25, 0.5), (30, 0.0), (150, 0.0)] {
+            let found = probe_survival_probability(&plan, startup_s * 1000);
+            assert!((found - expected).abs() < 1e-9, "{startup_s}: {found}");
+        }
+        plan.startup_probe = Some(Probe { failure_threshold: 16, ..Probe::default() });
+        assert!((probe_survival_probability(&plan, 150_000) - 1.0).abs() < 1e-9);
+        assert_eq!(available_at_latest_ms(&plan, 150_000), Some(160_000));
+    }
+
+    #[test]
+    fn cut_connections() {
+        let mut plan = KubernetesPlan::new(1, crate::Startup::constant(0));
+        assert!(cuts_connections(&plan));
+        plan.pre_stop_ms = 5_000;
+        assert!(!cuts_connections(&plan));
+        plan.longest_request_ms = 26_000;
+        assert!(cuts_connections(&plan));
     }
 
     #[test]

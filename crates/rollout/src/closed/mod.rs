@@ -11,12 +11,14 @@ mod kubernetes;
 pub use alb::{
     TaskFate, check_budget_ms, kill_decision_ms, safe_grace_ms, survival_probability, task_fate,
 };
+pub(crate) use docker::final_wait_ms;
 pub use docker::{docker_first_counted_ms, docker_unhealthy_ms, swarm_duration_ms};
 pub use ecs::{
     Instance, TaskNeeds, breaker_threshold, breaker_trip_ms, breaker_wins, container_safe_grace_ms,
     outage_of_single_task_ms, run_failure_probability, slots, throttle_ms,
 };
 pub use kubernetes::{
-    availability_floor, backoff_starts_ms, probe_budget_ms, probe_failures_needed,
-    probe_kill_range_ms, rolling_duration_ms, waves,
+    availability_floor, available_at_latest_ms, backoff_starts_ms, cuts_connections,
+    probe_budget_ms, probe_failures_needed, probe_kill_range_ms, probe_survival_probability,
+    rolling_duration_ms, waves,
 };
