@@ -74,12 +74,18 @@ impl Draw {
 
     /// The shortest time that can be drawn.
     pub fn min_ms(&self) -> u64 {
-        self.quantile_ms(0.0)
+        match *self {
+            Self::LogNormal { median_ms, sigma } => scale_log(median_ms, sigma, -TAIL),
+            _ => self.quantile_ms(0.0),
+        }
     }
 
     /// The longest time that can be drawn.
     pub fn max_ms(&self) -> u64 {
-        self.quantile_ms(1.0)
+        match *self {
+            Self::LogNormal { median_ms, sigma } => scale_log(median_ms, sigma, TAIL),
+            _ => self.quantile_ms(1.0),
+        }
     }
 
     /// The same shape, `factor` times as long. `Never` stays `Never`.

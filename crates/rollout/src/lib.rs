@@ -12,21 +12,24 @@
 pub mod alb;
 pub mod bounds;
 pub mod closed;
-mod compose;
+pub mod compose;
 pub mod docker;
 mod draw;
 pub mod ecs;
 mod event;
-mod kubernetes;
+pub mod kubernetes;
+mod monte_carlo;
 mod outcome;
 pub mod plan;
 mod queue;
 pub mod solve;
 mod startup;
+pub mod swarm;
 
 pub use bounds::Bounds;
 pub use draw::{Draw, NEVER_MS, Phase, Stream};
 pub use event::{CapacityPoint, Event, EventKind, Recorder, Silent, TIMELINE_MAX, Timeline};
+pub use monte_carlo::{Sampling, Simulator, is_deadlock, verdict_when_grace_ends};
 pub use outcome::{Ending, Ends, Outcome, Outlook, Run};
 pub use plan::{Plan, Problem, validate};
 pub use startup::{Cpu, CpuLaw, Startup};

@@ -49,6 +49,8 @@ pub struct Run {
     pub settled_ms: u64,
     /// Whether the rollback came to its end; `None` when there was none to follow.
     pub rolled_back: Option<bool>,
+    /// The deadline had passed when it completed (Kubernetes goes on after its deadline).
+    pub completed_late: bool,
     /// Fewest tasks that served at any time.
     pub lowest_capacity: u32,
     /// Fewest tasks by traffic weight, in thousandths; below the count during a slow start (E26).
@@ -72,6 +74,7 @@ impl Run {
         ended_ms: 0,
         settled_ms: 0,
         rolled_back: None,
+        completed_late: false,
         lowest_capacity: 0,
         lowest_weight_milli: 0,
         fail_open_ms: 0,
@@ -140,6 +143,9 @@ pub struct Outcome {
     pub rollout_success: f64,
     /// P(the rollback completes | it begins); `None` when no run rolled back.
     pub rollback_success: Option<f64>,
+    /// Share of all runs that complete after the pipeline has given up (E15); `None` when it is
+    /// not known how long that takes.
+    pub late_for_pipeline: Option<f64>,
     /// The most frequent ending.
     pub ends: Ends,
     /// Fewest serving tasks over all runs.

@@ -79,6 +79,11 @@ impl EcsPlan {
         Bounds::new(self.desired, self.min_percent, self.max_percent)
     }
 
+    /// The upper bound lets fewer tasks run than are wanted, so that no deployment completes.
+    pub(crate) fn total_max_is_below_desired(&self) -> bool {
+        self.bounds().total_max < self.desired
+    }
+
     /// Deregistration delay that really passes: none without a target group.
     pub fn drain_ms(&self) -> u64 {
         if self.target.is_some() { self.deregistration_ms } else { 0 }

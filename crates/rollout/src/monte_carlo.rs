@@ -1,0 +1,382 @@
+//! Many simulated rollouts, and what can be said from them.
+
+use crate::alb::Verdict;
+use crate::closed::{self, TaskFate};
+use crate::compose;
+use crate::docker::docker_health;
+use crate::draw::{Draw, NEVER_MS, Phase, mix};
+use crate::ecs::EcsSimulator;
+use crate::event::{Recorder, Silent, Timeline};
+use crate::kubernetes::KubernetesSimulator;
+use crate::outcome::{Ending, Ends, Outcome, Outlook, Run};
+use crate::plan::{Breaker, BreakerThreshold, EcsPlan, Fault, Plan, UnhealthyPolicy};
+use crate::startup::Startup;
+use crate::swarm;
+
+/// How many rollouts to simulate, and from which seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// Number of rollouts, at least 1.
+    pub runs: u32,
+    /// Seed of the first; it also names the run that is shown as the example.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { runs: 2_000, seed: 0 }
+    }
+}
+
+impl Sampling {
+    /// Seeds of the runs: the first as given, so that it can be repeated alone.
+    fn seeds(self) -> impl Iterator<Item = u64> {
+        let rest = (1..u64::from(self.runs)).map(move |i| mix(self.seed ^ mix(i)));
+        std::iter::once(self.seed).chain(rest)
+    }
+}
+
+/// A simulator for every platform, with buffers that are kept between runs.
+#[derive(Debug, Default)]
+pub struct Simulator {
+    ecs: EcsSimulator,
+    kubernetes: KubernetesSimulator,
+}
+
+impl Simulator {
+    /// A simulator with empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Simulates one rollout. Equal plan and seed give equal results and equal records.
+    pub fn run<R: Recorder>(&mut self, plan: &Plan, seed: u64, recorder: &mut R) -> Run {
+        match plan {
+            Plan::Ecs(plan) => self.ecs.run(plan, seed, recorder),
+            Plan::Kubernetes(plan) => self.kubernetes.run(plan, seed, recorder),
+            Plan::Compose(plan) => compose::run(plan, seed, recorder).run,
+            Plan::Swarm(plan) => swarm::run(plan, seed, recorder),
+        }
+    }
+
+    /// Simulates many rollouts and sums them up.
+    ///
+    /// A plan that [`validate`](crate::validate) objects to still gives an answer, of no use.
+    pub fn outcome(&mut self, plan: &Plan, sampling: Sampling) -> Outcome {
+        let mut timeline = Timeline::default();
+        let example = self.run(plan, sampling.seed, &mut timeline);
+        let tally = self.tally(plan, sampling);
+        let task_success = self.task_success(plan, sampling);
+        Outcome {
+            verdict: self.verdict(plan, &tally, task_success),
+            task_success,
+            rollout_success: tally.completed as f64 / f64::from(tally.runs),
+            rollback_success: (tally.rollbacks > 0)
+                .then(|| f64::from(tally.rolled_back) / f64::from(tally.rollbacks)),
+            late_for_pipeline: pipeline_ms(plan).map(|limit_ms| {
+                let late = tally.ends(Ending::Completed).filter(|&ms| ms > limit_ms).count();
+                late as f64 / f64::from(tally.runs)
+            }),
+            ends: tally.most_frequent(),
+            lowest_capacity: tally.lowest_capacity,
+            dropped_ms: tally.dropped_ms,
+            capacity: timeline.capacity,
+            timeline: timeline.events,
+            example,
+            runs: tally.runs,
+            seed: sampling.seed,
+        }
+    }
+
+    fn tally(&mut self, plan: &Plan, sampling: Sampling) -> Tally {
+        let mut tally = Tally::new(sampling.runs.max(1));
+        for seed in sampling.seeds() {
+            tally.add(&self.run(plan, seed, &mut Silent));
+        }
+        tally.endings.sort_unstable();
+        tally
+    }
+
+    /// P(the new revision completes), 0 to 1.
+    pub fn rollout_success(&mut self, plan: &Plan, sampling: Sampling) -> f64 {
+        self.ecs.follow_rollback(false);
+        let tally = self.tally(plan, sampling);
+        self.ecs.follow_rollback(true);
+        tally.completed as f64 / f64::from(tally.runs)
+    }
+
+    /// P(one new task becomes healthy before it is killed), 0 to 1.
+    ///
+    /// Exact where a closed form holds (one load balancer node, no container check), averaged over
+    /// quantiles of the startup time; simulated otherwise.
+    pub fn task_success(&mut self, plan: &Plan, sampling: Sampling) -> f64 {
+        match plan {
+            Plan::Ecs(ecs) if has_closed_form(ecs) => closed_task_success(ecs),
+            Plan::Kubernetes(plan) => average(&plan.startup.time, |startup_ms| {
+                closed::probe_survival_probability(plan, startup_ms)
+            }),
+            Plan::Compose(compose) => {
+                let Some(service) = compose.services.get(compose.focus) else { return 1.0 };
+                let Some(check) = service.check else { return 1.0 };
+                average(&service.startup.time, |startup_ms| {
+                    let health = docker_health(&check, startup_ms);
+                    f64::from(u8::from(health.healthy_ms < health.unhealthy_ms))
+                })
+            }
+            _ => {
+                let single = single_task(plan);
+                let runs = sampling.runs.clamp(1, 2_000);
+                let mut survived = 0;
+                for seed in (Sampling { runs, ..sampling }).seeds() {
+                    let run = self.run(&single, seed, &mut Silent);
+                    survived += u32::from(run.survived > 0 && run.failed == 0);
+                }
+                f64::from(survived) / f64::from(runs)
+            }
+        }
+    }
+
+    fn verdict(&mut self, plan: &Plan, tally: &Tally, task_success: f64) -> Outlook {
+        if is_deadlock(plan) {
+            return Outlook::Deadlock;
+        }
+        let (completed, total) = self.corners(plan);
+        let all = tally.completed == u64::from(tally.runs) && completed == total;
+        if all && task_success >= 1.0 - 1e-9 {
+            Outlook::Completes
+        } else if tally.completed == 0 && completed == 0 {
+            Outlook::Never
+        } else {
+            Outlook::Depends
+        }
+    }
+
+    /// Rollouts whose tasks all share an extreme phase and startup time: how many complete, of how
+    /// many. They catch what is too rare for the draws.
+    pub(crate) fn corners(&mut self, plan: &Plan) -> (u32, u32) {
+        let (mut completed, mut total) = (0, 0);
+        let Some(startup) = startup(plan) else {
+            let run = self.run(plan, 0, &mut Silent);
+            return (u32::from(run.ending == Ending::Completed), 1);
+        };
+        for startup_ms in [startup.time.min_ms(), startup.time.max_ms()] {
+            for corner in phases(&with_startup(plan, startup_ms), startup_ms) {
+                let run = self.run(&corner, 0, &mut Silent);
+                completed += u32::from(run.ending == Ending::Completed);
+                total += 1;
+            }
+        }
+        (completed, total)
+    }
+}
+
+/// Counts over many runs.
+#[derive(Debug)]
+struct Tally {
+    runs: u32,
+    completed: u64,
+    rollbacks: u32,
+    rolled_back: u32,
+    lowest_capacity: u32,
+    dropped_ms: u64,
+    endings: Vec<(Ending, u64)>,
+}
+
+impl Tally {
+    fn new(runs: u32) -> Self {
+        Self {
+            runs,
+            completed: 0,
+            rollbacks: 0,
+            rolled_back: 0,
+            lowest_capacity: u32::MAX,
+            dropped_ms: 0,
+            endings: Vec::with_capacity(runs as usize),
+        }
+    }
+
+    fn add(&mut self, run: &Run) {
+        self.completed += u64::from(run.ending == Ending::Completed);
+        self.rollbacks += u32::from(run.rolled_back.is_some());
+        self.rolled_back += u32::from(run.rolled_back == Some(true));
+        self.lowest_capacity = self.lowest_capacity.min(run.lowest_capacity);
+        self.dropped_ms = self.dropped_ms.max(run.dropped_ms());
+        self.endings.push((run.ending, run.ended_ms));
+    }
+
+    /// Times of one ending, in order.
+    fn ends(&self, how: Ending) -> impl Iterator<Item = u64> {
+        self.endings.iter().filter(move |(ending, _)| *ending == how).map(|(_, at_ms)| *at_ms)
+    }
+
+    fn most_frequent(&self) -> Ends {
+        let all = [
+            Ending::Completed,
+            Ending::CircuitBreaker,
+            Ending::Deadline,
+            Ending::Never,
+            Ending::Deadlock,
+        ];
+        // On a tie the one that comes first above.
+        let how = all.into_iter().rev().max_by_key(|&how| self.ends(how).count());
+        let how = how.unwrap_or(Ending::Never);
+        let times: Vec<u64> = self.ends(how).collect();
+        let at = |share: f64| {
+            let index = ((times.len() as f64 * share).ceil() as usize).max(1) - 1;
+            times.get(index).copied().unwrap_or(0)
+        };
+        Ends { how, p50_ms: at(0.5), p99_ms: at(0.99) }
+    }
+}
+
+/// Nothing can start or stop, whatever the tasks do (rollout-semantics 2.1, 2.9, 6: E5, E6, K5).
+pub fn is_deadlock(plan: &Plan) -> bool {
+    match plan {
+        Plan::Ecs(plan) => {
+            let bounds = plan.bounds();
+            let full = plan.slots.is_some_and(|slots| slots <= plan.desired);
+            bounds.is_deadlock() || (full && plan.desired > 0 && bounds.stop_room() == 0)
+        }
+        Plan::Kubernetes(plan) => {
+            let full = plan.slots.is_some_and(|slots| slots <= plan.replicas);
+            full && plan.steps().1 == 0 && plan.replicas > 0
+        }
+        Plan::Compose(plan) => compose::order(plan).is_err(),
+        Plan::Swarm(_) => false,
+    }
+}
+
+/// Startup time of what the plan rolls out.
+pub(crate) fn startup(plan: &Plan) -> Option<&Startup> {
+    match plan {
+        Plan::Ecs(plan) => Some(&plan.startup),
+        Plan::Kubernetes(plan) => Some(&plan.startup),
+        Plan::Compose(plan) => plan.services.get(plan.focus).map(|service| &service.startup),
+        Plan::Swarm(plan) => Some(&plan.startup),
+    }
+}
+
+/// The plan with an exactly known startup time.
+pub(crate) fn with_startup(plan: &Plan, startup_ms: u64) -> Plan {
+    let mut plan = plan.clone();
+    let time = if startup_ms >= NEVER_MS { Draw::Never } else { Draw::constant(startup_ms) };
+    match &mut plan {
+        Plan::Ecs(plan) => plan.startup.time = time,
+        Plan::Kubernetes(plan) => plan.startup.time = time,
+        Plan::Compose(plan) => {
+            if let Some(service) = plan.services.get_mut(plan.focus) {
+                service.startup.time = time;
+            }
+        }
+        Plan::Swarm(plan) => plan.startup.time = time,
+    }
+    plan
+}
+
+/// The plan once for each phase that could matter: the ends of the interval, and a check just when
+/// the application is up or just before.
+pub(crate) fn phases(plan: &Plan, startup_ms: u64) -> Vec<Plan> {
+    let Plan::Ecs(ecs) = plan else { return vec![plan.clone()] };
+    let Some(check) = ecs.target.filter(|check| check.phase == Phase::Uniform) else {
+        return vec![plan.clone()];
+    };
+    let interval_ms = check.interval_ms.max(1);
+    let exact_ms = startup_ms.saturating_sub(check.registration_ms) % interval_ms;
+    let before_ms = (exact_ms + interval_ms - 1) % interval_ms;
+    let mut phases = vec![0, interval_ms / 2, interval_ms - 1, exact_ms, before_ms];
+    phases.sort_unstable();
+    phases.dedup();
+    let with_phase = |ms| {
+        let mut ecs = ecs.clone();
+        if let Some(check) = &mut ecs.target {
+            check.phase = Phase::Fixed { ms };
+        }
+        Plan::Ecs(ecs)
+    };
+    phases.into_iter().map(with_phase).collect()
+}
+
+fn pipeline_ms(plan: &Plan) -> Option<u64> {
+    match plan {
+        Plan::Ecs(plan) => plan.pipeline_ms,
+        _ => None,
+    }
+}
+
+/// One load balancer node decides alone.
+pub(crate) fn has_closed_form(plan: &EcsPlan) -> bool {
+    plan.target.is_some_and(|check| check.nodes <= 1)
+        && plan.container.is_none()
+        && plan.fault == Fault::None
+}
+
+fn closed_task_success(plan: &EcsPlan) -> f64 {
+    let Some(check) = plan.target else { return 1.0 };
+    let survives = |startup_ms, phase_ms| {
+        let fate = closed::task_fate(&check, startup_ms, plan.grace_ms, plan.lag_ms, phase_ms);
+        f64::from(u8::from(matches!(fate, TaskFate::Healthy { .. })))
+    };
+    average(&plan.startup.time, |startup_ms| match check.phase {
+        Phase::Fixed { ms } => survives(startup_ms, ms % check.interval_ms.max(1)),
+        Phase::Uniform if check.registration_ms == 0 && plan.lag_ms == 0 => {
+            closed::survival_probability(&check, startup_ms, plan.grace_ms)
+        }
+        Phase::Uniform => {
+            let steps = 600;
+            let at = |step: u64| survives(startup_ms, (2 * step + 1) * check.interval_ms / 1200);
+            (0..steps).map(at).sum::<f64>() / steps as f64
+        }
+    })
+}
+
+/// Mean over the distribution, by the middles of equal shares.
+fn average(time: &Draw, of: impl Fn(u64) -> f64) -> f64 {
+    match *time {
+        Draw::Constant { ms } => of(ms),
+        Draw::Never => of(NEVER_MS),
+        Draw::Range { .. } | Draw::LogNormal { .. } => {
+            let shares = 200;
+            let at = |i: u32| of(time.quantile_ms((f64::from(i) + 0.5) / f64::from(shares)));
+            (0..shares).map(at).sum::<f64>() / f64::from(shares)
+        }
+    }
+}
+
+/// The plan reduced to one task that may fail once.
+pub(crate) fn single_task(plan: &Plan) -> Plan {
+    match plan.clone() {
+        Plan::Ecs(ecs) => {
+            let mut ecs = EcsPlan {
+                desired: 1,
+                min_percent: 100,
+                max_percent: 200,
+                slots: None,
+                breaker: Some(Breaker {
+                    threshold: BreakerThreshold::Count { tasks: 1 },
+                    ..Breaker::new(false)
+                }),
+                ..ecs
+            };
+            ecs.switches.unhealthy_policy = UnhealthyPolicy::StopFirst;
+            Plan::Ecs(ecs)
+        }
+        Plan::Swarm(mut swarm) => {
+            swarm.replicas = 1;
+            Plan::Swarm(swarm)
+        }
+        // These two have closed forms of their own.
+        other @ (Plan::Compose(_) | Plan::Kubernetes(_)) => other,
+    }
+}
+
+/// What one task's checks come to, for explanations: the verdict at the moment grace ends.
+pub fn verdict_when_grace_ends(plan: &EcsPlan, phase_ms: u64, startup_ms: u64) -> Verdict {
+    let Some(check) = plan.target else { return Verdict::Initial };
+    let unhealthy_ms =
+        check.registration_ms + phase_ms + closed::check_budget_ms(&check) + check.failure_ms();
+    match closed::task_fate(&check, startup_ms, plan.grace_ms, 0, phase_ms) {
+        TaskFate::Healthy { at_ms } if at_ms <= plan.grace_ms => Verdict::Healthy,
+        TaskFate::Killed { .. } if unhealthy_ms <= plan.grace_ms => Verdict::Unhealthy,
+        _ => Verdict::Initial,
+    }
+}
