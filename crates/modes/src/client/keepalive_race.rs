@@ -87,7 +87,7 @@
 //! - Inferred: that no code changes the default.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Gateway, Located, Mode, ModeMeta, NotChecked, Role, ServiceId,
+    Evidence, Finding, Fix, Gateway, Located, Mode, ModeMeta, NotChecked, Origin, Role, ServiceId,
     Severity, Stack, Upstream,
 };
 
@@ -134,6 +134,8 @@ struct KeepAlive {
     setting: &'static str,
     /// Whether code that was not read may set another time.
     likely: bool,
+    /// Where the program that has it is started.
+    started: Option<Origin>,
 }
 
 fn race(
@@ -163,57 +165,92 @@ fn race(
         duration_ms(proxy.value)
     );
     let sign = if equal { '=' } else { '<' };
-    Some(
-        Finding::new(&META, title)
-            .service(name)
-            .weigh(Role::Cause, severity, confidence)
-            .arithmetic(format!(
-                "server {} ms {sign} proxy {} ms; needed: server > proxy",
-                server.length_ms.value, proxy.value
-            ))
-            .because(format!("{name} keeps an idle connection this long, in ms"), &server.length_ms)
-            .because("the proxy keeps it this long, in ms", proxy)
-            .fix(Fix::advice(format!(
-                "set {} above {}, or `keepalive_timeout` of the upstream below {}",
-                server.setting,
-                duration_ms(proxy.value),
-                duration_ms(server.length_ms.value)
-            ))),
-    )
+    let mut finding = Finding::new(&META, title)
+        .service(name)
+        .weigh(Role::Cause, severity, confidence)
+        .arithmetic(format!(
+            "server {} ms {sign} proxy {} ms; needed: server > proxy",
+            server.length_ms.value, proxy.value
+        ))
+        .because(format!("{name} keeps an idle connection this long, in ms"), &server.length_ms)
+        .because("the proxy keeps it this long, in ms", proxy)
+        .because("the proxy sends to it", &upstream.host);
+    if let Some(started) = server.started {
+        finding = finding.because_at("what runs there", started);
+    }
+    Some(finding.fix(Fix::advice(format!(
+        "set {} above {}, or `keepalive_timeout` of the upstream below {}",
+        server.setting,
+        duration_ms(proxy.value),
+        duration_ms(server.length_ms.value)
+    ))))
 }
+
+/// A program with a keep-alive time of its own.
+struct Known {
+    program: &'static str,
+    /// The flag that sets it, in seconds; empty where only code does.
+    flag: &'static str,
+    /// For people.
+    setting: &'static str,
+    name: &'static str,
+    default_ms: u64,
+    source: &'static str,
+}
+
+/// The first that a command runs counts: gunicorn may be given uvicorn's workers.
+const KNOWN: [Known; 3] = [
+    Known {
+        program: "gunicorn",
+        flag: "--keep-alive",
+        setting: "gunicorn --keep-alive",
+        name: "gunicorn",
+        default_ms: 2000,
+        source: "gunicorn documentation, keepalive",
+    },
+    Known {
+        program: "uvicorn",
+        flag: "--timeout-keep-alive",
+        setting: "uvicorn --timeout-keep-alive",
+        name: "uvicorn",
+        default_ms: 5000,
+        source: "uvicorn documentation, --timeout-keep-alive",
+    },
+    Known {
+        program: "node",
+        flag: "",
+        setting: "server.keepAliveTimeout",
+        name: "Node.js",
+        default_ms: 5000,
+        source: "Node.js documentation, server.keepAliveTimeout",
+    },
+];
 
 fn keep_alive(stack: &Stack, service: ServiceId) -> Option<KeepAlive> {
     if let Some(app) = app_of(stack, service) {
         let setting = "server.tomcat.keep-alive-timeout";
         let length_ms = setting_ms(&app.properties, setting)?;
-        return Some(KeepAlive { length_ms, setting, likely: false });
+        return Some(KeepAlive { length_ms, setting, likely: false, started: None });
     }
     let words = command_words(stack, service);
-    let runs = |program: &str| words.iter().any(|word| is_program(&word.value, program));
-    let of_flag = |program: &str, name: &str| {
-        let written = flag(stack, service, program, &[name])?;
-        written.and_then(|seconds| u64::try_from(parse_ms(seconds)?).ok()?.checked_mul(1000))
-    };
-    if runs("gunicorn") {
-        let keeps = ["gthread", "uvicorn", "gevent", "eventlet", "Uvicorn"];
-        if !words.iter().any(|word| keeps.iter().any(|kind| word.value.contains(kind))) {
-            return None;
-        }
-        let default = || default_ms(2000, "gunicorn", "gunicorn documentation, keepalive");
-        let length_ms = of_flag("gunicorn", "--keep-alive").unwrap_or_else(default);
-        return Some(KeepAlive { length_ms, setting: "gunicorn --keep-alive", likely: true });
+    let runs = |program: &str| words.iter().find(|word| is_program(&word.value, program));
+    let (known, word) = KNOWN.iter().find_map(|known| Some((known, runs(known.program)?)))?;
+    if known.program == "gunicorn" && !keeps_connections(&words) {
+        return None;
     }
-    if runs("uvicorn") {
-        let default = || default_ms(5000, "uvicorn", "uvicorn documentation, --timeout-keep-alive");
-        let length_ms = of_flag("uvicorn", "--timeout-keep-alive").unwrap_or_else(default);
-        let likely = length_ms.origin.is_default();
-        return Some(KeepAlive { length_ms, setting: "uvicorn --timeout-keep-alive", likely });
-    }
-    let default = default_ms(5000, "Node.js", "Node.js documentation, server.keepAliveTimeout");
-    let keep = KeepAlive { length_ms: default, setting: "server.keepAliveTimeout", likely: true };
-    runs("node").then_some(keep)
+    let written = flag(stack, service, known.program, &[known.flag]);
+    let written = written.and_then(|seconds| {
+        seconds.and_then(|text| u64::try_from(parse_ms(text)?).ok()?.checked_mul(1000))
+    });
+    let default = || Located::default_of(known.default_ms, known.name, known.source);
+    let length_ms = written.unwrap_or_else(default);
+    let likely = length_ms.origin.is_default();
+    let started = Some(word.origin.clone());
+    Some(KeepAlive { length_ms, setting: known.setting, likely, started })
 }
 
-fn default_ms(length: u64, of: &'static str, source: &'static str) -> Located<u64> {
-    Located::default_of(length, of, source)
+/// gunicorn's `sync` workers, the default, end each connection with its request.
+fn keeps_connections(words: &[Located<String>]) -> bool {
+    const KINDS: [&str; 5] = ["gthread", "uvicorn", "Uvicorn", "gevent", "eventlet"];
+    words.iter().any(|word| KINDS.iter().any(|kind| word.value.contains(kind)))
 }

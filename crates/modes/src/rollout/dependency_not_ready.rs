@@ -253,12 +253,10 @@ fn needs_it(stack: &Stack, service: &Service, on: ServiceId) -> bool {
     let stateful = stack.servers.iter().any(|server| {
         server.service == Some(on) && LEAST_START.iter().any(|(known, _)| *known == server.product)
     });
-    // Other servers (brokers, coordinators) retry by themselves; applications mostly do not.
-    let is_server = stack.servers.iter().any(|server| {
-        server.service.is_some_and(|id| std::ptr::eq(stack.service(id), service))
-            && !matches!(server.product, ServerProduct::Jvm | ServerProduct::Other)
-    });
-    !comes_back && stateful && !is_server
+    // Programs that are published as images mostly retry by themselves; what a team builds mostly
+    // does not.
+    let own = service.build_context.is_some();
+    !comes_back && stateful && own
 }
 
 /// C1 in its weakest form, one finding per project.
