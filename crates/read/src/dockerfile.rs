@@ -11,7 +11,7 @@ use wonin_syntax::dockerfile::{Dockerfile, Instruction, Pair, Stage, Word, parse
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::compose::image::image;
-use crate::compose::interpolate::{Variables, fill};
+use crate::compose::interpolate::{Growth, Variables, fill};
 use crate::compose::units::duration_ms;
 use crate::fragment::{Content, Format};
 use crate::paths;
@@ -95,6 +95,7 @@ struct Config<'a> {
     expose: Vec<Located<u16>>,
     volumes: Vec<Located<String>>,
     health: Option<HealthCheck>,
+    growth: Growth,
 }
 
 impl Variables for Config<'_> {
@@ -119,6 +120,7 @@ impl<'a> Config<'a> {
             expose: Vec::new(),
             volumes: Vec::new(),
             health: None,
+            growth: Growth::new(),
         }
     }
 
@@ -250,7 +252,7 @@ impl<'a> Config<'a> {
             Some(2) if word.style.is_quoted() => place.part(1..length - 1),
             _ => place,
         };
-        let Some(filled) = fill(value, self) else {
+        let Some(filled) = fill(value, self, &self.growth) else {
             return self.inherited(value.to_owned(), place);
         };
         let definitions = filled.used.iter().filter_map(|name| self.variable(name)?.place());

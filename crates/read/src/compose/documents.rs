@@ -69,7 +69,12 @@ pub(crate) struct Documents<'j, 'a> {
     compose: HashMap<String, Rc<Document>>,
     environments: HashMap<String, Option<(FileId, Node)>>,
     dockerfiles: HashMap<String, (FileId, Arc<Dockerfile>)>,
+    instructions_left: usize,
 }
+
+/// How many instructions of Dockerfiles are carried out, over all services of all projects: a
+/// thousand services may be built from one long file.
+const MOST_INSTRUCTIONS: usize = 2_000_000;
 
 impl<'j, 'a> Documents<'j, 'a> {
     pub(crate) fn new(joining: &'j mut Joining<'a>) -> Self {
@@ -87,7 +92,13 @@ impl<'j, 'a> Documents<'j, 'a> {
                 _ => {}
             }
         }
-        Self { joining, compose, environments: HashMap::new(), dockerfiles }
+        Self {
+            joining,
+            compose,
+            environments: HashMap::new(),
+            dockerfiles,
+            instructions_left: MOST_INSTRUCTIONS,
+        }
     }
 
     /// A Compose file by path; or why it cannot be had.
@@ -123,6 +134,16 @@ impl<'j, 'a> Documents<'j, 'a> {
 
     /// A Dockerfile by path; or why it cannot be had.
     pub(crate) fn dockerfile(&mut self, path: &str) -> Result<(FileId, Arc<Dockerfile>), String> {
+        let (file, dockerfile) = self.parsed_dockerfile(path)?;
+        let count = dockerfile.stages.iter().map(|stage| 1 + stage.instructions.len()).sum();
+        match self.instructions_left.checked_sub(count) {
+            Some(left) => self.instructions_left = left,
+            None => return Err(format!("more than {MOST_INSTRUCTIONS} instructions in all")),
+        }
+        Ok((file, dockerfile))
+    }
+
+    fn parsed_dockerfile(&mut self, path: &str) -> Result<(FileId, Arc<Dockerfile>), String> {
         if let Some((file, known)) = self.dockerfiles.get(path) {
             return Ok((*file, Arc::clone(known)));
         }

@@ -1,12 +1,30 @@
 //! Variables in values: `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:?e}`, `${A?e}`, `${A:+b}`,
 //! `${A+b}` and `$$` (Compose specification, "Interpolation").
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use wonin_model::Located;
 
 /// How deep defaults may nest; deeper ones stay as written.
 const MOST_NESTED: usize = 16;
+
+/// How many bytes variables may bring into one text: no process can be given a longer string
+/// (Linux `MAX_ARG_STRLEN`), while variables made of variables double with every line.
+const MOST_BYTES: usize = 128 << 10;
+
+/// How many variables of one text are named.
+const MOST_NAMED: usize = 64;
+
+/// How many bytes all texts of a project, or of a Dockerfile, may grow by.
+#[derive(Debug)]
+pub(crate) struct Growth(Cell<usize>);
+
+impl Growth {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(256 << 20))
+    }
+}
 
 /// Where variables are looked up.
 pub(crate) trait Variables {
@@ -31,13 +49,21 @@ pub(crate) struct Filled {
     pub(crate) invalid: Vec<Range<usize>>,
 }
 
-/// Fills in the variables of `text`; `None` where it has none.
-pub(crate) fn fill(text: &str, variables: &dyn Variables) -> Option<Filled> {
+/// Fills in the variables of `text`; `None` where it has none. Text that would grow too much stays
+/// as written.
+pub(crate) fn fill(text: &str, variables: &dyn Variables, growth: &Growth) -> Option<Filled> {
     if !text.contains('$') {
         return None;
     }
-    let mut filling = Filling { variables, out: Filled::default(), special: false };
+    let left = growth.0.get().min(MOST_BYTES);
+    let mut filling =
+        Filling { variables, out: Filled::default(), special: false, left: Some(left) };
     filling.text(text, 0, 0);
+    let Some(left_over) = filling.left else {
+        let invalid = std::iter::once(0..text.len()).collect();
+        return Some(Filled { value: text.to_owned(), invalid, ..Filled::default() });
+    };
+    growth.0.set(growth.0.get() - (left - left_over));
     filling.special.then_some(filling.out)
 }
 
@@ -46,6 +72,8 @@ struct Filling<'a> {
     out: Filled,
     /// Whether anything but plain text was met.
     special: bool,
+    /// How many more bytes variables may bring; `None` once they brought too many.
+    left: Option<usize>,
 }
 
 impl Filling<'_> {
@@ -118,7 +146,7 @@ impl Filling<'_> {
             }
             Some('?') => {
                 self.out.required.push((name.to_owned(), inner[start..].to_owned()));
-                self.note_unset(name);
+                note(&mut self.out.unset, name);
             }
             _ => return false,
         }
@@ -128,19 +156,20 @@ impl Filling<'_> {
     fn put(&mut self, name: &str) {
         match self.variables.variable(name) {
             Some(found) => {
-                self.out.value.push_str(&found.value);
-                if !self.out.used.iter().any(|known| known == name) {
-                    self.out.used.push(name.to_owned());
+                self.left = self.left.and_then(|left| left.checked_sub(found.value.len()));
+                if self.left.is_some() {
+                    self.out.value.push_str(&found.value);
                 }
+                note(&mut self.out.used, name);
             }
-            None => self.note_unset(name),
+            None => note(&mut self.out.unset, name),
         }
     }
+}
 
-    fn note_unset(&mut self, name: &str) {
-        if !self.out.unset.iter().any(|known| known == name) {
-            self.out.unset.push(name.to_owned());
-        }
+fn note(names: &mut Vec<String>, name: &str) {
+    if names.len() < MOST_NAMED && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
     }
 }
 
@@ -189,7 +218,7 @@ mod tests {
         let place = Place { file: FileId(0), span: Span::default() };
         let set = |value: &str| Located::written(value.to_owned(), place);
         let variables = BTreeMap::from([("A", set("a")), ("EMPTY", set("")), ("B_2", set("b"))]);
-        fill(text, &variables).unwrap_or_default()
+        fill(text, &variables, &Growth::new()).unwrap_or_default()
     }
 
     #[test]
@@ -209,7 +238,7 @@ mod tests {
         ] {
             assert_eq!(filled(text).value, expected, "{text}");
         }
-        assert_eq!(fill("cost $5", &BTreeMap::new()), None);
+        assert_eq!(fill("cost $5", &BTreeMap::new(), &Growth::new()), None);
     }
 
     #[test]
@@ -233,6 +262,16 @@ mod tests {
         let filled = filled(text);
         assert_eq!(filled.value, text);
         assert!(!filled.invalid.is_empty());
+    }
+
+    #[test]
+    fn growth_is_bounded() {
+        let place = Place { file: FileId(0), span: Span::default() };
+        let long = Located::written("x".repeat(100), place);
+        let variables = BTreeMap::from([("A", long)]);
+        let text = "$A".repeat(MOST_BYTES / 100 + 1);
+        let filled = fill(&text, &variables, &Growth::new()).unwrap();
+        assert_eq!((filled.value, filled.invalid.len()), (text, 1));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use wonin_text::{FileId, Place};
 
 use super::documents::{Document, Documents, services};
 use super::env::{Chain, Environment};
-use super::interpolate::{Variables, fill};
+use super::interpolate::{Growth, Variables, fill};
 use super::merge::{Layer, canonical, merge};
 use super::mounts::HostPaths;
 use super::networks::{drop_replaced_pools, networks, volumes};
@@ -55,7 +55,7 @@ struct FileLayer {
 pub(crate) fn load(documents: &mut Documents<'_, '_>, plan: &Plan, project: usize) -> Loaded {
     let mut notes = Notes::new();
     let mut scope = documents.environment(&plan.dir, &mut notes);
-    let name = name(documents, plan, &scope);
+    let name = name(documents, plan, &scope, &notes.growth);
     scope.add_given(&name);
     let scope = Rc::new(scope);
     let mut loader = Loader {
@@ -80,7 +80,12 @@ pub(crate) fn load(documents: &mut Documents<'_, '_>, plan: &Plan, project: usiz
 }
 
 /// The project's name: `COMPOSE_PROJECT_NAME`, the last `name:`, the directory.
-fn name(documents: &mut Documents<'_, '_>, plan: &Plan, scope: &Environment) -> String {
+fn name(
+    documents: &mut Documents<'_, '_>,
+    plan: &Plan,
+    scope: &Environment,
+    growth: &Growth,
+) -> String {
     if let Some(name) = scope.variable("COMPOSE_PROJECT_NAME") {
         return name.value.clone();
     }
@@ -88,7 +93,7 @@ fn name(documents: &mut Documents<'_, '_>, plan: &Plan, scope: &Environment) -> 
         let Ok(document) = documents.compose(path) else { continue };
         let written = document.roots.iter().rev().find_map(|root| root.get("name")?.as_str());
         if let Some(written) = written {
-            let filled = fill(written, scope).map(|filled| filled.value);
+            let filled = fill(written, scope, growth).map(|filled| filled.value);
             return filled.unwrap_or_else(|| written.to_owned());
         }
     }
@@ -182,6 +187,9 @@ impl Loader<'_, '_, '_> {
                 Ok(None) => {}
                 Err(why) => self.notes.skip(place, format!("`{from}` cannot be read: {why}")),
             }
+        }
+        if !self.notes.share(outer.0.len(), item.place) {
+            return Rc::clone(outer);
         }
         inner.0.extend(outer.0.iter().map(|(name, value)| (name.clone(), value.clone())));
         Rc::new(inner)

@@ -9,7 +9,7 @@ use wonin_model::{Inheritance, Located, Origin};
 use wonin_syntax::{Content, Node, Scalar};
 use wonin_text::{FileId, Place};
 
-use super::interpolate::{Filled, Variables, fill};
+use super::interpolate::{Filled, Growth, Variables, fill};
 
 /// How deep a known key nests at most (`networks.NAME.ipam.config[].subnet`), with room to spare.
 const MOST_NESTED: usize = 8;
@@ -201,11 +201,18 @@ pub(crate) struct Notes {
     unset: BTreeMap<String, Place>,
     /// How many more values may count in more than one place.
     shared_left: usize,
+    /// How much more interpolated text may grow.
+    pub(crate) growth: Growth,
 }
 
 impl Notes {
     pub(crate) fn new() -> Self {
-        Self { skipped: Vec::new(), unset: BTreeMap::new(), shared_left: MOST_SHARED }
+        Self {
+            skipped: Vec::new(),
+            unset: BTreeMap::new(),
+            shared_left: MOST_SHARED,
+            growth: Growth::new(),
+        }
     }
 
     /// Notes a part that was not understood.
@@ -238,7 +245,10 @@ impl Notes {
             self.skip(at, format!("`${{{name}}}` is not set, Compose refuses to start: {message}"));
         }
         for range in &filled.invalid {
-            self.skip(part(range.clone()), "not a valid variable: read as written");
+            self.skip(
+                part(range.clone()),
+                "not a valid variable, or too much text: read as written",
+            );
         }
     }
 
@@ -261,7 +271,7 @@ pub(crate) fn located(
     variables: &dyn Variables,
     notes: &mut Notes,
 ) -> Located<String> {
-    let Some(filled) = fill(text, variables) else {
+    let Some(filled) = fill(text, variables, &notes.growth) else {
         return Located::written(text.to_owned(), place);
     };
     let part = |range: Range<usize>| if exact { place.part(range) } else { place };

@@ -9,7 +9,7 @@ fn many_services_of_one_file() {
     let mut text = String::from(
         "x-env: &env {A: 1, B: 2}\nservices:\n  base: {image: base, restart: always}\n",
     );
-    let count = 20_000;
+    let count = 10_000;
     for index in 0..count {
         let below = index / 2;
         write!(
@@ -48,4 +48,21 @@ fn many_projects_and_long_rows() {
     let last = evidence.stack.services.last().unwrap();
     assert_eq!(last.name.value, "s4999");
     assert!(last.image.is_some());
+}
+
+#[test]
+fn variables_of_variables_do_not_grow_without_bound() {
+    let mut env = String::from("V0=xxxxxxxxxx\n");
+    let mut dockerfile = String::from("FROM a\nENV V0=xxxxxxxxxx\n");
+    for level in 1..40 {
+        let tenfold = format!("${{V{}}}", level - 1).repeat(10);
+        writeln!(env, "V{level}={tenfold}").unwrap();
+        writeln!(dockerfile, "ENV V{level}={tenfold}").unwrap();
+    }
+    let compose = "services: {a: {build: ., hostname: '$V2', container_name: $V39}}";
+    let evidence =
+        evidence(&[("compose.yaml", compose), (".env", &env), ("Dockerfile", &dockerfile)]);
+    let a = service(&evidence, "a");
+    assert_eq!(a.hostname.as_ref().unwrap().value.len(), 1_000);
+    assert!(a.environment.values().all(|value| value.value.len() < 1 << 20));
 }
