@@ -7,7 +7,7 @@ use super::setting::{Setting, Shape};
 use super::works::{target_ms, with, works, works_at};
 use crate::closed;
 use crate::draw::{Draw, NEVER_MS};
-use crate::event::{Silent, seconds};
+use crate::event::Silent;
 use crate::monte_carlo::{Sampling, Simulator, startup, with_startup};
 use crate::outcome::Ending;
 use crate::plan::{EcsPlan, Plan, UnhealthyPolicy};
@@ -80,18 +80,26 @@ impl Proposal {
             (before, after) if before == after => String::new(),
             (Some(before), Some(after)) => format!(
                 "a broken release is found after {} s instead of {} s",
-                seconds(before),
-                seconds(after)
+                whole_seconds(after),
+                whole_seconds(before)
             ),
             (None, Some(after)) => {
-                format!("a broken release is found after {} s", seconds(after))
+                format!("a broken release is found after {} s", whole_seconds(after))
             }
             (Some(before), None) => {
-                format!("a broken release is never found, instead of after {} s", seconds(before))
+                format!(
+                    "a broken release is never found, instead of after {} s",
+                    whole_seconds(before)
+                )
             }
             (None, None) => String::new(),
         }
     }
+}
+
+/// A median over phases is not known to the millisecond.
+fn whole_seconds(ms: u64) -> u64 {
+    (ms + 500) / 1000
 }
 
 /// The most pairs that are proposed.

@@ -35,7 +35,12 @@ fn outlook_of_the_incident() {
     assert_eq!(outcome.ends.how, Ending::CircuitBreaker);
     assert!((100_000..130_000).contains(&outcome.ends.p50_ms));
     assert_eq!(outcome.lowest_capacity, 1);
-    assert!(outcome.rollback_success.is_some_and(|p| p > 0.5 && p < 1.0));
+    // Replacement first spares a task that recovers; stop first may lose three in a row.
+    assert_eq!(outcome.rollback_success, Some(1.0));
+    let mut stop_first = incident(256);
+    stop_first.switches.unhealthy_policy = UnhealthyPolicy::StopFirst;
+    let outcome = simulator.outcome(&Plan::Ecs(stop_first), SAMPLING);
+    assert!(outcome.rollback_success.is_some_and(|p| p > 0.9 && p < 1.0));
 
     let old = simulator.outcome(&Plan::Ecs(incident(1024)), SAMPLING);
     assert_eq!(old.verdict, Outlook::Depends);
@@ -59,8 +64,22 @@ fn single_changes_of_the_incident() {
     assert!(proposals.iter().any(|p| {
         let mut pair = values(p);
         pair.sort_unstable();
-        pair == [(Setting::Interval, 17), (Setting::UnhealthyThreshold, 10)]
+        // (6 − 1) · 30 s = 150 s, or (7 − 1) · 25 s.
+        pair == [(Setting::Interval, 30), (Setting::UnhealthyThreshold, 6)]
+            || pair == [(Setting::Interval, 25), (Setting::UnhealthyThreshold, 7)]
     }));
+}
+
+#[test]
+fn ten_failures_need_an_interval_of_17_seconds() {
+    let mut plan = incident(256);
+    plan.startup.cpu = None;
+    if let Some(check) = &mut plan.target {
+        check.unhealthy_threshold = 10;
+    }
+    let found: Vec<_> =
+        Simulator::new().propose(&Plan::Ecs(plan), SAMPLING).iter().map(values).collect();
+    assert!(found.contains(&vec![(Setting::Interval, 17)]), "{found:?}");
 }
 
 #[test]
@@ -79,7 +98,11 @@ fn grace_costs_detection_time() {
 
     let proposals = simulator.propose(&Plan::Ecs(incident(256)), SAMPLING);
     let grace = proposals.iter().find(|p| values(p) == [(Setting::Grace, 180)]).expect("grace");
-    assert!(grace.costs().starts_with("a broken release is found after 400 s instead of 11"));
+    assert!(
+        grace.costs().starts_with("a broken release is found after 400 s instead of 11"),
+        "{}",
+        grace.costs()
+    );
 }
 
 #[test]
