@@ -5,10 +5,14 @@ use std::sync::Arc;
 use wonin_model::Skipped;
 use wonin_syntax::dockerfile::Dockerfile;
 use wonin_syntax::hcl::Body;
+use wonin_syntax::java::Unit;
 use wonin_syntax::{NginxTree, Tree};
 use wonin_text::{FileId, SourceFile};
 
+use crate::build::{self, BuildFile};
+use crate::java;
 use crate::kafka::{self, KafkaProperties};
+use crate::spring::{self, SpringFile};
 use crate::{compose, dockerfile};
 use crate::{kubernetes, nginx, terraform};
 
@@ -38,6 +42,12 @@ pub(crate) enum Content {
     Kafka(KafkaProperties),
     /// nginx configuration.
     Nginx(NginxTree),
+    /// Spring Boot's configuration.
+    Spring(SpringFile),
+    /// Java source.
+    Java(Unit),
+    /// A build file.
+    Build(BuildFile),
 }
 
 /// A file format. To add one: write its module, add a [`Content`] variant and its line in
@@ -56,6 +66,9 @@ pub(crate) struct Format {
 
 /// All formats, the most specific first.
 pub(crate) const FORMATS: &[Format] = &[
+    spring::FORMAT,
+    java::FORMAT,
+    build::FORMAT,
     compose::FORMAT,
     dockerfile::FORMAT,
     terraform::FORMAT,

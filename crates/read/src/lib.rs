@@ -4,9 +4,12 @@
 //! into the stack: Compose projects first, the programs that their services run next, applications
 //! and clients last. Nothing here touches a disk: the caller hands in [`Files`].
 
+mod apps;
+mod build;
 mod compose;
 mod dockerfile;
 mod fragment;
+mod java;
 mod kafka;
 mod kubernetes;
 mod memory;
@@ -14,6 +17,7 @@ mod nginx;
 mod paths;
 mod pipeline;
 mod servers;
+mod spring;
 mod terraform;
 mod words;
 

@@ -7,7 +7,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{compose, kafka, kubernetes, nginx, servers, terraform};
+use crate::{apps, compose, kafka, kubernetes, nginx, servers, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -38,6 +38,7 @@ const JOINERS: &[Joiner] = &[
     kafka::join_brokers,
     servers::join,
     kafka::join_clients,
+    apps::join,
     nginx::join,
     terraform::join,
     kubernetes::join,

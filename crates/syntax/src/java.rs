@@ -295,7 +295,7 @@ pub struct New {
     pub of: Type,
     /// The arguments.
     pub args: Vec<Expr>,
-    /// Methods of the anonymous class, if it is one.
+    /// Methods of the anonymous class, if it is one; its blocks as methods without a name.
     pub body: Vec<Method>,
 }
 

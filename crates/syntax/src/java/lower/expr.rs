@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::{Lower, named, span};
-use crate::java::{Call, Expr, ExprKind, MAX_DEPTH, New, StmtKind, literal};
+use crate::java::{Call, Expr, ExprKind, MAX_DEPTH, Method, New, StmtKind, Type, Word, literal};
 
 /// Operators that are told apart; every other one is called `?`.
 const OPERATORS: &[&str] = &["+", "-", "*", "/", "%", "==", "!=", "<", ">", "<=", ">=", "&&", "||"];
@@ -120,11 +120,28 @@ impl Lower<'_> {
     fn creation(&self, node: Node<'_>, depth: usize) -> Option<ExprKind> {
         let mut body = Vec::new();
         for part in named(node).into_iter().filter(|part| part.kind() == "class_body") {
-            let methods = named(part).into_iter().filter(|n| n.kind() == "method_declaration");
-            body.extend(methods.filter_map(|method| self.method(method, depth + 1)));
+            body.extend(named(part).into_iter().filter_map(|member| match member.kind() {
+                "method_declaration" => self.method(member, depth + 1),
+                "block" => Some(self.instance_block(member, depth + 1)),
+                _ => None,
+            }));
         }
         let of = self.of_type(node.child_by_field_name("type")?, 0);
         Some(ExprKind::New(New { of, args: self.args(node, depth), body }))
+    }
+
+    /// The block of `new HashMap<>() {{ … }}`, as a method without a name.
+    fn instance_block(&self, node: Node<'_>, depth: usize) -> Method {
+        Method {
+            name: Word::default(),
+            is_constructor: true,
+            returns: Type { name: "void".to_owned(), ..Type::default() },
+            params: Vec::new(),
+            annotations: Vec::new(),
+            modifiers: Vec::new(),
+            body: Some(self.body(node, depth)),
+            span: span(node),
+        }
     }
 
     fn lambda(&self, node: Node<'_>, depth: usize) -> Option<ExprKind> {
