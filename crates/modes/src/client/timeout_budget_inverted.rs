@@ -139,7 +139,7 @@ fn of_chain(inversion: &Inversion) -> Finding {
         duration_ms(outer.value),
         duration_ms(inner.value)
     );
-    let margin = inner.value + inner.value / 10 + 1000;
+    let margin = inner.value.saturating_add(inner.value / 10).saturating_add(1000);
     Finding::new(&META, title)
         .service(inner_name)
         .weigh(Role::Contributing, Severity::Medium, inversion.confidence)

@@ -68,7 +68,7 @@ use wonin_model::{
     ServiceId, Severity, Stack,
 };
 
-use crate::shared::measure::about;
+use crate::shared::measure::{about, setting_count};
 use crate::shared::reach::app_of;
 
 pub(crate) struct NativeThreadLimit;
@@ -114,10 +114,13 @@ fn pools_over(
     setting: &'static str,
     limit: &Located<i64>,
 ) -> Option<Finding> {
-    let pools: Vec<(&str, Located<i64>)> =
-        POOLS.iter().filter_map(|&(name, what)| Some((what, app.properties.int(name)?))).collect();
-    let sum: i64 = pools.iter().map(|(_, size)| size.value).fold(0, i64::saturating_add);
-    if sum + JVM_THREADS <= limit.value {
+    let pools: Vec<(&str, Located<i64>)> = POOLS
+        .iter()
+        .filter_map(|&(name, what)| Some((what, setting_count(&app.properties, name)?)))
+        .collect();
+    let sum: i64 = pools.iter().map(|(_, size)| size.value).sum();
+    let all = sum + JVM_THREADS;
+    if all <= limit.value {
         return None;
     }
     let sure = sum > limit.value;
@@ -134,14 +137,14 @@ fn pools_over(
         .arithmetic(format!(
             "{} + likely {JVM_THREADS} of the JVM = {} > {}",
             terms.join(" + "),
-            sum + JVM_THREADS,
+            all,
             limit.value
         ))
         .because("threads and processes that the container may have", limit);
     for (what, size) in &pools {
         finding = finding.because(*what, size);
     }
-    let enough = (sum + JVM_THREADS) * 2;
+    let enough = all * 2;
     Some(finding.fix(Fix::replace(
         format!("raise {setting} to {enough}"),
         limit,
@@ -169,7 +172,7 @@ fn leak_under(
             && pool.size.as_ref().is_some_and(|s| s.value > 0)
     })?;
     let threads = i64::from(leak.size.as_ref()?.value);
-    let used = app.and_then(|app| app.properties.int("server.tomcat.threads.max"));
+    let used = app.and_then(|app| setting_count(&app.properties, "server.tomcat.threads.max"));
     let base = JVM_THREADS + used.as_ref().map_or(0, |used| used.value);
     let runs = (limit.value - base).max(0) / threads;
     let after = leak.period_ms.as_ref().map(|period| {

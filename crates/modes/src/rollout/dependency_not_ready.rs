@@ -64,7 +64,6 @@ use std::collections::BTreeMap;
 use wonin_model::{
     Condition, Dependency, Evidence, Finding, Fix, HealthCheck, HealthTest, Located, Mode,
     ModeMeta, NotChecked, Origin, Restart, Role, ServerProduct, Service, ServiceId, Severity,
-    Stack,
 };
 
 use crate::shared::checks::{OwnCheck, Timing, own_check, unhealthy_after_ms, written_check};
@@ -86,6 +85,12 @@ impl Mode for DependencyNotReady {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let products: BTreeMap<ServiceId, ServerProduct> = stack
+            .servers
+            .iter()
+            .filter_map(|server| Some((server.service?, server.product)))
+            .filter(|(_, product)| least_start(*product).is_some())
+            .collect();
         let mut waited: BTreeMap<ServiceId, Vec<Wait>> = BTreeMap::new();
         let mut early: BTreeMap<usize, Vec<Early>> = BTreeMap::new();
         for service in &stack.services {
@@ -97,7 +102,7 @@ impl Mode for DependencyNotReady {
                     Condition::Healthy => {
                         waited.entry(id).or_default().push(Wait { service, dependency });
                     }
-                    Condition::Started if needs_it(stack, service, id) => {
+                    Condition::Started if products.contains_key(&id) && needs_it(service) => {
                         let one = Early { service, dependency, on: stack.service(id) };
                         early.entry(service.project).or_default().push(one);
                     }
@@ -107,7 +112,11 @@ impl Mode for DependencyNotReady {
         }
         for (id, waits) in &waited {
             findings.extend(never_healthy(stack.service(*id), waits));
-            findings.extend(called_ill_too_soon(stack, *id, waits));
+            findings.extend(called_ill_too_soon(
+                stack.service(*id),
+                products.get(id).copied(),
+                waits,
+            ));
         }
         findings.extend(early.values().map(|early| started_too_early(early)));
     }
@@ -181,14 +190,20 @@ const LEAST_START: &[(ServerProduct, u64)] = &[
     (ServerProduct::Cassandra, 18_000),
 ];
 
+fn least_start(product: ServerProduct) -> Option<u64> {
+    LEAST_START.iter().find(|(known, _)| *known == product).map(|(_, least)| *least)
+}
+
 /// C1: the checks are used up before the dependency can be ready.
-fn called_ill_too_soon(stack: &Stack, id: ServiceId, waits: &[Wait]) -> Option<Finding> {
-    let on = stack.service(id);
+fn called_ill_too_soon(
+    on: &Service,
+    product: Option<ServerProduct>,
+    waits: &[Wait],
+) -> Option<Finding> {
     let check = written_check(on)?;
-    let product = stack.servers.iter().find(|server| server.service == Some(id))?.product;
-    let (_, least) = LEAST_START.iter().find(|(known, _)| *known == product)?;
+    let least = least_start(product?)?;
     let timing = unhealthy_after_ms(check);
-    if timing.total_ms >= *least {
+    if timing.total_ms >= least {
         return None;
     }
     let name = &on.name.value;
@@ -199,7 +214,7 @@ fn called_ill_too_soon(stack: &Stack, id: ServiceId, waits: &[Wait]) -> Option<F
     let finding = Finding::new(&META, title)
         .service(name)
         .weigh(Role::Cause, Severity::Medium, 65)
-        .arithmetic(sum(&timing, *least))
+        .arithmetic(sum(&timing, least))
         .because_at(format!("the check of {name}"), Origin::Written(check.place));
     let finding = numbers(finding, check);
     let wait = &waits[0];
@@ -246,17 +261,11 @@ fn numbers(mut finding: Finding, check: &HealthCheck) -> Finding {
     finding
 }
 
-/// Whether a service is likely to need a stateful dependency at its start and would stay down
-/// without it.
-fn needs_it(stack: &Stack, service: &Service, on: ServiceId) -> bool {
+/// Whether a service would stay down if its first connection fails. Programs that are published as
+/// images mostly try again; what a team builds mostly does not.
+fn needs_it(service: &Service) -> bool {
     let comes_back = service.restart.as_ref().is_some_and(|policy| policy.value != Restart::No);
-    let stateful = stack.servers.iter().any(|server| {
-        server.service == Some(on) && LEAST_START.iter().any(|(known, _)| *known == server.product)
-    });
-    // Programs that are published as images mostly retry by themselves; what a team builds mostly
-    // does not.
-    let own = service.build_context.is_some();
-    !comes_back && stateful && own
+    !comes_back && service.build_context.is_some()
 }
 
 /// C1 in its weakest form, one finding per project.

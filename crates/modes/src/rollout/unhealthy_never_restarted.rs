@@ -50,10 +50,10 @@
 //!
 //! - moby `daemon/health.go`, `restartmanager.go`: restart policies see exits only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
-    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Restart, Role, Service, Severity,
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Restart, Role, Service, Severity,
 };
 
 use crate::shared::checks::written_check;
@@ -76,9 +76,10 @@ impl Mode for UnhealthyNeverRestarted {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let services = &evidence.stack.services;
         let mut by_project: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
+        let healed: BTreeSet<usize> =
+            services.iter().filter(|one| heals(one)).map(|one| one.project).collect();
         for service in services.iter().filter(|service| hopes_for_restart(service)) {
-            let healed = services.iter().any(|one| one.project == service.project && heals(one));
-            if !healed {
+            if !healed.contains(&service.project) {
                 by_project.entry(service.project).or_default().push(service);
             }
         }
@@ -118,7 +119,7 @@ fn report(services: &[&Service]) -> Finding {
     for service in services {
         if let Some(check) = written_check(service) {
             let claim = format!("the check of {} only sets its state", service.name.value);
-            finding = finding.because_at(claim, wonin_model::Origin::Written(check.place));
+            finding = finding.because_at(claim, Origin::Written(check.place));
         }
         if let Some(restart) = &service.restart {
             let claim = format!("the policy of {} looks at exits", service.name.value);

@@ -77,6 +77,7 @@ use wonin_model::{
     Severity, Stack,
 };
 
+use crate::shared::measure::setting_count;
 use crate::shared::reach::datasource_of;
 
 pub(crate) struct ConnectionsExceedServerLimit;
@@ -129,16 +130,18 @@ impl Pool<'_> {
 }
 
 fn pool<'a>(stack: &'a Stack, app: &'a App) -> Option<Pool<'a>> {
-    let size = app.properties.int("spring.datasource.hikari.maximum-pool-size")?;
+    let size = setting_count(&app.properties, "spring.datasource.hikari.maximum-pool-size")?;
     let replicas = app.service.and_then(|id| stack.service(id).replicas.as_ref());
     let fills = app.properties.written("spring.datasource.hikari.minimum-idle").is_none();
     Some(Pool { app, size, replicas, fills })
 }
 
 fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
-    let most = server.settings.int("max_connections")?;
+    let most = setting_count(&server.settings, "max_connections")?;
     let reserved = match server.product {
-        ServerProduct::Postgres => server.settings.int("superuser_reserved_connections"),
+        ServerProduct::Postgres => {
+            setting_count(&server.settings, "superuser_reserved_connections")
+        }
         _ => None,
     };
     let usable = most.value - reserved.as_ref().map_or(0, |reserved| reserved.value);
@@ -175,14 +178,13 @@ fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
         finding = finding.because("kept for superusers", reserved);
     }
     let copies: i64 = pools.iter().map(Pool::copies).sum();
-    let each = (usable * 4 / 5 / copies.max(1)).max(1);
-    Some(
-        finding
-            .leads_to("too-many-connections")
-            .fix(Fix::advice(format!(
-                "pools of {each} leave a fifth free: {each} × {copies} = {} ≤ {usable}",
-                each * copies
-            )))
-            .fix(Fix::advice("or raise max_connections, or put a pooler between")),
-    )
+    let each = usable * 4 / 5 / copies.max(1);
+    let mut finding = finding.leads_to("too-many-connections");
+    if each > 0 {
+        finding = finding.fix(Fix::advice(format!(
+            "pools of {each} leave a fifth free: {each} × {copies} = {} ≤ {usable}",
+            each * copies
+        )));
+    }
+    Some(finding.fix(Fix::advice("raise max_connections, or put a pooler between")))
 }

@@ -89,6 +89,7 @@ impl Mode for HeapExceedsMemory {
 fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<Finding> {
     let heap = server.settings.get("jvm.heap-max-bytes").filter(|heap| heap.origin.is_certain())?;
     let heap = heap.and_then(|text| text.trim().parse::<u64>().ok())?;
+    let needed = heap.value.saturating_add(BESIDES_HEAP);
     let name = &service.name.value;
     let (title, severity, confidence) = if heap.value >= limit.value {
         let title = format!(
@@ -97,7 +98,7 @@ fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<F
             bytes(limit.value)
         );
         (title, Severity::High, 95)
-    } else if heap.value + BESIDES_HEAP > limit.value && heap.value * 10 > limit.value * 9 {
+    } else if needed > limit.value && heap.value / 9 > limit.value / 10 {
         let title = format!(
             "{name}: heap of up to {} leaves {} of {} for everything else: likely killed under load",
             bytes(heap.value),
@@ -117,7 +118,7 @@ fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<F
                 "heap {} + likely {} or more besides = {} > limit {}",
                 bytes(heap.value),
                 bytes(BESIDES_HEAP),
-                bytes(heap.value + BESIDES_HEAP),
+                bytes(needed),
                 bytes(limit.value)
             ))
             .because("the heap may grow to this many bytes", &heap)
@@ -134,7 +135,8 @@ fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<F
 fn by_share(server: &Server, service: &Service, limit: &Located<u64>) -> Option<Finding> {
     let share = server.settings.get("jvm.max-ram-percentage")?;
     let share = share.and_then(|text| text.trim().parse::<f64>().ok())?;
-    if share.value <= 85.0 || share.value > 100.0 {
+    let high = share.value > 85.0 && share.value <= 100.0;
+    if !high {
         return None;
     }
     let rest = (limit.value as f64 * (100.0 - share.value) / 100.0) as u64;

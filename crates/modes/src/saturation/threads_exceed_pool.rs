@@ -57,7 +57,7 @@ use wonin_model::{
     App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity,
 };
 
-use crate::shared::measure::setting_ms;
+use crate::shared::measure::{setting_count, setting_ms};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct ThreadsExceedPool;
@@ -93,8 +93,8 @@ const CROWDED: i64 = 50;
 const TINY_POOL: i64 = 4;
 
 fn request_threads(app: &App) -> Option<Finding> {
-    let pool = app.properties.int(POOL).filter(|pool| pool.value > 0)?;
-    let threads = app.properties.int("server.tomcat.threads.max")?;
+    let pool = setting_count(&app.properties, POOL).filter(|pool| pool.value > 0)?;
+    let threads = setting_count(&app.properties, "server.tomcat.threads.max")?;
     let virtual_threads = app.properties.bool("spring.threads.virtual.enabled");
     let chosen = !pool.origin.is_default() || !threads.origin.is_default();
     let ratio = threads.value / pool.value;
@@ -129,8 +129,8 @@ fn request_threads(app: &App) -> Option<Finding> {
 
 /// Threads of Kafka listeners, each of which handles records on its own.
 fn listener_threads(app: &App) -> Option<Finding> {
-    let pool = app.properties.int(POOL).filter(|pool| pool.value > 0)?;
-    let listeners = app.properties.int("spring.kafka.listener.concurrency")?;
+    let pool = setting_count(&app.properties, POOL).filter(|pool| pool.value > 0)?;
+    let listeners = setting_count(&app.properties, "spring.kafka.listener.concurrency")?;
     if listeners.value <= pool.value {
         return None;
     }

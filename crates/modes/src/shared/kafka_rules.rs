@@ -85,7 +85,9 @@ pub(crate) fn literal_harm(view: View, name: &str) -> Option<&'static str> {
         "max.block.ms" if value < at("socket.connection.setup.timeout.ms")? => {
             Some("timeout-budget-inverted")
         }
-        "delivery.timeout.ms" if value < at("linger.ms")? + at("request.timeout.ms")? => {
+        "delivery.timeout.ms"
+            if value < at("linger.ms")?.checked_add(at("request.timeout.ms")?)? =>
+        {
             Some("timeout-budget-inverted")
         }
         _ => None,

@@ -24,6 +24,13 @@ pub(crate) fn setting_ms(settings: &Settings, name: &str) -> Option<Located<u64>
     value.and_then(|text| u64::try_from(parse_ms(text)?).ok())
 }
 
+/// A setting that counts things (threads, connections): 0 to 2³² - 1, so that sums of several
+/// cannot overflow; `None` where it is absent, uncertain or not such a number.
+pub(crate) fn setting_count(settings: &Settings, name: &str) -> Option<Located<i64>> {
+    let value = settings.get(name).filter(|value| value.origin.is_certain())?;
+    value.and_then(|text| text.trim().parse::<u32>().ok().map(i64::from))
+}
+
 /// A longer time in the unit that keeps it below three digits: `90 s`, `19 min`, `2.5 h`, `3 days`.
 pub(crate) fn about(ms: u64) -> String {
     let seconds = ms as f64 / 1000.0;

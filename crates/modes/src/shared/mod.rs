@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod budgets;
 pub(crate) mod checks;
 pub(crate) mod clients;
+pub(crate) mod dependents;
 pub(crate) mod edits;
 pub(crate) mod hosts;
 pub(crate) mod kafka;

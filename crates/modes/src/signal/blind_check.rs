@@ -48,11 +48,12 @@ use std::collections::BTreeMap;
 
 use wonin_model::{
     Condition, Evidence, FileEdit, Finding, Fix, HealthTest, Located, Mode, ModeMeta, NotChecked,
-    Origin, Role, Service, Severity, Stack,
+    Origin, Role, Service, Severity,
 };
 use wonin_text::{Edit, Place};
 
 use crate::shared::checks::{Blind, blindness};
+use crate::shared::dependents::Dependents;
 use crate::shared::words::{count, list};
 
 pub(crate) struct BlindCheck;
@@ -71,6 +72,7 @@ impl Mode for BlindCheck {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let dependents = Dependents::of(stack);
         let mut groups: BTreeMap<(usize, Blind), Vec<Checked>> = BTreeMap::new();
         for service in &stack.services {
             let Some(check) = &service.healthcheck else { continue };
@@ -83,7 +85,7 @@ impl Mode for BlindCheck {
             }
         }
         for ((_, blind), checked) in &groups {
-            findings.push(report(evidence, *blind, checked));
+            findings.push(report(evidence, &dependents, *blind, checked));
         }
     }
 }
@@ -94,8 +96,12 @@ struct Checked<'a> {
     test: &'a Located<HealthTest>,
 }
 
-fn report(evidence: &Evidence, blind: Blind, checked: &[Checked]) -> Finding {
-    let stack = &evidence.stack;
+fn report(
+    evidence: &Evidence,
+    dependents: &Dependents,
+    blind: Blind,
+    checked: &[Checked],
+) -> Finding {
     let names: Vec<&str> = checked.iter().map(|one| one.service.name.value.as_str()).collect();
     let who = match names.as_slice() {
         [one] => format!("the health check of {one}"),
@@ -105,7 +111,7 @@ fn report(evidence: &Evidence, blind: Blind, checked: &[Checked]) -> Finding {
         several => format!("the health checks of {}", list(several)),
     };
     let title = format!("{who} {}", says(blind, names.len() > 1));
-    let depended = checked.iter().any(|one| waited_for(stack, one.service).is_some());
+    let depended = checked.iter().any(|one| waited_for(dependents, one.service).is_some());
     let (role, severity, confidence) = weight(blind, depended);
     let mut finding = Finding::new(&META, title).weigh(role, severity, confidence);
     if let [one] = names.as_slice() {
@@ -113,7 +119,7 @@ fn report(evidence: &Evidence, blind: Blind, checked: &[Checked]) -> Finding {
     }
     for one in checked {
         finding = finding.because_at(proves(blind, one), one.test.origin.clone());
-        if let Some(waiting) = waited_for(stack, one.service) {
+        if let Some(waiting) = waited_for(dependents, one.service) {
             finding = finding.because("waits for this check", waiting);
         }
     }
@@ -182,12 +188,9 @@ fn repair(blind: Blind) -> &'static str {
 }
 
 /// Where another service waits until this one is healthy.
-fn waited_for<'a>(stack: &'a Stack, service: &Service) -> Option<&'a Located<String>> {
-    let neighbours = stack.services.iter().filter(|other| other.project == service.project);
-    let mut waits = neighbours.flat_map(|other| &other.depends_on);
-    let wait = waits.find(|wait| {
-        wait.service.value == service.name.value && wait.condition.value == Condition::Healthy
-    });
+fn waited_for<'a>(dependents: &Dependents<'a>, service: &Service) -> Option<&'a Located<String>> {
+    let mut waits = dependents.on(service).iter();
+    let wait = waits.find(|wait| wait.condition.value == Condition::Healthy);
     wait.map(|wait| &wait.service)
 }
 

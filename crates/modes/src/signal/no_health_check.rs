@@ -47,11 +47,12 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{
-    Condition, Dependency, Evidence, Finding, Fix, HealthTest, Mode, ModeMeta, NotChecked, Origin,
-    Role, Service, Severity, Stack,
+    Condition, Evidence, Finding, Fix, HealthTest, Mode, ModeMeta, NotChecked, Origin, Role,
+    Service, Severity,
 };
 
 use crate::shared::checks::{OwnCheck, own_check};
+use crate::shared::dependents::Dependents;
 use crate::shared::words::{count, list};
 
 pub(crate) struct NoHealthCheck;
@@ -70,36 +71,35 @@ impl Mode for NoHealthCheck {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let dependents = Dependents::of(stack);
         let mut by_project: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
-        for service in stack.services.iter().filter(|service| is_unchecked(stack, service)) {
+        for service in stack.services.iter().filter(|one| is_unchecked(&dependents, one)) {
             by_project.entry(service.project).or_default().push(service);
         }
-        findings.extend(by_project.values().map(|unchecked| report(stack, unchecked)));
+        let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+        for service in &stack.services {
+            *sizes.entry(service.project).or_default() += 1;
+        }
+        for (project, unchecked) in &by_project {
+            findings.push(report(&dependents, unchecked, sizes[project]));
+        }
     }
 }
 
 /// Services from this number of dependents on are worth a word of their own.
 const HUB: usize = 3;
 
-fn is_unchecked(stack: &Stack, service: &Service) -> bool {
+fn is_unchecked(dependents: &Dependents, service: &Service) -> bool {
     let none = match &service.healthcheck {
         None => own_check(service) != OwnCheck::Some,
         Some(check) => check.test.value == HealthTest::Disabled,
     };
     let runs_to_its_end =
-        dependents(stack, service).any(|one| one.condition.value == Condition::Completed);
+        dependents.on(service).iter().any(|one| one.condition.value == Condition::Completed);
     none && service.profiles.is_empty() && !runs_to_its_end
 }
 
-fn dependents<'a>(stack: &'a Stack, service: &Service) -> impl Iterator<Item = &'a Dependency> {
-    let (project, name) = (service.project, service.name.value.clone());
-    let neighbours = stack.services.iter().filter(move |other| other.project == project);
-    neighbours
-        .flat_map(|other| &other.depends_on)
-        .filter(move |dependency| dependency.service.value == name)
-}
-
-fn report(stack: &Stack, unchecked: &[&Service]) -> Finding {
+fn report(dependents: &Dependents, unchecked: &[&Service], all: usize) -> Finding {
     let names: Vec<&str> = unchecked.iter().map(|service| service.name.value.as_str()).collect();
     let shown = &names[..names.len().min(4)];
     let more = names.len() - shown.len();
@@ -107,15 +107,14 @@ fn report(stack: &Stack, unchecked: &[&Service]) -> Finding {
     if more > 0 {
         words.push(format!("{more} more"));
     }
-    let hub = unchecked.iter().max_by_key(|service| dependents(stack, service).count());
-    let hub = hub.map(|hub| (*hub, dependents(stack, hub).count())).filter(|(_, n)| *n >= HUB);
+    let hub = unchecked.iter().max_by_key(|service| dependents.on(service).len());
+    let hub = hub.map(|hub| (*hub, dependents.on(hub).len())).filter(|(_, n)| *n >= HUB);
     let verb = if names.len() == 1 { "has" } else { "have" };
     let mut title = format!("{} {verb} no health check", list(&words));
     if let Some((hub, waiting)) = hub {
         title = format!("{title}, and {waiting} services start after {}", hub.name.value);
     }
     let severity = if hub.is_some() { Severity::Medium } else { Severity::Low };
-    let all = stack.services.iter().filter(|one| one.project == unchecked[0].project).count();
     let certain = unchecked.iter().any(|service| own_check(service) == OwnCheck::None);
     let mut finding = Finding::new(&META, title)
         .weigh(Role::Contributing, severity, if certain { 90 } else { 70 })
@@ -129,7 +128,7 @@ fn report(stack: &Stack, unchecked: &[&Service]) -> Finding {
         finding = finding.because_at(claim, service.name.origin.clone());
     }
     if let Some((hub, _)) = hub {
-        for dependency in dependents(stack, hub) {
+        for dependency in dependents.on(hub) {
             let origin: Origin = dependency.service.origin.clone();
             finding = finding.because_at(format!("starts after {}", hub.name.value), origin);
         }
