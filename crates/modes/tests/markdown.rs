@@ -1,5 +1,7 @@
 //! Runs the documents of `tests/md` and the examples on the pages of the modes.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
 mod harness;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The registry, the folders and the pages say the same.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -153,7 +153,7 @@ fn registered(sources: &Sources, stack: &Stack, project: usize, by: By) -> Optio
         instances.iter().map(|instance| instance.service.name.value.as_str()).collect();
     let title = format!("{} {what}: {}", count(instances.len(), "Pinot instance"), list(&names));
     let mut finding = Finding::new(&META, title)
-        .service(store.name.clone().unwrap_or_else(|| names[0].to_owned()))
+        .service(names[0])
         .arithmetic(
             "after r changes of address a client knows r dead ids and 1 living one and fails with \
              r/(r+1): 1/2, 2/3, 3/4 …",
@@ -218,7 +218,6 @@ fn instance<'a>(
 
 /// Where registrations live, and how long.
 struct Store {
-    name: Option<String>,
     because: Vec<(String, Origin)>,
     sure: u8,
 }
@@ -231,10 +230,10 @@ impl Store {
         let keeper = host.as_ref().and_then(|host| stack.resolve(project, &host.value));
         let (Some(id), Some(host)) = (keeper, &host) else {
             let because = host.map(|host| ("registrations live here".to_owned(), host.origin));
-            return Self { name: None, because: because.into_iter().collect(), sure: 85 };
+            return Self { because: because.into_iter().collect(), sure: 85 };
         };
         let keeper = stack.service(id);
-        let name = keeper.name.value.clone();
+        let name = &keeper.name.value;
         let mut because = vec![(format!("registrations live in {name}"), host.origin.clone())];
         let data = keeper.mounts.iter().filter(|mount| {
             !mount.value.read_only
@@ -246,7 +245,7 @@ impl Store {
         }
         // Without a volume they still outlive restarts and reboots, in the container itself.
         let sure = if keeper.keeps_data() { 93 } else { 80 };
-        Self { name: Some(name), because, sure }
+        Self { because, sure }
     }
 }
 

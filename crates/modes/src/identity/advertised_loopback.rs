@@ -121,13 +121,10 @@ fn between_brokers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
         return None;
     }
     let copies = replicated_settings(stack, cluster);
-    let (ending, role, severity) = match copies.is_empty() {
-        true => (
-            "harmless while every topic has 1 replica, fatal once one has 2",
-            Role::Latent,
-            Severity::High,
-        ),
-        false => ("no replica ever follows", Role::Cause, Severity::High),
+    let (ending, role) = if copies.is_empty() {
+        ("harmless while every topic has 1 replica, fatal once one has 2", Role::Latent)
+    } else {
+        ("no replica ever follows", Role::Cause)
     };
     let title = format!(
         "{} advertise {} to each other, so each dials itself: {ending}",
@@ -136,7 +133,7 @@ fn between_brokers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
     );
     let mut finding = Finding::new(&META, title)
         .service(&cluster.name)
-        .weigh(role, severity, 92)
+        .weigh(role, Severity::High, 92)
         .leads_to("replica-never-in-sync")
         .towards(cluster.survives_one_broker(), 3);
     for (broker, told) in &told {

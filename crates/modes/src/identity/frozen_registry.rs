@@ -198,8 +198,8 @@ fn finding(stack: &Stack, registry: &Registry<'_>, clients: &[&App]) -> Option<F
             instances - 1,
             expected - 2
         ))
-        .because_at("the registry", Origin::Written(registry.place))
         .because("self-preservation", &switch)
+        .because_at("the registry", Origin::Written(registry.place))
         .because("threshold", &share)
         .leads_to("calls-to-dead-instances");
     for app in clients {

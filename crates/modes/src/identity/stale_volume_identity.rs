@@ -198,10 +198,12 @@ fn missing_id(cluster: &Cluster<'_>) -> Option<Finding> {
     Some(finding.fix(Fix::advice("set one CLUSTER_ID on every node (kafka-storage random-uuid)")))
 }
 
+/// A service and how it mounts a volume.
+type User<'a> = (ServiceId, &'a Located<Mount>);
+
 /// A data directory that two nodes use.
 fn shared_volumes(stack: &Stack) -> Vec<Finding> {
-    let mut by_volume: BTreeMap<(usize, &str, &str), Vec<(ServiceId, &Located<Mount>)>> =
-        BTreeMap::new();
+    let mut by_volume: BTreeMap<(usize, &str, &str), Vec<User<'_>>> = BTreeMap::new();
     for (id, product) in stateful(stack) {
         let service = stack.service(id);
         for mount in service.mounts.iter().filter(|mount| holds_data(&mount.value)) {
@@ -219,12 +221,7 @@ fn shared_volumes(stack: &Stack) -> Vec<Finding> {
         .collect()
 }
 
-fn shared(
-    stack: &Stack,
-    product: &str,
-    source: &str,
-    users: &[(ServiceId, &Located<Mount>)],
-) -> Option<Finding> {
+fn shared(stack: &Stack, product: &str, source: &str, users: &[User<'_>]) -> Option<Finding> {
     let containers: usize = users
         .iter()
         .map(|(id, _)| stack.service(*id).replicas.as_ref().map_or(1, |all| all.value as usize))

@@ -8,7 +8,7 @@
 //!
 //! Without `restart:` the engine leaves a container that ended as it is, whatever the reason, and
 //! starts nothing after a reboot. Where other services of the project do come back, the one that was
-//! forgotten is missed; where it is a member of a cluster, each stop uses up the spare for good.
+//! forgotten is missed; where it is a member of a cluster without a spare vote, the rest wait for it.
 //!
 //! ## Example
 //!
@@ -68,9 +68,9 @@ impl Mode for NoRestartPolicy {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
-        let members = cluster_members(stack);
+        let spareless = spareless_members(stack);
         for project in 0..stack.projects.len() {
-            findings.extend(finding(&evidence.sources, stack, project, &members));
+            findings.extend(finding(&evidence.sources, stack, project, &spareless));
         }
     }
 }
@@ -79,7 +79,7 @@ fn finding(
     sources: &Sources,
     stack: &Stack,
     project: usize,
-    members: &[ServiceId],
+    spareless: &[ServiceId],
 ) -> Option<Finding> {
     let lasting: Vec<(ServiceId, &Service)> = stack
         .services()
@@ -90,21 +90,21 @@ fn finding(
     if down.is_empty() {
         return None;
     }
-    let missed: Vec<(ServiceId, &Service)> = down
+    let forgotten: Vec<(ServiceId, &Service)> = down
         .iter()
         .copied()
         .filter(|(id, _)| {
-            members.contains(id) || (down.len() < lasting.len() && is_server(stack, *id))
+            spareless.contains(id) || (down.len() < lasting.len() && is_server(stack, *id))
         })
         .collect();
-    let named = if missed.is_empty() { &down } else { &missed };
-    let names: Vec<&str> = named.iter().map(|(_, service)| service.name.value.as_str()).collect();
+    let shown = if forgotten.is_empty() { &down } else { &forgotten };
+    let names: Vec<&str> = shown.iter().map(|(_, service)| service.name.value.as_str()).collect();
     let title = format!(
         "{} {} down once stopped: no restart policy",
         list(&names),
         if names.len() == 1 { "stays" } else { "stay" }
     );
-    let severity = if missed.is_empty() { Severity::Low } else { Severity::Medium };
+    let severity = if forgotten.is_empty() { Severity::Low } else { Severity::Medium };
     let mut finding =
         Finding::new(&META, title).weigh(Role::Contributing, severity, 90).arithmetic(format!(
             "{} of {} come back by themselves",
@@ -114,7 +114,7 @@ fn finding(
     if let [name] = names.as_slice() {
         finding = finding.service(*name);
     }
-    for (id, service) in named {
+    for (id, service) in shown {
         let claim = format!("{} has no restart policy{}", service.name.value, why(stack, *id));
         finding = finding.because_at(claim, service.name.origin.clone());
     }
@@ -140,10 +140,14 @@ fn why(stack: &Stack, id: ServiceId) -> String {
     format!("{check}{both}")
 }
 
-/// Services that are one of several members of a cluster.
-fn cluster_members(stack: &Stack) -> Vec<ServiceId> {
-    let several = clusters(stack).into_iter().filter(|cluster| cluster.nodes.len() > 1);
-    several.flat_map(|cluster| cluster.nodes).filter_map(|node| node.service).collect()
+/// Members of a cluster whose controllers have no vote to spare: one that stays down takes the rest
+/// along.
+fn spareless_members(stack: &Stack) -> Vec<ServiceId> {
+    let spareless = clusters(stack).into_iter().filter(|cluster| {
+        let votes = cluster.voters().map_or(0, |voters| voters.split(',').len());
+        cluster.nodes.len() > 1 && (votes == 1 || votes == 2)
+    });
+    spareless.flat_map(|cluster| cluster.nodes).filter_map(|node| node.service).collect()
 }
 
 fn is_server(stack: &Stack, id: ServiceId) -> bool {

@@ -187,7 +187,6 @@ fn finding(
          acks=all",
         minimum.value
     );
-    let weak = weak_producers(stack);
     let mut finding = Finding::new(&META, title)
         .service(&cluster.name)
         .arithmetic(format!("{replicas} replicas - {least} required in sync = 0 that may be away"))
@@ -196,9 +195,10 @@ fn finding(
         .rehearse("wonin rehearse kafka --stop 1")
         .leads_to("not-enough-replicas")
         .towards(cluster.survives_one_broker(), 2);
-    finding = match weak {
-        true => finding.weigh(Role::Latent, Severity::Medium, 85),
-        false => finding.weigh(Role::Cause, Severity::High, 93),
+    finding = if weak_producers(stack) {
+        finding.weigh(Role::Latent, Severity::Medium, 85)
+    } else {
+        finding.weigh(Role::Cause, Severity::High, 93)
     };
     let to = (replicas - 1).to_string();
     let mut fix = Fix::advice(format!("set the required number to {to}"));

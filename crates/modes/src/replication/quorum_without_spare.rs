@@ -98,7 +98,7 @@ impl Mode for QuorumWithoutSpare {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let kraft = clusters(stack);
-        findings.extend(kraft.iter().filter_map(|cluster| controllers(stack, cluster)));
+        findings.extend(kraft.iter().filter_map(controllers));
         findings.extend(ensembles(stack).iter().filter_map(Ensemble::finding));
     }
 }
@@ -118,7 +118,7 @@ fn arithmetic(members: usize) -> String {
 }
 
 /// The voters of a Kafka cluster.
-fn controllers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
+fn controllers(cluster: &Cluster<'_>) -> Option<Finding> {
     let listed = cluster.voters();
     let votes = match listed {
         Some(voters) => voters.split(',').len(),
@@ -130,7 +130,7 @@ fn controllers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
         return None;
     }
     let sure = match listed {
-        Some(voters) if voters.origin.is_certain() => 97,
+        Some(list) if list.origin.is_certain() => 97,
         Some(_) => 80,
         None => 60,
     };
@@ -330,9 +330,11 @@ fn ensembles(stack: &Stack) -> Vec<Ensemble> {
     RULES.iter().flat_map(|rule| by_rule(stack, rule)).collect()
 }
 
+/// A server with what it says about its ensemble.
+type Member<'a> = (&'a Server, Located<String>);
+
 fn by_rule(stack: &Stack, rule: &Rule) -> Vec<Ensemble> {
-    let mut together: BTreeMap<(Option<usize>, String), Vec<(&Server, Located<String>)>> =
-        BTreeMap::new();
+    let mut together: BTreeMap<(Option<usize>, String), Vec<Member<'_>>> = BTreeMap::new();
     for server in stack.servers.iter().filter(|server| server.product == rule.product) {
         let Some(value) = setting(stack, server, rule.setting) else { continue };
         let project = server.service.map(|id| stack.service(id).project);
@@ -346,7 +348,7 @@ fn by_rule(stack: &Stack, rule: &Rule) -> Vec<Ensemble> {
     together.into_values().map(|servers| ensemble(stack, rule, &servers)).collect()
 }
 
-fn members(rule: &Rule, servers: &[(&Server, Located<String>)], stack: &Stack) -> usize {
+fn members(rule: &Rule, servers: &[Member<'_>], stack: &Stack) -> usize {
     let (_, value) = &servers[0];
     match rule.counted {
         Counted::Listed => {
@@ -357,7 +359,7 @@ fn members(rule: &Rule, servers: &[(&Server, Located<String>)], stack: &Stack) -
     }
 }
 
-fn ensemble(stack: &Stack, rule: &Rule, servers: &[(&Server, Located<String>)]) -> Ensemble {
+fn ensemble(stack: &Stack, rule: &Rule, servers: &[Member<'_>]) -> Ensemble {
     let members = members(rule, servers, stack);
     let names: Vec<&str> = servers.iter().map(|(server, _)| server.name.as_str()).collect();
     let because = servers

@@ -162,9 +162,10 @@ impl View<'_> {
         } else {
             let what = "the first transactional producer waits for ever";
             let transactions = transactions.as_ref()?;
-            match transactional {
-                true => (transactions, what, Role::Cause, Severity::High, 90),
-                false => (transactions, what, Role::Latent, Severity::Low, 90),
+            if transactional {
+                (transactions, what, Role::Cause, Severity::High, 90)
+            } else {
+                (transactions, what, Role::Latent, Severity::Low, 90)
             }
         };
         let title = format!("{} replicas, {}: {what}", first.value, count(self.brokers, "broker"));
@@ -280,9 +281,10 @@ impl View<'_> {
                 .filter(|value| number(value).is_some_and(|n| n.value as usize > self.brokers))
                 .collect();
             let replaced = written.iter().map(|value| Fix::replace("", value, &to).edits);
-            let edits: Vec<_> = match written.is_empty() {
-                true => add_property(self.sources, self.cluster, name, &to).unwrap_or_default(),
-                false => replaced.flatten().collect(),
+            let edits: Vec<_> = if written.is_empty() {
+                add_property(self.sources, self.cluster, name, &to).unwrap_or_default()
+            } else {
+                replaced.flatten().collect()
             };
             if edits.is_empty() {
                 return Fix { edits: Vec::new(), ..fix };

@@ -141,13 +141,15 @@ struct View<'a> {
 impl View<'_> {
     /// Topics that come into being with `default.replication.factor`.
     fn topics_by_default(&self) -> Option<Finding> {
-        let factor = self.factor("default.replication.factor")?;
+        let factor = self.factor("default.replication.factor").or_else(|| self.assumed_factor())?;
+        let assumed =
+            factor.origin.is_default() && self.setting("default.replication.factor").is_none();
         let left_open: Vec<&KafkaTopic> =
             self.created().filter(|topic| topic.replication_factor.is_none()).collect();
         let automatic = self.setting("auto.create.topics.enable");
-        let automatic = automatic.filter(|value| value.value.trim() != "false");
-        let used = if automatic.is_some() { self.used_before_created() } else { Vec::new() };
-        if automatic.is_none() && left_open.is_empty() {
+        let at_first_use = automatic.is_none_or(|value| value.value.trim() != "false");
+        let used = if at_first_use { self.used_before_created() } else { Vec::new() };
+        if !at_first_use && left_open.is_empty() {
             return None;
         }
         let mut names: Vec<&str> =
@@ -156,7 +158,7 @@ impl View<'_> {
         names.sort_unstable();
         names.dedup();
         let mut finding = self.start(&factor, &names);
-        if let Some(automatic) = automatic {
+        if let Some(automatic) = automatic.filter(|_| at_first_use) {
             finding = finding.because("a topic is created at its first use", automatic);
         }
         for topic in &left_open {
@@ -166,8 +168,14 @@ impl View<'_> {
         for topic in used {
             finding = finding.because(format!("{} is used", topic.value), topic);
         }
-        let (severity, sure) =
-            if names.is_empty() { (Severity::Medium, 80) } else { (Severity::High, 95) };
+        // Without any topic in sight all of them come this way; where some are made with numbers
+        // of their own, those that are not may be none.
+        let (severity, sure) = match (names.is_empty(), self.created().next().is_none()) {
+            (false, _) => (Severity::High, 95),
+            (true, true) => (Severity::High, 80),
+            (true, false) => (Severity::Medium, 75),
+        };
+        let sure = if assumed { sure.min(65) } else { sure };
         Some(
             finding
                 .weigh(Role::Cause, severity, sure)
@@ -200,7 +208,7 @@ impl View<'_> {
         let offsets = self.factor("offsets.topic.replication.factor");
         let transactions = self
             .factor("transaction.state.log.replication.factor")
-            .filter(|_| self.clients().any(|client| is_transactional(client)));
+            .filter(|_| self.clients().any(is_transactional));
         let (mut names, mut fixes) = (Vec::new(), Vec::new());
         if offsets.is_some() {
             names.push("__consumer_offsets");
@@ -289,6 +297,14 @@ impl View<'_> {
         let mut single =
             values.filter(|value| value.value.trim() == "1" && value.origin.is_certain());
         single.next().map(|value| value.with(1))
+    }
+
+    /// Kafka's own default, where nothing is known of the image: no file that Kafka ships sets it.
+    fn assumed_factor(&self) -> Option<Located<u32>> {
+        let unknown = self.setting("default.replication.factor").is_none();
+        let source = "Apache Kafka 3.9 documentation, broker configs";
+        unknown
+            .then(|| Located::default_of(1, "Apache Kafka 3.9, likely that of the image", source))
     }
 
     fn setting(&self, name: &str) -> Option<&Located<String>> {

@@ -114,10 +114,7 @@ pub(crate) fn locate(project: &Project, address: Ipv4Addr) -> Where {
     // 172.17.0.0/16 to 172.31.0.0/16; the engine's second pool, 192.168.0.0/16, is also that of
     // many offices and homes, so it tells nothing.
     let [a, b, _, _] = address.octets();
-    match open && a == 172 && (17..=31).contains(&b) {
-        true => Where::EnginePool,
-        false => Where::Elsewhere,
-    }
+    if open && a == 172 && (17..=31).contains(&b) { Where::EnginePool } else { Where::Elsewhere }
 }
 
 #[cfg(test)]

@@ -12,12 +12,6 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Nothing, `0.0.0.0` or `::`: all addresses of a machine.
-pub(crate) fn is_wildcard(host: &str) -> bool {
-    let host = bare(host);
-    host.is_empty() || host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
-}
-
 /// The address, where the host is a literal IPv4 one that means one machine.
 pub(crate) fn ipv4(host: &str) -> Option<Ipv4Addr> {
     let address: Ipv4Addr = bare(host).parse().ok()?;
@@ -33,8 +27,6 @@ fn bare(host: &str) -> &str {
 pub(crate) struct Endpoint {
     /// What stands before `://`: a listener's name, a scheme.
     pub(crate) scheme: Option<String>,
-    /// What stands before `@` or `=`: a voter's id, a member's name.
-    pub(crate) label: Option<String>,
     /// The host without brackets; empty means all addresses.
     pub(crate) host: Located<String>,
     /// The port, where a number is given.
@@ -55,10 +47,8 @@ impl Endpoint {
 pub(crate) fn endpoint(text: &Located<String>) -> Endpoint {
     let whole = text.value.as_str();
     let mut start = 0;
-    let mut label = None;
     let before_label = whole.find(['/', '?']).unwrap_or(whole.len());
     if let Some(at) = whole[..before_label].find(['@', '=']) {
-        label = Some(whole[..at].trim().to_owned());
         start = at + 1;
     }
     let mut scheme = None;
@@ -81,7 +71,7 @@ pub(crate) fn endpoint(text: &Located<String>) -> Endpoint {
     let port = after
         .strip_prefix(':')
         .and_then(|more| more.split(':').next().and_then(|port| port.trim().parse().ok()));
-    Endpoint { scheme, label, host: text.part(host), port }
+    Endpoint { scheme, host: text.part(host), port }
 }
 
 #[cfg(test)]
@@ -90,48 +80,44 @@ mod tests {
     use wonin_model::Origin;
     use wonin_text::{FileId, Place, Span};
 
-    fn parts(text: &str) -> (Option<String>, Option<String>, String, Option<u16>) {
+    fn parts(text: &str) -> (Option<String>, String, Option<u16>) {
         let place = Place { file: FileId(0), span: Span::new(100, 100 + text.len()) };
         let endpoint = endpoint(&Located::written(text.to_owned(), place));
         if let Origin::Written(place) = endpoint.host.origin {
             let at = place.span.start as usize - 100;
             assert_eq!(text.get(at..at + place.span.len()), Some(endpoint.host.value.as_str()));
         }
-        (endpoint.label, endpoint.scheme, endpoint.host.value, endpoint.port)
+        (endpoint.scheme, endpoint.host.value, endpoint.port)
     }
 
     #[test]
     fn endpoints_are_taken_apart() {
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(parts("kafka:9092"), (None, None, "kafka".into(), Some(9092)));
-        assert_eq!(parts("kafka"), (None, None, "kafka".into(), None));
-        assert_eq!(parts("0@kafka:9093"), (some("0"), None, "kafka".into(), Some(9093)));
-        assert_eq!(
-            parts("PLAINTEXT://:9092"),
-            (None, some("PLAINTEXT"), String::new(), Some(9092))
-        );
+        assert_eq!(parts("kafka:9092"), (None, "kafka".into(), Some(9092)));
+        assert_eq!(parts("kafka"), (None, "kafka".into(), None));
+        assert_eq!(parts("0@kafka:9093"), (None, "kafka".into(), Some(9093)));
+        assert_eq!(parts("PLAINTEXT://:9092"), (some("PLAINTEXT"), String::new(), Some(9092)));
         assert_eq!(
             parts("n1=http://10.0.0.4:2380/x"),
-            (some("n1"), some("http"), "10.0.0.4".into(), Some(2380))
+            (some("http"), "10.0.0.4".into(), Some(2380))
         );
-        assert_eq!(parts("zoo1:2888:3888"), (None, None, "zoo1".into(), Some(2888)));
+        assert_eq!(parts("zoo1:2888:3888"), (None, "zoo1".into(), Some(2888)));
         let url = parts("jdbc:postgresql://db:5432/app?user=me&x=a@b");
-        assert_eq!(url, (None, some("jdbc:postgresql"), "db".into(), Some(5432)));
+        assert_eq!(url, (some("jdbc:postgresql"), "db".into(), Some(5432)));
         let user = parts("redis://me:word@cache:6379/0");
-        assert_eq!(user, (None, some("redis"), "cache".into(), Some(6379)));
-        assert_eq!(parts("[::1]:9092"), (None, None, "::1".into(), Some(9092)));
+        assert_eq!(user, (some("redis"), "cache".into(), Some(6379)));
+        assert_eq!(parts("[::1]:9092"), (None, "::1".into(), Some(9092)));
         for odd in ["", "[", "@", "://", "[]:x", "a:b:c", "원:1"] {
             parts(odd);
         }
     }
 
     #[test]
-    fn loopback_and_wildcard() {
+    fn loopback_and_literal_addresses() {
         for host in ["localhost", "127.0.1.1", "::1", "[::1]", "LOCALHOST", "a.localhost"] {
             assert!(is_loopback(host), "{host}");
         }
         assert!(!is_loopback("kafka") && !is_loopback("10.0.0.1") && !is_loopback(""));
-        assert!(is_wildcard("") && is_wildcard("0.0.0.0") && is_wildcard("[::]"));
         assert_eq!(ipv4("172.24.0.9"), Some(Ipv4Addr::new(172, 24, 0, 9)));
         assert_eq!(ipv4("127.0.0.1"), None);
         assert_eq!(ipv4("kafka"), None);

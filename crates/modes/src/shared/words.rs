@@ -20,7 +20,7 @@ pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
 /// Milliseconds in the largest unit that keeps the number whole: `1500 ms`, `30 s`, `5 min`, `2 h`.
 pub(crate) fn duration_ms(ms: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(3_600_000, "h"), (60_000, "min"), (1000, "s")];
-    let whole = UNITS.iter().find(|(size, _)| ms >= *size && ms % size == 0);
+    let whole = UNITS.iter().find(|(size, _)| ms >= *size && ms.is_multiple_of(*size));
     whole.map_or_else(|| format!("{ms} ms"), |(size, unit)| format!("{} {unit}", ms / size))
 }
 

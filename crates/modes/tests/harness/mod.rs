@@ -14,9 +14,9 @@ use wonin_text::Place;
 
 /// One heading with its files.
 #[derive(Clone, Debug)]
-pub struct Scenario {
-    pub heading: String,
-    pub files: Vec<(String, String)>,
+pub(crate) struct Scenario {
+    pub(crate) heading: String,
+    pub(crate) files: Vec<(String, String)>,
 }
 
 /// A line (from 1) of a file on which a finding is expected.
@@ -28,7 +28,7 @@ struct Mark {
 }
 
 /// The scenarios of a document; headings without files are left out.
-pub fn scenarios(document: &str) -> Vec<Scenario> {
+pub(crate) fn scenarios(document: &str) -> Vec<Scenario> {
     let mut found: Vec<Scenario> = Vec::new();
     let mut open: Option<(String, String)> = None;
     for line in document.lines() {
@@ -57,14 +57,14 @@ pub fn scenarios(document: &str) -> Vec<Scenario> {
 
 impl Scenario {
     /// Reads the files and examines what they hold.
-    pub fn diagnose(&self) -> (Evidence, Diagnosis) {
+    pub(crate) fn diagnose(&self) -> (Evidence, Diagnosis) {
         let evidence = wonin_read::read(&MemoryFiles::new(self.files.clone()));
         let diagnosis = wonin_modes::examine(&evidence);
         (evidence, diagnosis)
     }
 
     /// What the findings and the marks disagree about, for people.
-    pub fn disagreements(&self, mode: &str) -> Vec<String> {
+    pub(crate) fn disagreements(&self, mode: &str) -> Vec<String> {
         let (evidence, diagnosis) = self.diagnose();
         let marks: Vec<Mark> =
             self.files.iter().flat_map(|(path, text)| marks(path, text)).collect();
@@ -182,7 +182,7 @@ fn lines(evidence: &Evidence, finding: &Finding) -> Vec<Mark> {
 }
 
 /// The fences with a path below one heading of a mode's page, as a scenario.
-pub fn section(page: &str, heading: &str) -> Scenario {
+pub(crate) fn section(page: &str, heading: &str) -> Scenario {
     let found = scenarios(page).into_iter().find(|scenario| scenario.heading == heading);
     found.unwrap_or(Scenario { heading: heading.to_owned(), files: Vec::new() })
 }
