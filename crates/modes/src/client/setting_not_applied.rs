@@ -172,15 +172,25 @@ fn ineffective<'a>(
         };
         let name = written.means.as_deref().unwrap_or(&written.key.value);
         let instead = written.instead.as_ref().or_else(|| settings.get(name));
-        let same = instead.is_some_and(|counts| counts.value == written.value.value);
+        let same = instead.is_some_and(|counts| is_same(&counts.value, &written.value.value));
         let new = written.key.place().is_none_or(|place| !told.contains(&(place, name)));
         if reported && !same && new {
             left.push(Ineffective { written, name, instead });
         }
     }
     told.extend(left.iter().filter_map(|one| Some((one.written.key.place()?, one.name))));
-    left.sort_by_key(Ineffective::rank);
+    left.sort_by_key(|one| (!one.is_unknown_key(), one.rank()));
     left
+}
+
+/// Equal texts, and a class once with and once without its package.
+fn is_same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.trim().trim_end_matches(".class").to_owned();
+    let (one, other) = (bare(one), bare(other));
+    let within = |short: &str, long: &str| {
+        long.strip_suffix(short).is_some_and(|package| package.ends_with('.'))
+    };
+    one == other || within(&one, &other) || within(&other, &one)
 }
 
 fn of_client(evidence: &Evidence, client: &KafkaClient, ignored: &[Ineffective]) -> Finding {
@@ -192,7 +202,7 @@ fn of_client(evidence: &Evidence, client: &KafkaClient, ignored: &[Ineffective])
         None => (Role::Contributing, Severity::Low),
     };
     let finding = described(&client.name, ignored).service(owner_name(&evidence.stack, client));
-    let finding = finding.weigh(role, severity, 97).leads_to("wrong-knob");
+    let finding = finding.weigh(role, severity, 97);
     repairs(evidence, client, ignored, finding)
 }
 
@@ -280,9 +290,16 @@ fn repairs(
             edits.extend(hand_through(evidence, &one.written.key, one.name));
         }
     }
+    let bean = bean_name(client);
+    if let Some(bean) = bean {
+        finding = finding.fix(Fix::advice(format!(
+            "let `{bean}` take its values from `spring.kafka` (inject `KafkaProperties`), or remove it so that Spring Boot makes it"
+        )));
+    }
     if !edits.is_empty() {
         let title = format!(
-            "write {} below `properties`, where Spring Boot hands Kafka's own names through",
+            "{}write {} below `properties`, where Spring Boot hands Kafka's own names through",
+            if bean.is_some() { "then " } else { "" },
             count(edits.len(), "key")
         );
         finding = finding.fix(Fix { title, safe: false, edits });
@@ -292,11 +309,6 @@ fn repairs(
     if !harmful.is_empty() {
         let advice = format!("choose other values before letting these count: {}", list(&harmful));
         finding = finding.fix(Fix::advice(advice));
-    }
-    if let Some(bean) = bean_name(client) {
-        finding = finding.fix(Fix::advice(format!(
-            "let `{bean}` take its values from `spring.kafka` (inject `KafkaProperties`), or remove it so that Spring Boot makes it"
-        )));
     }
     finding
 }

@@ -99,9 +99,15 @@ fn of_client(client: &KafkaClient, told: &mut BTreeSet<Vec<Option<Place>>>) -> V
         told.insert(places.collect())
     };
     let mut findings: Vec<Finding> = now.iter().filter(&mut new).map(in_effect).collect();
-    let later = later.iter().filter(|one| literal.changes(&one.names()));
+    let later = later.iter().filter(|one| literal.changes(&one.names()) && is_grave(one));
     findings.extend(later.filter(&mut new).map(if_applied));
     findings
+}
+
+/// Of what is not in effect only the refusals, the silent changes and failing starts are worth a
+/// word.
+fn is_grave(violation: &Violation) -> bool {
+    violation.outcome != Outcome::Fragile || violation.names().contains(&"max.block.ms")
 }
 
 fn in_effect(violation: &Violation) -> Finding {
