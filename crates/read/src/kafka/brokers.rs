@@ -68,7 +68,8 @@ pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention
     }
     // A command of its own and nothing that a broker needs: a shell, a tool, a waiting container.
     let has_own_command = !words.is_empty() && service.build_context.is_none();
-    let configured = has("KAFKA_") + has("KAFKA_CFG_") > 0;
+    let configured =
+        has("KAFKA_") + has("KAFKA_CFG_") > 0 || !words.flags(&["--override"]).is_empty();
     (starts_server || configured || !has_own_command).then_some(convention)
 }
 

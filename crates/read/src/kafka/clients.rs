@@ -4,6 +4,7 @@ use wonin_model::{ClientKind, ClientLibrary, KafkaClient, Located, Service, Serv
 use wonin_text::{FileId, Place, Span};
 
 use super::defaults::fill_java;
+use crate::servers::made;
 
 /// Variables of known programs, with the name of the client that they make. All of these programs
 /// are written in Java, but only what they pass on is known, so no defaults are claimed.
@@ -108,7 +109,7 @@ fn without_scheme(value: &Located<String>) -> Located<String> {
         return bare(one);
     }
     let joined: Vec<String> = entries.iter().map(|entry| bare(entry).value).collect();
-    value.with(joined.join(","))
+    made(value, joined.join(","))
 }
 
 /// The client of a properties file: which kind, by the file's name and keys.

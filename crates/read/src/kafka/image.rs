@@ -6,6 +6,8 @@ use wonin_model::{
     KafkaDistribution, Located, NotApplied, Origin, Service, Settings, WhyNotApplied,
 };
 
+use crate::servers::made;
+
 /// What an image does with its environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Convention {
@@ -168,7 +170,7 @@ impl Convention {
             Self::Bitnami => bitnami_property(variable),
             Self::Apache | Self::Confluent => dotted(variable).map(|name| unescape(&name)),
             Self::Wurstmeister => dotted(variable),
-            Self::Unknown => dotted(variable).or_else(|| debezium_property(variable)),
+            Self::Unknown => dotted(variable).or_else(|| bare_property(variable)),
             Self::Nothing => None,
         }
     }
@@ -209,10 +211,15 @@ fn dotted(variable: &str) -> Option<String> {
     (!name.starts_with("cfg.")).then_some(name)
 }
 
-/// Names without the prefix, as `debezium/kafka` has them.
-fn debezium_property(variable: &str) -> Option<String> {
-    let known = matches!(variable, "BROKER_ID" | "NODE_ID" | "ZOOKEEPER_CONNECT");
-    known.then(|| variable.to_ascii_lowercase().replace('_', "."))
+/// Names without the prefix, as `debezium/kafka` and `ubuntu/kafka` have them.
+fn bare_property(variable: &str) -> Option<String> {
+    let property = match variable {
+        "BROKER_ID" => "broker.id",
+        "NODE_ID" => "node.id",
+        "ZOOKEEPER_CONNECT" | "ZOOKEEPER_HOST" => "zookeeper.connect",
+        _ => return None,
+    };
+    Some(property.to_owned())
 }
 
 /// `___` stands for a dash and `__` for an underscore.
@@ -343,10 +350,8 @@ fn derive_advertised(settings: &mut Settings) {
     let port = settings.get("advertised.port").or_else(|| settings.get("port"));
     let port = port.map_or("9092", |port| port.value.as_str());
     let value = format!("PLAINTEXT://{}:{port}", host.value);
-    let Some(place) = host.place() else { return };
-    // Made of a text that stands elsewhere, so that nobody replaces that text by a listener.
-    let origin = Origin::Interpolated { place, from: Vec::new(), unset: Vec::new() };
-    settings.set_default("advertised.listeners", || Located { value, origin });
+    let listener = made(host, value);
+    settings.set_default("advertised.listeners", || listener);
 }
 
 fn bind_to_all(listener: &str) -> String {

@@ -19,7 +19,7 @@ use wonin_text::{FileId, Place, SourceFile, Span};
 use crate::fragment::{Content, Format};
 use crate::paths;
 use crate::pipeline::Joining;
-use crate::servers::Container;
+use crate::servers::{Container, repository};
 use lines::{File, View};
 
 /// The format.
@@ -133,8 +133,30 @@ impl Seen {
             }
             files.append(&mut container.below(directory, trees.keys()));
         }
+        if repository(service).contains("nginx") {
+            files.append(&mut elsewhere(&container, trees));
+        }
         Self { service: id, files }
     }
+}
+
+/// nginx files that a container of nginx sees elsewhere, one by one: its start script fills them
+/// in with `envsubst` or copies them to where nginx looks.
+fn elsewhere(container: &Container, trees: &Trees) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for (inside, path) in container.single_files("/") {
+        let is_known = INSIDE.iter().any(|directory| inside.starts_with(directory));
+        let Some((_, tree)) = trees.get(&path).filter(|_| !is_known) else { continue };
+        let name = paths::file_name(&inside);
+        let name = name.strip_suffix(".template").unwrap_or(name);
+        let target = if is_root(tree) {
+            "/etc/nginx/nginx.conf.template".to_owned()
+        } else {
+            format!("/etc/nginx/conf.d/{name}.template")
+        };
+        files.insert(target, path);
+    }
+    files
 }
 
 fn load(path: &str, joining: &mut Joining<'_>, trees: &mut Trees) {
@@ -173,6 +195,11 @@ fn is_included(path: &str) -> bool {
     relative.is_some_and(is_in)
 }
 
+/// Whether nginx can start with a file.
+fn is_root(tree: &NginxTree) -> bool {
+    tree.directives.iter().any(|line| line.is("http") || line.is("stream") || line.is("events"))
+}
+
 /// Proxies of files that no container sees.
 fn of_tree(trees: &Trees) -> Vec<Gateway> {
     let files: BTreeMap<String, File<'_>> = trees
@@ -182,9 +209,6 @@ fn of_tree(trees: &Trees) -> Vec<Gateway> {
             (path.clone(), File { id: *id, tree, is_template })
         })
         .collect();
-    let is_root = |tree: &NginxTree| {
-        tree.directives.iter().any(|line| line.is("http") || line.is("stream") || line.is("events"))
-    };
     let mut gateways = Vec::new();
     let mut used = BTreeSet::new();
     for (path, _) in trees.iter().filter(|(_, (_, tree))| is_root(tree)) {

@@ -128,6 +128,42 @@ fn mounted_templates_and_files_of_any_name_belong_to_the_service() {
 }
 
 #[test]
+fn a_start_script_may_fill_in_a_file_that_lies_elsewhere() {
+    let compose = "services:\n  web:\n    image: nginx\n    environment: [APP=app:9091]\n    \
+                   volumes: ['./site.conf:/tmp/site.conf']\n    \
+                   command: sh -c 'envsubst < /tmp/site.conf > /etc/nginx/conf.d/default.conf'\n";
+    let site = "server { listen 80; location / { proxy_pass http://$APP; } }";
+    let gateways = evidence(&[("compose.yaml", compose), ("site.conf", site)]).stack.gateways;
+    assert_eq!(gateways.len(), 1);
+    assert_eq!(
+        (gateways[0].service.map(|id| id.0), rows(&gateways[0])),
+        (Some(0), vec!["app:9091 60/60".to_owned()])
+    );
+}
+
+#[test]
+fn a_copied_file_belongs_to_the_service_that_is_built() {
+    let compose = "services:\n  web:\n    build: ./front\n";
+    let dockerfile = "FROM node AS build\nFROM nginx:alpine\nCOPY site.conf /etc/nginx/conf.d/\n";
+    let site = "server { listen 80; location /api { proxy_pass http://app:1; } }";
+    let evidence = evidence(&[
+        ("compose.yaml", compose),
+        ("front/Dockerfile", dockerfile),
+        ("front/site.conf", site),
+    ]);
+    let gateways = &evidence.stack.gateways;
+    assert_eq!(gateways.len(), 1);
+    assert_eq!(gateways[0].service.map(|id| id.0), Some(0));
+}
+
+#[test]
+fn hosts_that_only_a_request_names_are_left_out() {
+    let text =
+        "http { resolver 10.0.0.2; server { location / { proxy_pass http://$http_host; } } }";
+    assert_eq!(only(text), [""; 0]);
+}
+
+#[test]
 fn a_mounted_root_includes_only_what_it_names() {
     let compose = "services:\n  web:\n    image: nginx\n    volumes: ['./n:/etc/nginx']\n";
     let root = "events {} http { resolver 127.0.0.11; include /etc/nginx/sites/*; }";

@@ -205,7 +205,9 @@ impl Walk {
         let by_variable = target.value.contains('$');
         let times = scope.times(prefix);
         for (scheme, target) in targets(target, scope, 0) {
-            let Some(address) = address(&target) else { continue };
+            // Nothing is known of a host that only a request or the environment names.
+            let known = |address: &Address| !address.host.value.contains('$');
+            let Some(address) = address(&target).filter(known) else { continue };
             if self.groups.contains_key(&address.host.value) && address.port.is_none() {
                 self.send_to_group(&address.host.value, prefix, scope, scheme.as_deref());
                 continue;

@@ -20,6 +20,8 @@ use wonin_model::{Located, Server, ServerProduct, Service, ServiceId, Settings};
 
 pub(crate) use command::{Words, expand_text};
 pub(crate) use container::Container;
+pub(crate) use product::repository;
+pub(crate) use special::made;
 
 use crate::pipeline::Joining;
 use rules::{Rules, rules};
@@ -96,7 +98,7 @@ fn configure(
 fn default_heap(product: ServerProduct, service: &Service, settings: &mut Settings) {
     let (bytes, of) = match product {
         ServerProduct::Kafka => (1_u64 << 30, "Apache Kafka kafka-server-start.sh"),
-        ServerProduct::ZooKeeper if product::repository(service) == "zookeeper" => {
+        ServerProduct::ZooKeeper if is_recent_zookeeper(service) => {
             (1_000_u64 << 20, "Apache ZooKeeper zkEnv.sh")
         }
         _ => return,
@@ -104,6 +106,18 @@ fn default_heap(product: ServerProduct, service: &Service, settings: &mut Settin
     if settings.get(jvm::PERCENTAGE).is_none() {
         settings.set_default(jvm::HEAP, || Located::default_of(bytes.to_string(), of, of));
     }
+}
+
+/// The official image of 3.5 or later, where the start script gives the heap.
+fn is_recent_zookeeper(service: &Service) -> bool {
+    let version = product::tag(service).and_then(product::version);
+    let mut parts =
+        version.as_deref().unwrap_or("").split('.').map(|part| part.parse::<u32>().ok());
+    let recent = match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(major), Some(minor)) => (3, 5) <= (major, minor),
+        _ => false,
+    };
+    recent && product::repository(service) == "zookeeper"
 }
 
 /// Reads the files that the product looks for and those that the command names. Says whether
@@ -115,6 +129,7 @@ fn read_files(
     joining: &mut Joining<'_>,
     settings: &mut Settings,
 ) -> bool {
+    let Some(syntax) = rules.syntax else { return true };
     let container = Container::of(service, joining);
     let mut all_read = true;
     let mut paths: Vec<String> = Vec::new();
@@ -138,7 +153,7 @@ fn read_files(
         }
         let Ok(file) = joining.load(&path) else { continue };
         joining.note_read(file, "server configuration");
-        let read = files::settings(file, joining.text(file), rules.syntax);
+        let read = files::settings(file, joining.text(file), syntax);
         for (key, value) in read.iter() {
             let renamed = rules.renamed.iter().find(|(from, _)| *from == key);
             let name = renamed.map_or(key, |(_, to)| to);

@@ -32,6 +32,7 @@ const IMAGES: &[(&str, ServerProduct)] = &[
     ("postgresql", ServerProduct::Postgres),
     ("rabbitmq", ServerProduct::RabbitMq),
     ("redis", ServerProduct::Redis),
+    ("redismod", ServerProduct::Redis),
     ("timescaledb", ServerProduct::Postgres),
     ("valkey", ServerProduct::Redis),
     ("zookeeper", ServerProduct::ZooKeeper),

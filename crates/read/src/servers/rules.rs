@@ -10,8 +10,8 @@ pub(super) struct Rules {
     /// Paths of configuration files in the container, in the order of reading; a directory ends
     /// with `/` and gives all its files.
     pub(super) files: &'static [&'static str],
-    /// How the files are written.
-    pub(super) syntax: Syntax,
+    /// How the files are written; `None` where no file is read.
+    pub(super) syntax: Option<Syntax>,
     /// Flags and the settings that they give.
     pub(super) flags: &'static [(&'static str, &'static str)],
     /// Variables and the settings that they give.
@@ -28,7 +28,7 @@ pub(super) struct Rules {
 
 const NONE: Rules = Rules {
     files: &[],
-    syntax: Syntax::Equals,
+    syntax: None,
     flags: &[],
     environment: &[],
     renamed: &[],
@@ -69,7 +69,7 @@ const CASSANDRA: Rules = Rules {
         "/opt/cassandra/conf/cassandra.yaml",
         "/bitnami/cassandra/conf/cassandra.yaml",
     ],
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     environment: &[
         ("CASSANDRA_BROADCAST_ADDRESS", "broadcast_address"),
         ("CASSANDRA_LISTEN_ADDRESS", "listen_address"),
@@ -96,7 +96,7 @@ const ELASTICSEARCH: Rules = Rules {
         "/usr/share/elasticsearch/config/elasticsearch.yml",
         "/opt/bitnami/elasticsearch/config/elasticsearch.yml",
     ],
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     environment: &[
         ("ELASTICSEARCH_CLUSTER_HOSTS", "discovery.seed_hosts"),
         ("ELASTICSEARCH_CLUSTER_MASTER_HOSTS", "cluster.initial_master_nodes"),
@@ -111,7 +111,7 @@ const OPENSEARCH: Rules = Rules {
         "/usr/share/opensearch/config/opensearch.yml",
         "/opt/bitnami/opensearch/config/opensearch.yml",
     ],
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     environment: &[
         ("OPENSEARCH_CLUSTER_HOSTS", "discovery.seed_hosts"),
         ("OPENSEARCH_CLUSTER_MASTER_HOSTS", "cluster.initial_master_nodes"),
@@ -125,7 +125,7 @@ const OPENSEARCH: Rules = Rules {
 };
 
 const ETCD: Rules = Rules {
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     flags: &[
         ("-initial-advertise-peer-urls", "initial-advertise-peer-urls"),
         ("-initial-cluster", "initial-cluster"),
@@ -147,7 +147,7 @@ const ETCD: Rules = Rules {
 
 const FLINK: Rules = Rules {
     files: &["/opt/flink/conf/flink-conf.yaml", "/opt/flink/conf/config.yaml"],
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     environment: &[("JOB_MANAGER_RPC_ADDRESS", "jobmanager.rpc.address")],
     ..NONE
 };
@@ -158,7 +158,7 @@ const HBASE: Rules = Rules {
         "/etc/hbase/hbase-site.xml",
         "/opt/hbase/conf/hbase-site.xml",
     ],
-    syntax: Syntax::HadoopXml,
+    syntax: Some(Syntax::HadoopXml),
     ..NONE
 };
 
@@ -173,7 +173,7 @@ const MYSQL: Rules = Rules {
         "/opt/bitnami/mysql/conf/my_custom.cnf",
         "/opt/bitnami/mariadb/conf/my_custom.cnf",
     ],
-    syntax: Syntax::MySqlSections,
+    syntax: Some(Syntax::MySqlSections),
     defaults: &[("max_connections", "151"), ("wait_timeout", "28800")],
     of: "MySQL and MariaDB",
     source: "server system variables of the MySQL and MariaDB manuals",
@@ -186,7 +186,7 @@ const MONGO: Rules = Rules {
         "/etc/mongo/mongod.conf",
         "/opt/bitnami/mongodb/conf/mongodb.conf",
     ],
-    syntax: Syntax::Yaml,
+    syntax: Some(Syntax::Yaml),
     flags: &[("--replSet", "replSet"), ("--bind_ip", "net.bindIp")],
     environment: &[("MONGODB_REPLICA_SET_NAME", "replSet")],
     renamed: &[("replication.replSetName", "replSet")],
@@ -194,6 +194,7 @@ const MONGO: Rules = Rules {
 };
 
 const NACOS: Rules = Rules {
+    syntax: Some(Syntax::Equals),
     files: &["/home/nacos/conf/application.properties"],
     environment: &[("MODE", "mode"), ("NACOS_SERVERS", "cluster.nodes")],
     renamed: &[("nacos.inetutils.prefer-hostname-over-ip", "prefer-hostname-over-ip")],
@@ -204,6 +205,7 @@ const NACOS: Rules = Rules {
 };
 
 const POSTGRES: Rules = Rules {
+    syntax: Some(Syntax::Equals),
     files: &[
         "/var/lib/postgresql/data/postgresql.conf",
         "/etc/postgresql/postgresql.conf",
@@ -221,6 +223,7 @@ const POSTGRES: Rules = Rules {
 };
 
 const RABBITMQ: Rules = Rules {
+    syntax: Some(Syntax::Equals),
     files: &[
         "/etc/rabbitmq/rabbitmq.conf",
         "/etc/rabbitmq/conf.d/",
@@ -239,7 +242,7 @@ const REDIS: Rules = Rules {
         "/opt/bitnami/redis/mounted-etc/overrides.conf",
         "/redis-stack.conf",
     ],
-    syntax: Syntax::Words,
+    syntax: Some(Syntax::Words),
     environment: &[
         ("REDIS_CLUSTER_ANNOUNCE_HOSTNAME", "cluster-announce-hostname"),
         ("REDIS_CLUSTER_ANNOUNCE_IP", "cluster-announce-ip"),
@@ -259,7 +262,7 @@ const REDIS: Rules = Rules {
 
 const SENTINEL: Rules = Rules {
     files: &["/opt/bitnami/redis-sentinel/mounted-etc/sentinel.conf"],
-    syntax: Syntax::Words,
+    syntax: Some(Syntax::Words),
     environment: &[
         ("REDIS_MASTER_HOST", "sentinel.monitor"),
         ("REDIS_SENTINEL_ANNOUNCE_HOSTNAMES", "sentinel.announce-hostnames"),
@@ -272,6 +275,7 @@ const SENTINEL: Rules = Rules {
 };
 
 const ZOOKEEPER: Rules = Rules {
+    syntax: Some(Syntax::Equals),
     files: &[
         "/conf/zoo.cfg",
         "/opt/bitnami/zookeeper/conf/zoo.cfg",
@@ -290,6 +294,7 @@ const ZOOKEEPER: Rules = Rules {
 const PINOT_ID: (&str, &str) = ("pinot.set.instance.id.to.hostname", "false");
 
 const PINOT: Rules = Rules {
+    syntax: Some(Syntax::Equals),
     of: "Apache Pinot",
     source: "Apache Pinot documentation, configuration reference",
     ..NONE

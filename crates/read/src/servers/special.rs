@@ -64,8 +64,9 @@ fn put(settings: &mut Settings, name: &str, value: Located<String>) {
     settings.set_default(name, || value);
 }
 
-/// A value made of a text that is not the value itself.
-fn made(from: &Located<String>, value: String) -> Located<String> {
+/// A value made of a text that is not the value itself, so that nobody replaces that text by
+/// another value.
+pub(crate) fn made(from: &Located<String>, value: String) -> Located<String> {
     let origin = match &from.origin {
         Origin::Written(place) => {
             Origin::Interpolated { place: *place, from: Vec::new(), unset: Vec::new() }
