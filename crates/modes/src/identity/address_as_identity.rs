@@ -68,6 +68,7 @@
 //! - Apache Pinot 1.0.0: `BaseBrokerStarter`, `BaseServerStarter`, `NetUtils` (identity),
 //!   `PinotConnection` and `PinotBrokerRestletResource` (the list of brokers; fixed in 1.4.0).
 //! - Apache Helix, `PropertyPathBuilder`: what is persistent and what is ephemeral.
+//! - Nacos 2, `Instance` and `Constants`: only ephemeral instances are deleted, after 30 s.
 //! - Docker Engine, address management (lowest free address); Compose specification, `ipv4_address`,
 //!   `ip_range`; error texts of the engine.
 //! - Inferred: the share of failing queries; that a host name without `hostname:` changes when the
@@ -76,8 +77,8 @@
 mod pins;
 
 use wonin_model::{
-    Evidence, FileEdit, Finding, Fix, Mode, ModeMeta, MountKind, NotChecked, Origin, Role, Server,
-    ServerProduct, Service, Severity, Stack,
+    App, Evidence, FileEdit, Finding, Fix, Located, Mode, ModeMeta, MountKind, NotChecked, Origin,
+    Role, Server, ServerProduct, Service, Severity, Stack,
 };
 use wonin_text::Sources;
 
@@ -105,6 +106,7 @@ impl Mode for AddressAsIdentity {
         for project in 0..stack.projects.len() {
             findings.extend(registered(&evidence.sources, stack, project, By::Address));
             findings.extend(registered(&evidence.sources, stack, project, By::ContainerId));
+            findings.extend(persistent_in_nacos(stack, project));
             pins::examine(&META, stack, project, findings);
         }
     }
@@ -214,6 +216,38 @@ fn instance<'a>(
     let port =
         server.settings.int("port").and_then(|port| u16::try_from(port.value).ok()).unwrap_or(port);
     changes.then_some(Instance { server, service, kind, option, port })
+}
+
+/// Applications whose registration in Nacos is kept for ever and holds the address of the moment.
+fn persistent_in_nacos(stack: &Stack, project: usize) -> Option<Finding> {
+    const LASTING: &str = "spring.cloud.nacos.discovery.ephemeral";
+    let lasting: Vec<(&App, Located<bool>)> = stack
+        .apps
+        .iter()
+        .filter(|app| {
+            let service = app.service.map(|id| stack.service(id));
+            let moves = service.is_some_and(|one| one.project == project && is_dynamic(one));
+            moves && app.properties.written("spring.cloud.nacos.discovery.ip").is_none()
+        })
+        .filter_map(|app| Some((app, app.properties.bool(LASTING)?)))
+        .filter(|(_, ephemeral)| !ephemeral.value)
+        .collect();
+    let (first, _) = lasting.first()?;
+    let names: Vec<&str> = lasting.iter().map(|(app, _)| app.name.as_str()).collect();
+    let title =
+        format!("{} stay in Nacos for ever under an IP address that is not pinned", list(&names));
+    let mut finding = Finding::new(&META, title)
+        .service(first.name.as_str())
+        .weigh(Role::Cause, Severity::High, 85)
+        .leads_to("stale-registration");
+    let mut fix = Fix::advice("let registrations end with their instances (ephemeral: true)");
+    for (app, ephemeral) in &lasting {
+        finding = finding.because(format!("{} is never deregistered", app.name), ephemeral);
+        fix.edits.extend(Fix::replace("", ephemeral, "true").edits);
+    }
+    fix.edits.sort();
+    fix.edits.dedup();
+    Some(finding.fix(fix).fix(Fix::advice("or register a name (spring.cloud.nacos.discovery.ip)")))
 }
 
 /// Where registrations live, and how long.

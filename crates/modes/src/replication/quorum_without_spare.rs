@@ -68,6 +68,8 @@
 //! - etcd, "Runtime reconfiguration", and RabbitMQ, "Clustering Guide": both advise against two
 //!   members.
 //! - Redis, "High availability with Redis Sentinel": at least three Sentinels.
+//! - Elasticsearch, "Resilience in small clusters": of two nodes that may be master only one votes,
+//!   and the loss of that one is not survived.
 //! - Inferred: that containers with one Erlang cookie or one replica set name form one cluster;
 //!   that a dynamic Kafka quorum has as many voters as there are controllers.
 
@@ -305,6 +307,24 @@ const RULES: &[Rule] = &[
         stops: "ends failover",
         severity: Severity::High,
         confidence: 85,
+    },
+    Rule {
+        product: ServerProduct::Elasticsearch,
+        what: "Elasticsearch master",
+        setting: "cluster.initial_master_nodes",
+        counted: Counted::Listed,
+        stops: "may leave no master",
+        severity: Severity::High,
+        confidence: 65,
+    },
+    Rule {
+        product: ServerProduct::OpenSearch,
+        what: "OpenSearch master",
+        setting: "cluster.initial_master_nodes",
+        counted: Counted::Listed,
+        stops: "may leave no master",
+        severity: Severity::High,
+        confidence: 65,
     },
     Rule {
         product: ServerProduct::Mongo,

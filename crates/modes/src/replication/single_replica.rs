@@ -113,6 +113,8 @@ static META: ModeMeta = ModeMeta {
     source: include_str!("single_replica.rs"),
 };
 
+const DEFAULT: &str = "default.replication.factor";
+
 impl Mode for SingleReplica {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -141,9 +143,8 @@ struct View<'a> {
 impl View<'_> {
     /// Topics that come into being with `default.replication.factor`.
     fn topics_by_default(&self) -> Option<Finding> {
-        let factor = self.factor("default.replication.factor").or_else(|| self.assumed_factor())?;
-        let assumed =
-            factor.origin.is_default() && self.setting("default.replication.factor").is_none();
+        let factor = self.factor(DEFAULT).or_else(|| self.assumed_factor())?;
+        let assumed = factor.origin.is_default() && self.setting(DEFAULT).is_none();
         let left_open: Vec<&KafkaTopic> =
             self.created().filter(|topic| topic.replication_factor.is_none()).collect();
         let automatic = self.setting("auto.create.topics.enable");
@@ -175,11 +176,12 @@ impl View<'_> {
             (true, true) => (Severity::High, 80),
             (true, false) => (Severity::Medium, 75),
         };
-        let sure = if assumed { sure.min(65) } else { sure };
+        let (severity, sure) =
+            if assumed { (severity.min(Severity::Medium), sure.min(65)) } else { (severity, sure) };
         Some(
             finding
                 .weigh(Role::Cause, severity, sure)
-                .fix(self.raise("default.replication.factor"))
+                .fix(self.raise(DEFAULT))
                 .fix(self.reassign(&names)),
         )
     }
@@ -259,6 +261,9 @@ impl View<'_> {
     fn start(&self, factor: &Located<u32>, names: &[&str]) -> Finding {
         let brokers = self.cluster.broker_count();
         let what = match names {
+            [] if factor.origin.is_default() && self.setting(DEFAULT).is_none() => {
+                "new topics likely have".to_owned()
+            }
             [] => "new topics have".to_owned(),
             [name] => format!("{name} has"),
             names => format!("{} have", list(names)),
@@ -301,7 +306,7 @@ impl View<'_> {
 
     /// Kafka's own default, where nothing is known of the image: no file that Kafka ships sets it.
     fn assumed_factor(&self) -> Option<Located<u32>> {
-        let unknown = self.setting("default.replication.factor").is_none();
+        let unknown = self.setting(DEFAULT).is_none();
         let source = "Apache Kafka 3.9 documentation, broker configs";
         unknown
             .then(|| Located::default_of(1, "Apache Kafka 3.9, likely that of the image", source))
@@ -360,14 +365,14 @@ impl View<'_> {
 
     fn reassign(&self, names: &[&str]) -> Fix {
         let brokers = self.cluster.broker_count();
-        let which = if names.is_empty() { "topics".to_owned() } else { list(names) };
+        let which = if names.is_empty() { "them".to_owned() } else { list(names) };
         let insync = match brokers {
             2 => "min.insync.replicas 1, as 2 would block on any loss",
             _ => "min.insync.replicas 2",
         };
         Fix::advice(format!(
-            "give {which}, where they exist already, {} replicas (kafka-reassign-partitions) with \
-             {insync}",
+            "topics that exist already keep 1 replica: reassign {which} to {} \
+             (kafka-reassign-partitions), with {insync}",
             brokers.min(3)
         ))
     }

@@ -1,0 +1,84 @@
+//! Small stacks that are right for what they are for: nothing of them may look like a failure.
+
+use wonin_model::Severity;
+use wonin_read::MemoryFiles;
+
+/// The findings above low severity, as `mode: title`.
+fn above_low(files: &[(&str, &str)]) -> Vec<String> {
+    let evidence = wonin_read::read(&MemoryFiles::new(files.iter().copied()));
+    assert!(evidence.skipped.is_empty(), "{:?}", evidence.skipped);
+    let findings = wonin_modes::examine(&evidence).findings;
+    let loud = findings.iter().filter(|finding| finding.severity > Severity::Low);
+    loud.map(|finding| format!("{}: {}", finding.meta.id, finding.title)).collect()
+}
+
+#[test]
+fn a_database_and_an_application() {
+    let compose = "\
+services:
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_PASSWORD: example
+    volumes:
+      - db-data:/var/lib/postgresql/data
+    ports:
+      - \"5432:5432\"
+  app:
+    image: example/app:1.0
+    environment:
+      DATABASE_URL: postgres://postgres:example@db:5432/postgres
+    ports:
+      - \"8080:8080\"
+volumes:
+  db-data:
+";
+    assert_eq!(above_low(&[("docker-compose.yml", compose)]), [""; 0]);
+}
+
+#[test]
+fn a_broker_for_programs_on_the_host() {
+    let compose = "\
+services:
+  kafka:
+    image: apache/kafka:3.9.1
+    ports:
+      - \"9092:9092\"
+  redis:
+    image: redis:7-alpine
+    ports:
+      - \"6379:6379\"
+";
+    assert_eq!(above_low(&[("compose.yaml", compose)]), [""; 0]);
+}
+
+#[test]
+fn a_broker_with_a_schema_registry() {
+    let compose = "\
+services:
+  broker:
+    image: confluentinc/cp-kafka:7.7.0
+    hostname: broker
+    ports:
+      - \"9092:9092\"
+    environment:
+      KAFKA_NODE_ID: 1
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PLAINTEXT_HOST:PLAINTEXT
+      KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://broker:29092,PLAINTEXT_HOST://localhost:9092
+      KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 1
+      KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: 1
+      KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: 1
+      KAFKA_PROCESS_ROLES: broker,controller
+      KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:29093
+      KAFKA_LISTENERS: PLAINTEXT://broker:29092,CONTROLLER://broker:29093,PLAINTEXT_HOST://0.0.0.0:9092
+      KAFKA_INTER_BROKER_LISTENER_NAME: PLAINTEXT
+      KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+      CLUSTER_ID: MkU3OEVBNTcwNTJENDM2Qk
+  schema-registry:
+    image: confluentinc/cp-schema-registry:7.7.0
+    environment:
+      SCHEMA_REGISTRY_HOST_NAME: schema-registry
+      SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS: broker:29092
+";
+    assert_eq!(above_low(&[("docker-compose.yml", compose)]), [""; 0]);
+}
