@@ -81,6 +81,14 @@ impl Stack {
         self.services.iter().enumerate().map(|(index, service)| (ServiceId(index), service))
     }
 
+    /// The services of one project with their ids, without looking at those of others: a stack may
+    /// have hundreds of projects.
+    pub fn services_of(&self, project: usize) -> impl Iterator<Item = (ServiceId, &Service)> {
+        let first = self.services.partition_point(|service| service.project < project);
+        let own = self.services[first..].iter().take_while(move |one| one.project == project);
+        own.enumerate().map(move |(index, service)| (ServiceId(first + index), service))
+    }
+
     /// The project of a service.
     pub fn project_of(&self, id: ServiceId) -> &Project {
         &self.projects[self.service(id).project]
