@@ -158,6 +158,10 @@ fn lone<'a>(
     let mut contacts = client.settings.list("bootstrap.servers");
     let contact = contacts.pop().filter(|one| contacts.is_empty() && one.origin.is_certain())?;
     let cluster = cluster_of(clusters, stack, client)?;
+    // Among unrelated projects many publish the same port.
+    if clusters.len() > 1 && client.service.is_none() && cluster.nearness(stack, client) == 0 {
+        return None;
+    }
     if cluster.broker_count() < 2 {
         return None;
     }
@@ -209,12 +213,17 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
         ClientKind::Producer | ClientKind::Consumer if client.app.is_some() => Severity::High,
         _ => Severity::Medium,
     };
+    let owner = owner_name(&evidence.stack, client);
+    let who = match client.kind {
+        ClientKind::Unknown => format!("{owner} starts"),
+        _ => format!("the {} starts", client.name),
+    };
     let title = format!(
-        "the {} starts from {} alone, 1 of {brokers} brokers: started while it is down, it finds none",
-        client.name, contact.value
+        "{who} from {} alone, 1 of {brokers} brokers: started while it is down, it finds none",
+        contact.value
     );
     let mut finding = Finding::new(&META, title)
-        .service(owner_name(&evidence.stack, client))
+        .service(owner)
         .weigh(Role::Cause, severity, 92)
         .arithmetic(format!("entries in bootstrap.servers = 1, brokers = {brokers}; entries that may be down at a start = 1 - 1 = 0"))
         .because("the only contact at a start", contact);

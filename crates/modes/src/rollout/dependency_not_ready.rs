@@ -62,7 +62,7 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{
-    Condition, Dependency, Evidence, Finding, Fix, HealthCheck, HealthTest, Located, Mode,
+    Condition, Dependency, Evidence, Finding, Fix, HealthCheck, HealthTest, Image, Located, Mode,
     ModeMeta, NotChecked, Origin, Restart, Role, ServerProduct, Service, ServiceId, Severity,
 };
 
@@ -265,8 +265,38 @@ fn numbers(mut finding: Finding, check: &HealthCheck) -> Finding {
 /// images mostly try again; what a team builds mostly does not.
 fn needs_it(service: &Service) -> bool {
     let comes_back = service.restart.as_ref().is_some_and(|policy| policy.value != Restart::No);
-    !comes_back && service.build_context.is_some()
+    let runtime = |base: &Located<Image>| {
+        RUNTIMES.iter().any(|name| base.value.repository.split('/').any(|part| part == *name))
+    };
+    let own = service.build_context.is_some() && service.base_image.as_ref().is_none_or(runtime);
+    !comes_back && own
 }
+
+/// Images of languages and systems: what is built on them is a program of one's own.
+const RUNTIMES: &[&str] = &[
+    "alpine",
+    "amazoncorretto",
+    "aspnet",
+    "busybox",
+    "debian",
+    "distroless",
+    "eclipse-temurin",
+    "golang",
+    "ibm-semeru-runtimes",
+    "java",
+    "node",
+    "openjdk",
+    "php",
+    "python",
+    "ruby",
+    "rust",
+    "scratch",
+    "tomcat",
+    "ubuntu",
+    "ubi8",
+    "ubi9",
+    "zulu-openjdk",
+];
 
 /// C1 in its weakest form, one finding per project.
 fn started_too_early(early: &[Early]) -> Finding {

@@ -60,8 +60,9 @@ fn of_script(text: &str) -> Option<Blind> {
         return Some(Blind::CannotFail);
     }
     if text.contains("/dev/tcp/") {
-        let asks = ["printf", "GET", "HEAD", "PING", "echo"].iter().any(|word| text.contains(word));
-        return (!asks).then_some(Blind::PortOnly);
+        // Only what reads an answer can judge it.
+        let reads = ["<&", "read ", "head ", "grep"].iter().any(|word| text.contains(word));
+        return (!reads).then_some(Blind::PortOnly);
     }
     // What is piped or captured is judged by something that is not looked into.
     let hidden = ["|&", "$(", "`", "<<", "&&", ";"].iter().any(|sign| text.contains(sign));
@@ -81,7 +82,7 @@ fn ends_in_success(text: &str) -> bool {
     let last = |sign: &str| text.rsplit_once(sign).map(|(_, last)| last.trim());
     let always = |command: &str| {
         let words: Vec<&str> = command.split_whitespace().collect();
-        let plain = !command.contains(['|', '&', ';', '<']);
+        let plain = !command.contains(['|', '&', ';', '<', '>']);
         match words.as_slice() {
             ["true" | ":" | "/bin/true"] | ["exit", "0"] => true,
             ["echo", ..] => plain,
@@ -319,6 +320,7 @@ mod tests {
             "redis-cli ping",
             "[ \"$(redis-cli ping)\" = PONG ]",
             "psql -c 'select 1' || exit 1",
+            "exec 3<>/dev/tcp/localhost/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; grep 200 <&3",
         ] {
             assert_eq!(script(text), None, "{text}");
         }
@@ -331,6 +333,8 @@ mod tests {
         assert_eq!(script("nc -z localhost 9092"), Some(Blind::PortOnly));
         assert_eq!(script("nc -zv localhost 9092 || exit 1"), Some(Blind::PortOnly));
         assert_eq!(script("cat < /dev/tcp/localhost/9092"), Some(Blind::PortOnly));
+        assert_eq!(script("echo > /dev/tcp/localhost/8080"), Some(Blind::PortOnly));
+        assert_eq!(script("bash -c 'echo > /dev/tcp/localhost/8080'"), Some(Blind::PortOnly));
         assert_eq!(script("pgrep java"), Some(Blind::ProcessOnly));
     }
 }

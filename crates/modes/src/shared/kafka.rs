@@ -48,7 +48,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// How deep the cluster's directory is, where the client's application lies below it.
-    fn nearness(&self, stack: &Stack, client: &KafkaClient) -> usize {
+    pub(crate) fn nearness(&self, stack: &Stack, client: &KafkaClient) -> usize {
         let Some(id) = self.nodes[0].service else { return 0 };
         let dir = stack.project_of(id).dir.as_str();
         let app = client.app.and_then(|app| stack.apps.get(app)).map_or("", |app| app.dir.as_str());

@@ -114,10 +114,9 @@ fn report(dependents: &Dependents, unchecked: &[&Service], all: usize) -> Findin
     if let Some((hub, waiting)) = hub {
         title = format!("{title}, and {waiting} services start after {}", hub.name.value);
     }
-    let severity = if hub.is_some() { Severity::Medium } else { Severity::Low };
     let certain = unchecked.iter().any(|service| own_check(service) == OwnCheck::None);
     let mut finding = Finding::new(&META, title)
-        .weigh(Role::Contributing, severity, if certain { 90 } else { 70 })
+        .weigh(Role::Contributing, Severity::Low, if certain { 90 } else { 70 })
         .arithmetic(format!("{} of {} without a check", names.len(), count(all, "service")));
     for service in unchecked {
         let unless = match own_check(service) {
