@@ -56,7 +56,14 @@ impl DockerMonitor {
 
     /// Passes over probes whose results cannot change the verdict.
     pub(crate) fn skip(&mut self, check: &DockerCheck, up_ms: u64) {
-        if self.probe_ms < self.counting_from_ms(check) || self.probe_ms >= up_ms {
+        let counting_ms = self.counting_from_ms(check);
+        if self.probe_ms < counting_ms {
+            // As long as a probe also ends inside the start period, the next one follows early.
+            let until_ms = counting_ms.saturating_sub(check.failure_ms()).min(up_ms);
+            let early_ms = check.wait_ms(0, false).max(1) + check.failure_ms();
+            self.probe_ms += until_ms.saturating_sub(self.probe_ms).div_ceil(early_ms) * early_ms;
+        }
+        if self.probe_ms < counting_ms || self.probe_ms >= up_ms {
             return;
         }
         let spacing_ms = (check.interval_ms + check.failure_ms()).max(1);
@@ -93,7 +100,7 @@ pub fn docker_health(check: &DockerCheck, up_ms: u64) -> DockerHealth {
     let up_ms = if check.can_pass { up_ms } else { NEVER_MS };
     let mut monitor = DockerMonitor::new(check);
     let mut health = DockerHealth { healthy_ms: NEVER_MS, unhealthy_ms: NEVER_MS };
-    // Inside the start period every probe is followed, outside at most a handful of steps.
+    monitor.skip(check, up_ms);
     while let Some((at_ms, passed)) = monitor.next(check, up_ms) {
         monitor.apply(check, passed);
         match monitor.verdict() {
@@ -163,6 +170,32 @@ mod tests {
                 ..DockerCheck::new(interval_s * 1000, timeout_s * 1000, retries)
             };
             prop_assert_eq!(never_up(&check), closed::docker_unhealthy_ms(&check));
+        }
+
+        #[test]
+        fn skipping_changes_nothing(
+            interval_s in 1_u64..60, timeout_s in 1_u64..60, retries in 1_u32..8,
+            start_period_s in 0_u64..200, start_interval_s in 1_u64..20, older: bool, hangs: bool,
+            up_s in 0_u64..400,
+        ) {
+            let check = DockerCheck {
+                start_period_ms: start_period_s * 1000,
+                start_interval_ms: start_interval_s * 1000,
+                failure: if hangs { Failure::TimesOut } else { Failure::Refused },
+                engine: if older { Engine::Older } else { Engine::V25 },
+                ..DockerCheck::new(interval_s * 1000, timeout_s * 1000, retries)
+            };
+            let mut monitor = DockerMonitor::new(&check);
+            let mut health = DockerHealth { healthy_ms: NEVER_MS, unhealthy_ms: NEVER_MS };
+            while let Some((at_ms, passed)) = monitor.next(&check, up_s * 1000) {
+                monitor.apply(&check, passed);
+                match monitor.verdict() {
+                    Verdict::Healthy => health.healthy_ms = at_ms,
+                    Verdict::Unhealthy => health.unhealthy_ms = health.unhealthy_ms.min(at_ms),
+                    Verdict::Initial => {}
+                }
+            }
+            prop_assert_eq!(docker_health(&check, up_s * 1000), health);
         }
 
         #[test]

@@ -16,6 +16,7 @@ pub use compose::{ComposePlan, ComposeService, Condition, Dependency};
 pub use ecs::{Breaker, BreakerReset, BreakerThreshold, EcsPlan, Fault, Switches, UnhealthyPolicy};
 pub use kubernetes::{Amount, KubernetesPlan, Probe, Strategy};
 pub use swarm::{FailureAction, Order, SwarmPlan};
+pub(crate) use validate::TASKS_MAX;
 pub use validate::{Problem, validate};
 
 /// A plan for any of the platforms.

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::{AlbCheck, Amount, ComposePlan, Condition, DockerCheck, EcsPlan, KubernetesPlan};
-use super::{Plan, Probe, Strategy, SwarmPlan, check::NODES_MAX};
+use super::{Fault, Plan, Probe, Strategy, SwarmPlan, check::NODES_MAX};
 use crate::draw::Draw;
 use crate::solve::Setting;
 
 /// The most tasks, replicas or services that are simulated.
-const TASKS_MAX: u64 = 5_000;
+pub(crate) const TASKS_MAX: u64 = 5_000;
 /// A day and a half: longer times are mistakes of unit.
 const TIME_MAX_S: u64 = 130_000;
 
@@ -125,6 +125,10 @@ fn ecs(plan: &EcsPlan, problems: &mut Vec<Problem>) {
     draw("startup", plan.startup.time, problems);
     time("deregistration", plan.deregistration_ms, problems);
     time("lag", plan.lag_ms, problems);
+    if let Fault::Exits { after_ms } = plan.fault {
+        time("exit", after_ms, problems);
+    }
+    time("longest request", plan.longest_request_ms.unwrap_or(0), problems);
     if let Some(previous) = plan.previous_startup {
         draw("previous_startup", previous.time, problems);
     }
@@ -148,6 +152,7 @@ fn docker(check: &DockerCheck, problems: &mut Vec<Problem>) {
     if check.start_interval_ms == 0 && check.start_period_ms > 0 {
         problems.push(Problem::BadNumber { field: "start_interval" });
     }
+    time("start_interval", check.start_interval_ms, problems);
     time("container timeout", check.timeout_ms, problems);
     if check.interval_ms == 0 {
         problems.push(Problem::BadNumber { field: "container interval" });
@@ -176,20 +181,33 @@ fn kubernetes(plan: &KubernetesPlan, problems: &mut Vec<Problem>) {
     draw("startup", plan.startup.time, problems);
     time("termination grace", plan.termination_grace_ms, problems);
     time("preStop", plan.pre_stop_ms, problems);
+    time("exit", plan.exits_after_ms.unwrap_or(0), problems);
+    time("backoff_max", plan.backoff_max_ms, problems);
+    time("endpoint lag", plan.endpoint_lag_ms, problems);
+    time("longest request", plan.longest_request_ms, problems);
 }
 
 fn check_probe(probe: &Probe, problems: &mut Vec<Problem>) {
-    if probe.period_ms == 0 || probe.failure_threshold == 0 || probe.success_threshold == 0 {
+    let successes = 1..=10_000;
+    if probe.period_ms == 0
+        || probe.failure_threshold == 0
+        || !successes.contains(&probe.success_threshold)
+    {
         problems.push(Problem::BadNumber { field: "probe" });
     }
     time("probe timeout", probe.timeout_ms, problems);
+    time("probe delay", probe.initial_delay_ms, problems);
+    time("probe period", probe.period_ms, problems);
 }
 
 fn compose(plan: &ComposePlan, problems: &mut Vec<Problem>) {
     if plan.services.len() as u64 > TASKS_MAX {
         problems.push(Problem::BadNumber { field: "services" });
     }
+    time("launch", plan.launch_ms, problems);
+    time("wait timeout", plan.wait_timeout_ms.unwrap_or(0), problems);
     for service in &plan.services {
+        time("exit", service.exits.map_or(0, |(after_ms, _)| after_ms), problems);
         if let Some(check) = service.check {
             docker(&check, problems);
         }
@@ -230,6 +248,7 @@ fn swarm(plan: &SwarmPlan, problems: &mut Vec<Problem>) {
     time("delay", plan.delay_ms, problems);
     time("monitor", plan.monitor_ms, problems);
     time("restart delay", plan.restart_delay_ms, problems);
+    time("exit", plan.exits_after_ms.unwrap_or(0), problems);
 }
 
 fn time(field: &'static str, ms: u64, problems: &mut Vec<Problem>) {
