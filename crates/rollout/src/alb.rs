@@ -50,7 +50,7 @@ impl AlbChecker {
 
     /// Takes the result of the check that [`Self::next`] announced and moves to the one after.
     pub(crate) fn apply(&mut self, check: &AlbCheck, passed: bool) {
-        self.check_ms += check.interval_ms;
+        self.check_ms += check.interval_ms.max(1);
         if passed {
             self.failures = 0;
             self.successes += 1;

@@ -1,6 +1,5 @@
 //! Many simulated rollouts, and what can be said from them.
 
-use crate::alb::Verdict;
 use crate::closed::{self, TaskFate};
 use crate::compose;
 use crate::docker::docker_health;
@@ -9,7 +8,7 @@ use crate::ecs::EcsSimulator;
 use crate::event::{Recorder, Silent, Timeline};
 use crate::kubernetes::KubernetesSimulator;
 use crate::outcome::{Ending, Ends, Outcome, Outlook, Run};
-use crate::plan::{Breaker, BreakerThreshold, EcsPlan, Fault, Plan, UnhealthyPolicy};
+use crate::plan::{Breaker, BreakerThreshold, EcsPlan, Fault, Plan, TASKS_MAX, UnhealthyPolicy};
 use crate::startup::Startup;
 use crate::swarm;
 
@@ -50,7 +49,13 @@ impl Simulator {
     }
 
     /// Simulates one rollout. Equal plan and seed give equal results and equal records.
+    ///
+    /// A plan with more tasks than [`validate`](crate::validate) allows is not simulated and ends
+    /// as [`Ending::Never`].
     pub fn run<R: Recorder>(&mut self, plan: &Plan, seed: u64, recorder: &mut R) -> Run {
+        if task_count(plan) > TASKS_MAX {
+            return Run::EMPTY;
+        }
         match plan {
             Plan::Ecs(plan) => self.ecs.run(plan, seed, recorder),
             Plan::Kubernetes(plan) => self.kubernetes.run(plan, seed, recorder),
@@ -296,6 +301,15 @@ pub(crate) fn phases(plan: &Plan, startup_ms: u64) -> Vec<Plan> {
     phases.into_iter().map(with_phase).collect()
 }
 
+fn task_count(plan: &Plan) -> u64 {
+    match plan {
+        Plan::Ecs(plan) => plan.desired.into(),
+        Plan::Kubernetes(plan) => plan.replicas.into(),
+        Plan::Compose(plan) => plan.services.len() as u64,
+        Plan::Swarm(plan) => plan.replicas.into(),
+    }
+}
+
 fn pipeline_ms(plan: &Plan) -> Option<u64> {
     match plan {
         Plan::Ecs(plan) => plan.pipeline_ms,
@@ -366,17 +380,5 @@ pub(crate) fn single_task(plan: &Plan) -> Plan {
         }
         // These two have closed forms of their own.
         other @ (Plan::Compose(_) | Plan::Kubernetes(_)) => other,
-    }
-}
-
-/// What one task's checks come to, for explanations: the verdict at the moment grace ends.
-pub fn verdict_when_grace_ends(plan: &EcsPlan, phase_ms: u64, startup_ms: u64) -> Verdict {
-    let Some(check) = plan.target else { return Verdict::Initial };
-    let unhealthy_ms =
-        check.registration_ms + phase_ms + closed::check_budget_ms(&check) + check.failure_ms();
-    match closed::task_fate(&check, startup_ms, plan.grace_ms, 0, phase_ms) {
-        TaskFate::Healthy { at_ms } if at_ms <= plan.grace_ms => Verdict::Healthy,
-        TaskFate::Killed { .. } if unhealthy_ms <= plan.grace_ms => Verdict::Unhealthy,
-        _ => Verdict::Initial,
     }
 }

@@ -49,6 +49,14 @@ pub struct Cpu {
     pub law: CpuLaw,
 }
 
+/// CPU units that a Fargate task can have.
+const FARGATE_UNITS: [u32; 7] = [256, 512, 1024, 2048, 4096, 8192, 16_384];
+
+/// The smallest size of a Fargate task with at least `units`; `None` above the largest.
+pub fn fargate_units(units: u32) -> Option<u32> {
+    FARGATE_UNITS.into_iter().find(|&size| size >= units)
+}
+
 /// Startup time as a function of CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CpuLaw {
@@ -132,6 +140,7 @@ mod tests {
         assert_eq!(law.startup_ms(1024), 35_000);
         assert_eq!(law.startup_ms(256), 150_000);
         assert_eq!(law.units_for(30_000), Some(1186));
+        assert_eq!(fargate_units(1186), Some(2048));
     }
 
     #[test]

@@ -27,12 +27,17 @@ use task::{CONTAINER, Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS, node_co
 /// ends.
 const PASSES_MAX: u32 = 100_000;
 
+/// A longer grace period counts as one without end: a day and a half.
+const GRACE_MAX_MS: u64 = 130_000_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     /// The task is RUNNING.
     Running,
     /// The application is up; only for the timeline.
     Up,
+    /// Grace ends while the checks have no verdict yet; only for the timeline.
+    GraceNoted,
     /// The result of a check.
     Check { checker: u8, passed: bool },
     /// The scheduler sees the task healthy.
@@ -60,6 +65,7 @@ struct Due {
 
 /// Simulates deployments one after the other, with buffers that are kept between runs.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states of one thing")]
 pub struct EcsSimulator {
     tasks: Vec<Task>,
     queue: EventQueue<Due>,
@@ -254,6 +260,9 @@ impl EcsSimulator {
                 self.on_check(plan, slot, checker, passed, recorder);
             }
             Step::SeenHealthy => self.on_seen_healthy(plan, slot, recorder),
+            Step::GraceNoted => self.note(recorder, Some(slot), EventKind::GraceOver, || {
+                "no verdict yet: no effect".to_owned()
+            }),
             Step::Condemned => self.condemn(slot),
             Step::GraceOver => self.on_grace_over(plan, slot, recorder),
             Step::Exit => self.on_exit(plan, slot, recorder),
@@ -270,6 +279,7 @@ impl EcsSimulator {
         let task = &self.tasks[due.slot as usize];
         let listens = match due.step {
             Step::Signal | Step::Stopped => task.stage == Stage::Stopping,
+            Step::GraceNoted => task.is_alive() && task.health == Verdict::Initial,
             _ => task.is_alive(),
         };
         task.generation != due.generation || !listens
@@ -345,6 +355,9 @@ impl EcsSimulator {
         }
         if R::RECORDS && self.tasks[slot].up_ms < NEVER_MS {
             self.later(slot, self.tasks[slot].up_ms, Rank::Ready, Step::Up);
+        }
+        if R::RECORDS && plan.grace_ms > 0 && (plan.target.is_some() || plan.container.is_some()) {
+            self.later(slot, plan.grace_ms, Rank::Expiry, Step::GraceNoted);
         }
         for node in 0..node_count(plan) {
             self.schedule_check::<R>(plan, slot, node as u8);
@@ -423,7 +436,7 @@ impl EcsSimulator {
     }
 
     fn on_unhealthy<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
-        let grace_end_ms = self.tasks[slot].running_ms + plan.grace_ms;
+        let grace_end_ms = self.tasks[slot].running_ms.saturating_add(plan.grace_ms);
         let waits = self.now_ms < grace_end_ms;
         self.note(recorder, Some(slot), EventKind::Unhealthy, || {
             if waits {
@@ -580,10 +593,13 @@ fn horizon_ms(plan: &EcsPlan) -> u64 {
         closed::docker_unhealthy_ms(&check).max(check.interval_ms + check.failure_ms())
     });
     // A grace period of decades must not stretch the run: beyond the start it only hides failures.
-    let grace_ms = plan.grace_ms.min(4 * 3_600_000);
+    let grace_ms = plan.grace_ms.min(GRACE_MAX_MS);
     let task_ms = plan.launch.max_ms()
         + (up_ms + checks_ms + container_ms + plan.lag_ms).max(grace_ms)
         + plan.drain_ms()
         + plan.stop.max_ms();
-    3_600_000 + 4 * waves.max(1) * task_ms
+    let failures = plan.breaker.map_or(0, |breaker| {
+        u64::from(closed::breaker_threshold(breaker.threshold, plan.desired).min(1_000))
+    });
+    3_600_000_u64.saturating_add((4 * waves.max(1) + failures).saturating_mul(task_ms))
 }

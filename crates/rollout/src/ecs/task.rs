@@ -47,6 +47,7 @@ const NODES: usize = crate::plan::NODES_MAX as usize;
 pub(super) const UNCHECKED_HEALTHY_MS: u64 = 40_000;
 
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states of one thing")]
 pub(super) struct Task {
     /// Tells events of this task from those of an earlier one in the same slot.
     pub(super) generation: u32,

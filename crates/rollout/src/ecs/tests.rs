@@ -136,6 +136,7 @@ fn incident_timeline() {
         (30, "O2", EventKind::Signalled),
         (35, "O2", EventKind::Stopped),
         (40, "N2", EventKind::CheckFailed),
+        (35, "N1", EventKind::GraceOver),
         (55, "N1", EventKind::Unhealthy),
         (55, "N2", EventKind::Unhealthy),
         (55, "R1", EventKind::Started),
@@ -419,6 +420,27 @@ proptest! {
                 prop_assert_eq!(run.ended_ms, 20_000 + at_ms);
             }
         }
+    }
+
+    #[test]
+    fn breaker_trips_as_the_closed_form_says(
+        desired in 1_u32..12, tasks in 1_u32..30, interval_s in 6_u64..60, unhealthy in 2_u32..=10,
+        grace_s in 0_u64..300, launch_s in 0_u64..60, phase_s in 0_u64..60,
+    ) {
+        let phase = Phase::Fixed { ms: phase_s * 1000 };
+        let check = AlbCheck { phase, ..AlbCheck::new(interval_s * 1000, 5_000, unhealthy, 2) };
+        let mut plan = EcsPlan::new(desired, Some(check), Startup::never());
+        plan.grace_ms = grace_s * 1000;
+        plan.launch = Draw::constant(launch_s * 1000);
+        plan.breaker =
+            Some(Breaker { threshold: BreakerThreshold::Count { tasks }, ..Breaker::new(false) });
+        // A full wave is replaced at once.
+        let plan = with_policy(&plan, UnhealthyPolicy::StopFirst, false);
+        let phase_ms = phase_s * 1000 % check.interval_ms;
+        let kill_ms = closed::kill_decision_ms(&check, plan.grace_ms, 0, phase_ms);
+        let expected_ms = closed::breaker_trip_ms(tasks, desired, launch_s * 1000, kill_ms);
+        let run = run(&plan, 0);
+        prop_assert_eq!((run.ending, run.ended_ms), (Ending::CircuitBreaker, expected_ms));
     }
 
     #[test]

@@ -7,6 +7,7 @@ const FORGET_MS: u64 = 600_000;
 
 /// The back-off entry of one container, and the exited instance that the pod status shows.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "units are part of names")]
 pub(crate) struct BackOff {
     max_ms: u64,
     backoff_ms: Option<u64>,

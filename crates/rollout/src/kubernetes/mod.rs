@@ -114,7 +114,7 @@ impl KubernetesSimulator {
                 break;
             }
             self.advance(next_ms);
-            while let Some(due) = self.queue.pop_at(next_ms) {
+            while let Some(due) = self.queue.pop_at(next_ms).filter(|_| events <= EVENTS_MAX) {
                 events += 1;
                 self.handle(plan, due, recorder);
             }

@@ -50,6 +50,7 @@ pub(super) enum Stage {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states of one thing")]
 pub(super) struct Pod {
     pub(super) number: u32,
     pub(super) is_new: bool,

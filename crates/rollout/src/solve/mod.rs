@@ -15,5 +15,5 @@ mod works;
 mod tests;
 
 pub use blame::{Blame, Role};
-pub use proposal::{Change, Proposal, Switch, assumed_spread};
+pub use proposal::{Change, Proposal, Switch, assumed_spread, running_detection_ms};
 pub use setting::{Setting, Shape};

@@ -10,7 +10,7 @@ use crate::draw::{Draw, NEVER_MS};
 use crate::event::Silent;
 use crate::monte_carlo::{Sampling, Simulator, startup, with_startup};
 use crate::outcome::Ending;
-use crate::plan::{EcsPlan, Plan, UnhealthyPolicy};
+use crate::plan::{DockerCheck, EcsPlan, Plan, UnhealthyPolicy};
 
 /// One setting and its new value, in the unit of the setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,11 @@ pub struct Proposal {
     pub detection_ms_before: Option<u64>,
     /// The same after the change.
     pub detection_ms_after: Option<u64>,
+    /// After how long a task that dies later, while it serves, is found now: `U·I` for a load
+    /// balancer, `F·P` for liveness, `R·I` for a container check. `None` without a check.
+    pub running_detection_ms_before: Option<u64>,
+    /// The same after the change.
+    pub running_detection_ms_after: Option<u64>,
     /// Works for every phase with the 99 % quantile of the startup time.
     pub holds_at_q99: bool,
     /// Works for every phase with 1.25 times the startup time.
@@ -76,24 +81,51 @@ impl Proposal {
     /// What the change costs: `a broken release is found after 400 s instead of 110 s`. Empty when
     /// it costs nothing.
     pub fn costs(&self) -> String {
-        match (self.detection_ms_before, self.detection_ms_after) {
-            (before, after) if before == after => String::new(),
-            (Some(before), Some(after)) => format!(
-                "a broken release is found after {} s instead of {} s",
-                whole_seconds(after),
-                whole_seconds(before)
-            ),
-            (None, Some(after)) => {
-                format!("a broken release is found after {} s", whole_seconds(after))
-            }
-            (Some(before), None) => {
-                format!(
-                    "a broken release is never found, instead of after {} s",
-                    whole_seconds(before)
-                )
-            }
-            (None, None) => String::new(),
+        let release = cost("a broken release", self.detection_ms_before, self.detection_ms_after);
+        let (before, after) = (self.running_detection_ms_before, self.running_detection_ms_after);
+        let running = cost("a task that dies later", before, after)
+            .filter(|_| self.slows_running_detection());
+        [release, running].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
+    fn slows_running_detection(&self) -> bool {
+        self.running_detection_ms_after > self.running_detection_ms_before
+    }
+}
+
+fn cost(what: &str, before: Option<u64>, after: Option<u64>) -> Option<String> {
+    let (before, after) = (before.map(whole_seconds), after.map(whole_seconds));
+    match (before, after) {
+        _ if before == after => None,
+        (Some(before), Some(after)) => {
+            Some(format!("{what} is found after {after} s instead of {before} s"))
         }
+        (None, Some(after)) => Some(format!("{what} is found after {after} s")),
+        (Some(before), None) => Some(format!("{what} is never found, instead of after {before} s")),
+        (None, None) => None,
+    }
+}
+
+/// After how long a task that dies while it serves is found, at the latest, in milliseconds.
+pub fn running_detection_ms(plan: &Plan) -> Option<u64> {
+    let docker =
+        |check: &DockerCheck| u64::from(check.retries) * (check.interval_ms + check.failure_ms());
+    match plan {
+        Plan::Ecs(plan) => {
+            let target = plan.target.map(|check| {
+                u64::from(check.unhealthy_threshold) * check.interval_ms + check.failure_ms()
+            });
+            let container = plan.container.as_ref().map(docker);
+            // Whichever check notices first.
+            target.into_iter().chain(container).min()
+        }
+        Plan::Kubernetes(plan) => plan
+            .liveness
+            .map(|probe| u64::from(probe.failure_threshold) * probe.period_ms + probe.failure_ms()),
+        Plan::Compose(plan) => {
+            plan.services.get(plan.focus).and_then(|service| service.check.as_ref()).map(docker)
+        }
+        Plan::Swarm(plan) => plan.check.as_ref().map(docker),
     }
 }
 
@@ -101,6 +133,9 @@ impl Proposal {
 fn whole_seconds(ms: u64) -> u64 {
     (ms + 500) / 1000
 }
+
+/// A switch, and how to put it in its other position.
+type Flip = (Switch, fn(&mut EcsPlan));
 
 /// The most pairs that are proposed.
 const PAIRS_MAX: usize = 6;
@@ -134,17 +169,19 @@ impl Simulator {
         detection_ms_before: Option<u64>,
         sampling: Sampling,
     ) -> Proposal {
-        let changed = apply(plan, &changes);
-        let q99_ms = startup(&changed).map_or(NEVER_MS, |s| s.time.quantile_ms(0.99));
-        let longer_ms = target_ms(&changed).saturating_mul(5) / 4;
+        let after = apply(plan, &changes);
+        let q99_ms = startup(&after).map_or(NEVER_MS, |s| s.time.quantile_ms(0.99));
+        let longer_ms = target_ms(&after).saturating_mul(5) / 4;
         Proposal {
-            task_success: self.task_success(&changed, sampling),
-            rollout_success: self.rollout_success(&changed, sampling),
+            task_success: self.task_success(&after, sampling),
+            rollout_success: self.rollout_success(&after, sampling),
             detection_ms_before,
-            detection_ms_after: self.detection_ms(&changed, sampling),
-            holds_at_q99: self.holds_at(&changed, q99_ms),
-            holds_at_125_percent: self.holds_at(&changed, longer_ms),
-            depends_on_switch: self.switches_that_matter(&changed),
+            detection_ms_after: self.detection_ms(&after, sampling),
+            running_detection_ms_before: running_detection_ms(plan),
+            running_detection_ms_after: running_detection_ms(&after),
+            holds_at_q99: self.holds_at(&after, q99_ms),
+            holds_at_125_percent: self.holds_at(&after, longer_ms),
+            depends_on_switch: self.switches_that_matter(&after),
             in_place: changes.iter().all(|change| change.setting.changes_in_place()),
             changes,
         }
@@ -163,7 +200,7 @@ impl Simulator {
         let plan = &with_startup(plan, target_ms(plan));
         let Plan::Ecs(ecs) = plan else { return Vec::new() };
         let base = self.corners(plan);
-        let flips: [(Switch, fn(&mut EcsPlan)); 2] = [
+        let flips: [Flip; 2] = [
             (Switch::UnhealthyPolicy, |plan| {
                 plan.switches.unhealthy_policy = match plan.switches.unhealthy_policy {
                     UnhealthyPolicy::ReplaceFirst => UnhealthyPolicy::StopFirst,
@@ -293,10 +330,17 @@ fn width(plan: &Plan, setting: Setting) -> u64 {
     setting.range(plan).map_or(u64::MAX, |(min, max)| max - min)
 }
 
-/// Fewer settings first, then what needs no deployment, then the smaller change.
-fn rank(proposal: &Proposal) -> (bool, usize, bool, f64) {
+/// Fewer settings first, then what needs no deployment, then what leaves running tasks as well
+/// watched as before, then the smaller change.
+fn rank(proposal: &Proposal) -> (bool, usize, bool, bool, f64) {
     let change: f64 = proposal.changes.iter().map(|c| relative(c.from, c.to)).sum();
-    (!proposal.holds_at_q99, proposal.changes.len(), !proposal.in_place, change)
+    (
+        !proposal.holds_at_q99,
+        proposal.changes.len(),
+        !proposal.in_place,
+        proposal.slows_running_detection(),
+        change,
+    )
 }
 
 /// A log-normal startup around a measured time, as rollout-semantics 10 assumes it.

@@ -53,7 +53,7 @@ fn single_changes_of_the_incident() {
     let singles: Vec<_> = proposals.iter().filter(|p| p.changes.len() == 1).map(values).collect();
     assert_eq!(
         singles,
-        [vec![(Setting::Interval, 75)], vec![(Setting::Grace, 180)], vec![(Setting::Cpu, 1186)],]
+        [vec![(Setting::Grace, 180)], vec![(Setting::Interval, 75)], vec![(Setting::Cpu, 1186)],]
     );
     for proposal in &proposals {
         assert!((proposal.task_success - 1.0).abs() < 1e-9, "{proposal:?}");
@@ -139,7 +139,7 @@ fn recommended_set_keeps_the_capacity() {
     let mut simulator = Simulator::new();
     let proposal = simulator.recommended(&Plan::Ecs(plan), SAMPLING).expect("a proposal");
     assert_eq!(values(&proposal), [(Setting::MinPercent, 100), (Setting::Grace, 243)]);
-    assert!(proposal.holds_at_q99 && proposal.holds_at_125_percent == false);
+    assert!(proposal.holds_at_q99 && !proposal.holds_at_125_percent);
     assert!(proposal.task_success > 0.99);
 }
 
