@@ -6,12 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{KafkaBroker, Stack};
+use wonin_model::{KafkaBroker, ServiceId, Stack};
 
 /// Numbers the clusters of all brokers, in the order of their first brokers.
 pub(super) fn number(stack: &mut Stack) {
     let mut union = Union::new(stack.brokers.len());
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    let mut of_service: BTreeMap<ServiceId, usize> = BTreeMap::new();
+    for (index, broker) in stack.brokers.iter().enumerate() {
+        if let Some(service) = broker.service {
+            of_service.entry(service).or_insert(index);
+        }
+    }
     for (index, broker) in stack.brokers.iter().enumerate() {
         for key in keys(broker, stack) {
             match first.get(&key) {
@@ -24,8 +30,10 @@ pub(super) fn number(stack: &mut Stack) {
                 }
             }
         }
-        for other in named_controllers(broker, stack) {
-            union.join(other, index);
+        for controller in named_controllers(broker, stack) {
+            if let Some(&other) = of_service.get(&controller) {
+                union.join(other, index);
+            }
         }
     }
     let mut numbers = BTreeMap::new();
@@ -116,17 +124,12 @@ fn zookeepers(broker: &KafkaBroker) -> Vec<String> {
     hosts.map(|host| format!("{}/{}", with_port(host), chroot.trim_matches('/'))).collect()
 }
 
-/// Brokers behind the services that a broker names as controllers: they may name themselves by
-/// another name.
-fn named_controllers(broker: &KafkaBroker, stack: &Stack) -> Vec<usize> {
+/// The services that a broker names as controllers: they may name themselves by another name.
+fn named_controllers(broker: &KafkaBroker, stack: &Stack) -> Vec<ServiceId> {
     let Some(service) = broker.service else { return Vec::new() };
     let project = stack.service(service).project;
-    let mut found = Vec::new();
-    for (host, _) in controllers(broker) {
-        let Some(controller) = stack.resolve(project, &host) else { continue };
-        found.extend(stack.brokers.iter().position(|other| other.service == Some(controller)));
-    }
-    found
+    let hosts = controllers(broker).into_iter();
+    hosts.filter_map(|(host, _)| stack.resolve(project, &host)).collect()
 }
 
 pub(super) fn is_loopback(host: &str) -> bool {
@@ -160,7 +163,7 @@ impl Union {
 mod tests {
     use super::*;
     use crate::servers::testing::{at, place, service};
-    use wonin_model::{KafkaDistribution, ServiceId, Settings};
+    use wonin_model::{KafkaDistribution, Settings};
 
     fn broker(service: usize, settings: &[(&str, &str)], cluster_id: Option<&str>) -> KafkaBroker {
         let mut made = Settings::default();

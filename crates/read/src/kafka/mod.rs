@@ -82,15 +82,16 @@ fn kafka_files_seen(joining: &mut Joining<'_>, services: &[Service]) -> BTreeSet
     containers.flat_map(|container| container.below("/", paths.iter()).into_values()).collect()
 }
 
-/// Finds clients of properties files and of environment.
+/// Finds clients of properties files and of environment; comes after the applications.
 pub(crate) fn join_clients(joining: &mut Joining<'_>) {
     let mut found: Vec<KafkaClient> = Vec::new();
     let stack = &joining.evidence.stack;
-    for (id, service) in stack.services() {
-        // A broker's own variables name itself.
-        if !stack.brokers.iter().any(|broker| broker.service == Some(id)) {
-            found.extend(clients::of_environment(id, service));
-        }
+    // A broker's own variables name itself; of an application that was read more is known.
+    let of_brokers = stack.brokers.iter().filter_map(|broker| broker.service);
+    let of_clients = stack.kafka_clients.iter().filter_map(|client| client.service);
+    let known: BTreeSet<ServiceId> = of_brokers.chain(of_clients).collect();
+    for (id, service) in stack.services().filter(|(id, _)| !known.contains(id)) {
+        found.extend(clients::of_environment(id, service));
     }
     for (fragment, properties) in kafka_files(joining) {
         if properties.used_as == Use::Client {

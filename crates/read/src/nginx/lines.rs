@@ -14,6 +14,9 @@ const DEPTH_MAX: usize = 8;
 /// Files that one proxy may include, counted each time: no real one has this many.
 const INCLUDES_MAX: usize = 1_000;
 
+/// Directives that one proxy may have, included ones counted each time.
+const LINES_MAX: usize = 200_000;
+
 /// One directive with located words.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -57,6 +60,7 @@ pub(super) struct View<'a> {
     pub(super) files: BTreeMap<String, File<'a>>,
     pub(super) environment: Option<&'a BTreeMap<String, Located<String>>>,
     included: usize,
+    lines: usize,
     seen: BTreeSet<String>,
 }
 
@@ -65,12 +69,11 @@ impl<'a> View<'a> {
         files: BTreeMap<String, File<'a>>,
         environment: Option<&'a BTreeMap<String, Located<String>>>,
     ) -> Self {
-        Self { files, environment, included: 0, seen: BTreeSet::new() }
+        Self { files, environment, included: 0, lines: 0, seen: BTreeSet::new() }
     }
 
     /// The directives of a file, its includes in place.
     pub(super) fn lines(&mut self, path: &str) -> Vec<Line> {
-        self.included = 0;
         self.file_lines(path, path, 0)
     }
 
@@ -96,6 +99,10 @@ impl<'a> View<'a> {
     ) -> Vec<Line> {
         let mut lines = Vec::new();
         for directive in directives {
+            if LINES_MAX <= self.lines {
+                break;
+            }
+            self.lines += 1;
             if directive.is("include") && directive.block.is_none() {
                 let pattern = directive.args.first().map_or("", |word| word.value.as_str());
                 if depth < DEPTH_MAX && self.included < INCLUDES_MAX {

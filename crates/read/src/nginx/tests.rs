@@ -1,5 +1,6 @@
 //! What proxies are read as.
 
+use proptest::prelude::*;
 use wonin_model::{Evidence, Gateway, Upstream};
 
 use crate::{MemoryFiles, read};
@@ -211,4 +212,27 @@ fn other_files_with_the_ending_are_left_alone() {
     let evidence = evidence(&files);
     assert!(evidence.stack.gateways.is_empty());
     assert_eq!(evidence.read, []);
+}
+
+proptest! {
+    #[test]
+    fn any_configuration_is_read_to_its_end(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "http {", "server {", "location / {", "upstream a {", "map $a $b {", "}", "}", ";",
+                "proxy_pass", "http://a", "$b", "http://$b:$c;", "set $b $b;", "set $c [::1]:;",
+                "server a:1;", "keepalive 1;", "resolver x;", "include *;", "'", "\"", "\\", "원",
+            ]),
+            0..40,
+        )
+    ) {
+        let text = words.join(" ");
+        let compose = "services: {web: {image: nginx, volumes: ['./n.conf:/etc/nginx/nginx.conf']}}";
+        let evidence = evidence(&[("compose.yaml", compose), ("n.conf", &text)]);
+        for upstream in evidence.stack.gateways.iter().flat_map(|gateway| &gateway.upstreams) {
+            if let Some(place) = upstream.host.place() {
+                prop_assert!(text.get(place.span.range()).is_some());
+            }
+        }
+    }
 }

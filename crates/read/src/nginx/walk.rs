@@ -3,7 +3,8 @@
 //! Settings are inherited from block to block; what an inner block sets counts there (nginx
 //! documentation, `ngx_http_proxy_module`, `ngx_http_upstream_module`, `ngx_stream_proxy_module`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use wonin_model::{Located, Upstream};
 use wonin_text::Place;
@@ -13,6 +14,12 @@ use super::lines::Line;
 
 /// Variables within variables that are followed.
 const DEPTH_MAX: usize = 4;
+
+/// Values of one variable that are followed.
+const VALUES_MAX: usize = 100;
+
+/// How often places that are sent to are noted, equal ones counted each time.
+const NOTES_MAX: usize = 50_000;
 
 /// Directives that send requests on, with the prefix of their settings.
 const PASSES: &[(&str, &str)] = &[
@@ -48,9 +55,10 @@ struct Scope {
     /// Within `stream`, where addresses have no scheme and times have other names.
     is_stream: bool,
     resolver: Option<Place>,
-    settings: BTreeMap<String, Located<String>>,
+    // Shared with the outer block until this one sets something: maps may be long.
+    settings: Rc<BTreeMap<String, Located<String>>>,
     /// Values that a variable may have.
-    variables: BTreeMap<String, Vec<Located<String>>>,
+    variables: Rc<BTreeMap<String, Vec<Located<String>>>>,
 }
 
 impl Scope {
@@ -77,7 +85,7 @@ impl Scope {
             // What a condition sets may count.
             ("if", _) => line.block.iter().filter(|line| line.is("set")).for_each(|l| self.note(l)),
             (name, [value, ..]) if name.ends_with("_timeout") || is_switch(name) => {
-                self.settings.insert(name.to_owned(), value.clone());
+                Rc::make_mut(&mut self.settings).insert(name.to_owned(), value.clone());
             }
             _ => {}
         }
@@ -85,7 +93,10 @@ impl Scope {
 
     fn set(&mut self, name: &Located<String>, value: &Located<String>) {
         if let Some(name) = name.value.strip_prefix('$') {
-            self.variables.entry(name.to_owned()).or_default().push(value.clone());
+            let values = Rc::make_mut(&mut self.variables).entry(name.to_owned()).or_default();
+            if values.len() < VALUES_MAX {
+                values.push(value.clone());
+            }
         }
     }
 
@@ -166,6 +177,9 @@ struct Walk {
     /// Names of groups in the order of the text.
     order: Vec<String>,
     found: Vec<Upstream>,
+    known: BTreeSet<Key>,
+    /// How often something was noted, see [`NOTES_MAX`].
+    notes: usize,
 }
 
 impl Walk {
@@ -202,6 +216,9 @@ impl Walk {
     }
 
     fn pass(&mut self, target: &Located<String>, prefix: &str, scope: &Scope) {
+        if NOTES_MAX <= self.notes {
+            return;
+        }
         let by_variable = target.value.contains('$');
         let times = scope.times(prefix);
         for (scheme, target) in targets(target, scope, 0) {
@@ -259,19 +276,28 @@ impl Walk {
     }
 
     fn push(&mut self, upstream: Upstream) {
-        let is_same = |known: &Upstream| {
-            known.host.value == upstream.host.value
-                && known.port == upstream.port
-                && known.by_variable == upstream.by_variable
-                && known.resolved_again == upstream.resolved_again
-                && known.connect_timeout_ms.value == upstream.connect_timeout_ms.value
-                && known.read_timeout_ms.value == upstream.read_timeout_ms.value
-                && known.keepalive_timeout_ms.is_some() == upstream.keepalive_timeout_ms.is_some()
+        let key = Key {
+            host: upstream.host.value.clone(),
+            port: upstream.port,
+            resolves: [upstream.by_variable, upstream.resolved_again],
+            times: [upstream.connect_timeout_ms.value, upstream.read_timeout_ms.value],
+            keeps: upstream.keepalive_timeout_ms.is_some(),
         };
-        if !self.found.iter().any(is_same) {
+        self.notes += 1;
+        if self.known.insert(key) {
             self.found.push(upstream);
         }
     }
+}
+
+/// What makes two places that are sent to equal.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    host: String,
+    port: Option<u16>,
+    resolves: [bool; 2],
+    times: [u64; 2],
+    keeps: bool,
 }
 
 fn group(line: &Line, outer: &Scope) -> Group {
@@ -314,6 +340,9 @@ fn targets(
     let Some(values) = values else { return vec![(scheme, authority.clone())] };
     let mut found = Vec::new();
     for value in values {
+        if VALUES_MAX <= found.len() {
+            break;
+        }
         for (own, meant) in targets(value, scope, depth + 1) {
             let joined = if after.is_empty() || after.contains('$') {
                 meant

@@ -112,9 +112,14 @@ impl<'a> Finder<'a> {
         Self { line, written, from: 0 }
     }
 
+    /// How far ahead a word is looked for: words follow one another closely, and a word that was
+    /// written with escapes is not found at all.
+    const WINDOW: usize = 2_000;
+
     fn locate(&mut self, word: String) -> Located<String> {
         let found = self.written.and_then(|(place, text)| {
-            let start = self.from + find_word(text.get(self.from..)?, &word)?;
+            let end = text.ceil_char_boundary(self.from + word.len() + Self::WINDOW);
+            let start = self.from + find_word(text.get(self.from..end)?, &word)?;
             self.from = start + word.len();
             Some(place.part(start..start + word.len()))
         });
@@ -234,6 +239,24 @@ pub(crate) fn expand_text(text: &str, lookup: impl Fn(&str) -> Option<String>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::servers::testing::service;
+    use proptest::prelude::*;
+    use wonin_text::{FileId, SourceFile, Span};
+
+    proptest! {
+        #[test]
+        fn words_stand_where_their_places_say(text in "([a-z=$-]|[ \n;&'\"\\\\#{}]|원){0,40}") {
+            let mut sources = Sources::default();
+            sources.add(SourceFile::new("compose.yaml", text.as_str()));
+            let place = Place { file: FileId(0), span: Span::new(0, text.len()) };
+            let mut service = service("it", &[]);
+            service.command = Some(Located::written(vec![text.clone()], place));
+            for word in Words::of(&service, &sources).iter() {
+                let at = word.place().map(|place| sources.slice(place));
+                prop_assert!(at == Some(word.value.as_str()) || at == Some(text.as_str()));
+            }
+        }
+    }
 
     #[test]
     fn shell_text_is_taken_apart() {

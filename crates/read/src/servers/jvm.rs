@@ -50,6 +50,9 @@ pub(crate) fn settings(service: &Service, words: &Words) -> Settings {
 
 /// Options within one text; of equal options in it the last one counts, of several texts the first.
 fn note(text: &Located<String>, settings: &mut Settings) {
+    if !text.value.contains("-X") {
+        return;
+    }
     let mut heap = None;
     let mut percentage = None;
     for piece in pieces(text) {

@@ -138,9 +138,11 @@ pub(crate) fn product(service: &Service, words: &Words) -> Option<ServerProduct>
     if name.split(['-', '_', '.']).any(|part| part == "pinot") {
         return PINOT.iter().find(|(command, _)| words.runs(command)).map(|(_, role)| *role);
     }
-    let program = PROGRAMS.iter().find(|(program, _)| starts(words, program));
+    let started = started(words);
+    let is_started = |program: &str| started.iter().any(|name| name == program);
+    let program = PROGRAMS.iter().find(|(program, _)| is_started(program));
     let program = program.map(|(_, product)| *product);
-    let is_client = CLIENTS.iter().any(|client| starts(words, client));
+    let is_client = CLIENTS.iter().any(|client| is_started(client));
     let image = of_image(&name).or_else(|| by_environment(service, &name));
     let found = match (program, image) {
         (Some(program), _) => program,
@@ -154,14 +156,15 @@ pub(crate) fn product(service: &Service, words: &Words) -> Option<ServerProduct>
     }
 }
 
-/// Whether some command of the words begins with this program; shells and the like may precede.
-fn starts(words: &Words, program: &str) -> bool {
+/// The programs that the commands begin with; shells and the like may precede them.
+fn started(words: &Words) -> Vec<String> {
     const BEFORE: &[&str] = &["-c", "-ec", "-lc", "bash", "exec", "gosu", "sh", "su-exec"];
-    words.commands().iter().any(|command| {
+    let program = |command: &Words| {
         let names = command.iter().map(|word| word.value.rsplit('/').next().unwrap_or(""));
         let mut names = names.filter(|name| !BEFORE.contains(name) && !name.contains("entrypoint"));
-        names.next() == Some(program)
-    })
+        names.next().map(str::to_owned)
+    };
+    words.commands().iter().filter_map(program).collect()
 }
 
 fn of_image(name: &str) -> Option<ServerProduct> {
