@@ -34,6 +34,12 @@ pub struct Log {
     pub first_ms: Option<i64>,
     /// Time of the last event.
     pub last_ms: Option<i64>,
+    /// Whether a time was written without its zone and taken as UTC.
+    pub zone_assumed: bool,
+    /// Whether times lack the year or the whole date and it was taken from other logs.
+    pub date_assumed: bool,
+    /// How often the time went back by more than a minute.
+    pub clock_jumps: u64,
     /// Longest time without a line while the log went on before and after, or up to the end of the
     /// other logs: begin and end.
     pub silence_ms: Option<(i64, i64)>,
@@ -46,6 +52,9 @@ pub struct Log {
 pub struct Template {
     /// The words, `<*>` for a variable.
     pub text: String,
+    /// Deepest exception of its events, class and message of the first; events of different
+    /// classes are different templates.
+    pub cause: Option<String>,
     /// Highest level seen.
     pub level: Level,
     /// Events.
