@@ -151,8 +151,9 @@ fn never_healthy(on: &Service, waits: &[Wait]) -> Option<Finding> {
     let who: Vec<&str> = waits.iter().map(|wait| wait.service.name.value.as_str()).collect();
     let likely = if confidence < 70 { ", unless its image brings one" } else { "" };
     let title = format!(
-        "{} waits for {name} to be healthy, and {name} has no health check{likely}: `up` fails at once",
-        list(&who)
+        "{} {} for {name} to be healthy, and {name} has no health check{likely}: `up` fails at once",
+        list(&who),
+        if who.len() == 1 { "waits" } else { "wait" }
     );
     let mut finding =
         Finding::new(&META, title).service(who[0]).weigh(Role::Cause, severity, confidence);

@@ -1,8 +1,9 @@
 //! Which service of the stack an address leads to.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use wonin_model::{App, Evidence, Located, Server, ServerProduct, ServiceId, Stack};
+use wonin_model::{App, Evidence, Located, Server, ServerProduct, Service, ServiceId, Stack};
 use wonin_text::{FileId, Place};
 
 use super::hosts::{Endpoint, endpoint, is_loopback};
@@ -35,9 +36,24 @@ pub(crate) fn service_at(
 
 /// How many containers answer to a name: several with a shared alias or replicas.
 pub(crate) fn holders(stack: &Stack, from: Option<ServiceId>, host: &str) -> usize {
-    let in_reach = |project: usize| from.is_none_or(|id| stack.service(id).project == project);
-    let holders = stack.services.iter().filter(|s| in_reach(s.project) && s.answers_to(host));
-    holders.map(|service| service.replicas.as_ref().map_or(1, |r| r.value as usize)).sum()
+    let instances = |service: &Service| {
+        let count = service.replicas.as_ref().map_or(1, |replicas| replicas.value as usize);
+        if service.answers_to(host) { count } else { 0 }
+    };
+    match from {
+        Some(id) => {
+            let neighbours = stack.services_of(stack.service(id).project);
+            neighbours.map(|(_, service)| instances(service)).sum()
+        }
+        // Which project is meant is not known: the one with the most has the last word.
+        None => {
+            let mut by_project: BTreeMap<usize, usize> = BTreeMap::new();
+            for service in &stack.services {
+                *by_project.entry(service.project).or_default() += instances(service);
+            }
+            by_project.into_values().max().unwrap_or(0)
+        }
+    }
 }
 
 /// The application that a service runs.
