@@ -223,7 +223,6 @@ fn without_a_breaker_replace_first_may_spare_a_task() {
         .collect();
     ends.sort_unstable();
     assert!(ends.len() > 250, "{} of 500", ends.len());
-    eprintln!("{}", ends.len());
     let median_s = ends[ends.len() / 2] / 1000;
     assert!((300..900).contains(&median_s), "{median_s}");
 }
