@@ -40,20 +40,16 @@ pub(crate) fn holders(stack: &Stack, from: Option<ServiceId>, host: &str) -> usi
         let count = service.replicas.as_ref().map_or(1, |replicas| replicas.value as usize);
         if service.answers_to(host) { count } else { 0 }
     };
-    match from {
-        Some(id) => {
-            let neighbours = stack.services_of(stack.service(id).project);
-            neighbours.map(|(_, service)| instances(service)).sum()
-        }
-        // Which project is meant is not known: the one with the most has the last word.
-        None => {
-            let mut by_project: BTreeMap<usize, usize> = BTreeMap::new();
-            for service in &stack.services {
-                *by_project.entry(service.project).or_default() += instances(service);
-            }
-            by_project.into_values().max().unwrap_or(0)
-        }
+    if let Some(id) = from {
+        let neighbours = stack.services_of(stack.service(id).project);
+        return neighbours.map(|(_, service)| instances(service)).sum();
     }
+    // Which project is meant is not known: the one with the most has the last word.
+    let mut by_project: BTreeMap<usize, usize> = BTreeMap::new();
+    for service in &stack.services {
+        *by_project.entry(service.project).or_default() += instances(service);
+    }
+    by_project.into_values().max().unwrap_or(0)
 }
 
 /// The application that a service runs.
