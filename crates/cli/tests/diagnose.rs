@@ -168,13 +168,19 @@ fn a_baseline_survives_moved_lines() {
     let again = run(stack.path(), &known);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("known from the baseline"), "{}", again.out);
-    fs::write(stack.path().join("sub.yml"), "x").unwrap();
     support::put(stack.path(), "new/docker-compose.yml", TWO_VOTERS.as_bytes());
     assert_eq!(run(stack.path(), &known).code, Some(1), "a new finding counts");
     fs::write(stack.path().join("known.json"), "[]").unwrap();
     let broken = run(stack.path(), &known);
     assert_eq!(broken.code, Some(2));
     assert!(broken.err.contains("is not a baseline"), "{}", broken.err);
+    let empty = dir([]);
+    let answer = run(empty.path(), &["diagnose", "--write-baseline", "known.json"]);
+    assert_eq!(answer.code, Some(3), "{answer:?}");
+    assert!(
+        fs::metadata(empty.path().join("known.json")).is_err(),
+        "nothing read, nothing accepted"
+    );
 }
 
 #[test]
@@ -203,7 +209,7 @@ fn fixes_are_applied_and_diagnosed_again() {
     assert_ne!(text, TWO_VOTERS);
     assert_ne!(answer.out, before.out, "the report is of the changed files");
     for line in TWO_VOTERS.lines() {
-        let key = line.split('=').next().unwrap();
+        let key = line.split(['=', ':']).next().unwrap();
         assert!(text.contains(key), "{key} stays: {text}");
     }
     assert_eq!(fs::read_dir(stack.path()).unwrap().count(), 1, "nothing else is left behind");

@@ -108,7 +108,9 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     if let Some(known) = known {
         view.hidden.known = view.retain(|finding| !known.contains(&finding.fingerprint));
     }
-    if let Some(file) = &args.write_baseline {
+    if let Some(file) = &args.write_baseline
+        && !view.read.is_empty()
+    {
         baseline::write(file, &view)?;
         output::tell(&format!("wrote {} findings to `{}`", view.findings.len(), file.display()));
         return Ok(ExitCode::SUCCESS);

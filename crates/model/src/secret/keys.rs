@@ -2,7 +2,6 @@
 
 /// Last words of names whose value is a secret.
 const SECRET_WORDS: &[&str] = &[
-    "auth",
     "credential",
     "credentials",
     "masterauth",
@@ -10,6 +9,7 @@ const SECRET_WORDS: &[&str] = &[
     "passphrase",
     "passwd",
     "password",
+    "primaryauth",
     "pwd",
     "pw",
     "requirepass",
@@ -68,18 +68,9 @@ const NEUTRAL_WORDS: &[&str] = &[
     "value",
 ];
 
-/// Whole names that only look like one: nginx's `proxy_pass` and its like name an address, and
-/// `auth` alone is a section.
-const HARMLESS: &[&str] = &[
-    "auth",
-    "fastcgi_pass",
-    "grpc_pass",
-    "memcached_pass",
-    "proxy_pass",
-    "requiretoken",
-    "scgi_pass",
-    "uwsgi_pass",
-];
+/// Whole names that only look like one: nginx's `proxy_pass` and its like name an address.
+const HARMLESS: &[&str] =
+    &["fastcgi_pass", "grpc_pass", "memcached_pass", "proxy_pass", "scgi_pass", "uwsgi_pass"];
 
 /// Whether the value behind this name is a secret: `MYSQL_ROOT_PASSWORD`, `db.password`,
 /// `setClientSecret`, `aws_secret_access_key`, but not `PASSWORD_FILE`, `token.ttl`, `max_tokens`.

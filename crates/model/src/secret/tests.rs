@@ -91,6 +91,8 @@ fn what_is_no_secret_stays_readable() {
         "PASSWORD_FILE=/run/secrets/db",
         "password: /run/secrets/db",
         "token.ttl: 30",
+        "ssl.client.auth=required",
+        "num_tokens: 256",
         "token: true",
         "password:",
         "secrets:\n  - db_password\n",
