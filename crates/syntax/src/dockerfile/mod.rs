@@ -184,6 +184,9 @@ const KEYWORDS: &[&str] = &[
     "WORKDIR",
 ];
 
+/// Instructions whose arguments may be a JSON list.
+const TAKES_LISTS: &[&str] = &["ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"];
+
 impl Stage {
     /// A stage from its `FROM`; where the image is missing, the place of the keyword.
     fn new(from: Instruction) -> Result<Self, Span> {
@@ -241,7 +244,8 @@ impl Instruction {
             "ARG" => instruction.pairs = words::pairs(&text, escape, false),
             _ => {}
         }
-        if let Some(args) = words::exec(&text) {
+        let takes_lists = TAKES_LISTS.contains(&instruction.keyword.as_str());
+        if let Some(args) = words::exec(&text).filter(|_| takes_lists) {
             instruction.is_exec = true;
             instruction.args = args;
         } else {

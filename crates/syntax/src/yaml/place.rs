@@ -22,7 +22,8 @@ pub(super) fn block(
 ) -> Option<Block> {
     let before = text.get(floor..content.start)?;
     // The header is on the last line with text before the content.
-    let starts_with_header = is_empty && text[content.start..].starts_with(['|', '>']);
+    let starts_with_header =
+        is_empty && !content.is_empty() && text[content.start..].starts_with(['|', '>']);
     let head_end = if starts_with_header { content.start } else { floor + before.trim_end().len() };
     let line_start = floor + text.get(floor..head_end)?.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let line = text.get(line_start..)?;
@@ -40,7 +41,13 @@ pub(super) fn block(
     let full = text.get(body..content.end.max(body))?;
     // Lines of blanks alone belong to the text where they are longer than its indentation.
     let column = before.len() - before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
-    let end = if keeps { body + full.len() } else { body + trim_blank_lines(full, column).len() };
+    let end = body
+        + match keeps {
+            false => trim_blank_lines(full, column).len(),
+            true if content.end == text.len() => full.len(),
+            // The blanks that indent what follows do not belong to it.
+            true => full.trim_end_matches(' ').len(),
+        };
     Some(Block { whole: start..end, header: body - start })
 }
 
@@ -48,11 +55,13 @@ pub(super) fn block(
 fn header_in(line: &str) -> Option<usize> {
     let bytes = line.as_bytes();
     (0..bytes.len()).find(|&at| {
-        let starts =
-            matches!(bytes[at], b'|' | b'>') && (at == 0 || matches!(bytes[at - 1], b' ' | b'\t'));
-        let rest =
-            || line[at + 1..].trim_start_matches(|c: char| matches!(c, '+' | '-' | '0'..='9'));
-        starts && (rest().trim().is_empty() || rest().trim_start().starts_with('#'))
+        let starts = matches!(bytes[at], b'|' | b'>')
+            && (at == 0 || line[..at].ends_with([' ', '\t', '\u{feff}']));
+        starts && {
+            let indicators = |c: char| matches!(c, '+' | '-' | '0'..='9');
+            let rest = line[at + 1..].trim_start_matches(indicators).trim_start();
+            rest.is_empty() || rest.starts_with('#')
+        }
     })
 }
 
@@ -73,7 +82,10 @@ fn trim_blank_lines(mut body: &str, indent: usize) -> &str {
 pub(super) fn missing_value(text: &str, parser_says: usize) -> usize {
     let rest = text.get(parser_says..).unwrap_or("");
     let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    if rest[blanks..].starts_with(':') { parser_says + blanks + 1 } else { parser_says }
+    let is_colon = rest[blanks..].strip_prefix(':').is_some_and(|behind| {
+        behind.is_empty() || behind.starts_with([' ', '\t', '\n', '\r', ',', ']', '}'])
+    });
+    if is_colon { parser_says + blanks + 1 } else { parser_says }
 }
 
 #[cfg(test)]

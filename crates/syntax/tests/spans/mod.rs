@@ -44,6 +44,11 @@ pub(crate) fn slice(text: &str, span: Span) -> &str {
     slice
 }
 
+/// Checks one place.
+pub(crate) fn check_span(text: &str, span: Span) {
+    slice(text, span);
+}
+
 struct Walk<'t> {
     text: &'t str,
     again: Again,
@@ -100,6 +105,9 @@ impl Walk<'_> {
         if node.tag().is_some() {
             return; // A tag changes what plain text means.
         }
+        if written.starts_with('\u{feff}') {
+            return; // Alone, it would be a byte order mark.
+        }
         match (self.again)(written, scalar, is_key) {
             Alone::Value(alone) => {
                 let value = Some(scalar.value.as_str());
@@ -125,7 +133,9 @@ fn in_order<'n>(parent: &Node, children: impl Iterator<Item = &'n Node>) {
 /// A YAML scalar alone.
 pub(crate) fn yaml(written: &str, scalar: &Scalar, is_key: bool) -> Alone {
     let is_single_line = !written.contains(['\n', '\r']);
-    let could_be_a_marker = ["---", "...", "%"].iter().any(|mark| written.starts_with(mark));
+    let could_be_a_marker = ["---", "...", "%"]
+        .iter()
+        .any(|mark| written.split(['\n', '\r']).any(|line| line.starts_with(mark)));
     let (before, after) = match scalar.style {
         Style::Plain if is_single_line && is_key => ("", ": v"),
         Style::Plain if is_single_line => ("k: ", ""),
@@ -209,7 +219,9 @@ fn instruction(text: &str, one: &Instruction) {
         assert!(slice(text, flag.span).starts_with('-'));
         flag.value.iter().for_each(|value| word(text, value, one));
     }
-    one.args.iter().for_each(|arg| word(text, arg, one));
+    one.args
+        .iter()
+        .for_each(|arg| if one.is_exec { item(text, arg) } else { word(text, arg, one) });
     for pair in &one.pairs {
         word(text, &pair.name, one);
         pair.value.iter().for_each(|value| word(text, value, one));
@@ -228,12 +240,17 @@ fn word(text: &str, word: &Word, one: &Instruction) {
     if written.contains('\n') {
         return; // Parted by a continuation.
     }
-    if one.is_exec {
-        let tree = wonin_syntax::json::parse(written);
-        assert_eq!(tree.documents[0].as_str(), Some(word.value.as_str()), "{one:?}");
-    } else if word.style != Style::Plain {
+    if word.style != Style::Plain {
         assert!(written.starts_with(['"', '\'']) && written.ends_with(['"', '\'']), "{one:?}");
     } else if !written.contains(['\\', '`', '"', '\'']) {
         assert_eq!(written, word.value, "{one:?}");
+    }
+}
+
+fn item(text: &str, item: &Word) {
+    let written = slice(text, item.span);
+    if !written.contains('\n') {
+        let tree = wonin_syntax::json::parse(written);
+        assert_eq!(tree.documents[0].as_str(), Some(item.value.as_str()), "{item:?}");
     }
 }
