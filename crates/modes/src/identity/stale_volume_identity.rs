@@ -79,6 +79,7 @@ use wonin_model::{
     NotChecked, Origin, Role, ServerProduct, Service, ServiceId, Severity, Stack,
 };
 
+use crate::shared::jobs::runs_once;
 use crate::shared::kafka::{Cluster, clusters};
 use crate::shared::words::list;
 
@@ -206,6 +207,10 @@ fn shared_volumes(stack: &Stack) -> Vec<Finding> {
     let mut by_volume: BTreeMap<(usize, &str, &str), Vec<User<'_>>> = BTreeMap::new();
     for (id, product) in stateful(stack) {
         let service = stack.service(id);
+        // Jobs that prepare or save the data use them too, and one of two profiles runs at a time.
+        if runs_once(stack, service) {
+            continue;
+        }
         for mount in service.mounts.iter().filter(|mount| holds_data(&mount.value)) {
             let key = (service.project, product, mount.value.source.as_str());
             let users = by_volume.entry(key).or_default();

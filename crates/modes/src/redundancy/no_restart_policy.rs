@@ -43,12 +43,12 @@
 //! - Compose specification, `restart`.
 
 use wonin_model::{
-    Condition, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Service,
-    ServiceId, Severity, Stack,
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Service, ServiceId, Severity, Stack,
 };
 use wonin_text::Sources;
 
 use crate::shared::edits::add_service_key;
+use crate::shared::jobs::runs_once;
 use crate::shared::kafka::clusters;
 use crate::shared::words::{count, list};
 
@@ -90,12 +90,12 @@ fn finding(
     if down.is_empty() {
         return None;
     }
+    // Where most come back, the others were forgotten; where few do, those have a reason of their own.
+    let few_are_down = 2 * down.len() < lasting.len();
     let forgotten: Vec<(ServiceId, &Service)> = down
         .iter()
         .copied()
-        .filter(|(id, _)| {
-            spareless.contains(id) || (down.len() < lasting.len() && is_server(stack, *id))
-        })
+        .filter(|(id, _)| spareless.contains(id) || (few_are_down && is_server(stack, *id)))
         .collect();
     let shown = if forgotten.is_empty() { &down } else { &forgotten };
     let names: Vec<&str> = shown.iter().map(|(_, service)| service.name.value.as_str()).collect();
@@ -153,22 +153,4 @@ fn spareless_members(stack: &Stack) -> Vec<ServiceId> {
 fn is_server(stack: &Stack, id: ServiceId) -> bool {
     stack.servers.iter().any(|server| server.service == Some(id))
         || stack.brokers.iter().any(|broker| broker.service == Some(id))
-}
-
-/// Jobs that are meant to end: others wait for their end, they start on demand only, or their name
-/// says so.
-fn runs_once(stack: &Stack, service: &Service) -> bool {
-    const JOBS: [&str; 8] = ["init", "migrat", "setup", "seed", "create", "test", "job", "cli"];
-    let name = service.name.value.to_ascii_lowercase();
-    let awaited =
-        stack.services.iter().filter(|other| other.project == service.project).any(|other| {
-            let mut dependencies = other.depends_on.iter();
-            dependencies.any(|on| {
-                on.service.value == service.name.value && on.condition.value == Condition::Completed
-            })
-        });
-    let ends = service.restart.as_ref().is_some_and(|restart| {
-        restart.value == wonin_model::Restart::No && matches!(restart.origin, Origin::Written(_))
-    });
-    awaited || ends || !service.profiles.is_empty() || JOBS.iter().any(|job| name.contains(job))
 }

@@ -7,6 +7,7 @@ pub(crate) mod clients;
 pub(crate) mod dependents;
 pub(crate) mod edits;
 pub(crate) mod hosts;
+pub(crate) mod jobs;
 pub(crate) mod kafka;
 pub(crate) mod kafka_rules;
 pub(crate) mod measure;

@@ -110,7 +110,9 @@ impl<'a> View<'a> {
 
     /// One address cannot be held by two containers.
     fn twice(&self) -> Option<Finding> {
-        let pins = &self.pins;
+        // Services of different profiles may take turns with one address.
+        let pins: Vec<&Pin<'_>> =
+            self.pins.iter().filter(|pin| pin.service.profiles.is_empty()).collect();
         let (one, other) = pins.iter().enumerate().find_map(|(index, pin)| {
             let later = pins.iter().skip(index + 1);
             later.into_iter().find(|later| later.address == pin.address).map(|later| (pin, later))
