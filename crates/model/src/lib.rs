@@ -42,7 +42,7 @@ pub use located::{Inheritance, Located, Origin};
 pub use server::{Server, ServerProduct};
 pub use service::{
     Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,
-    Restart, Service,
+    Restart, Service, UpdateConfig,
 };
 pub use spring::App;
 pub use stack::{NameIndex, Network, Project, ServiceId, Stack, Volume};

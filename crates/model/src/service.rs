@@ -68,6 +68,8 @@ pub struct Service {
     pub labels: BTreeMap<String, Located<String>>,
     /// `cap_add`.
     pub cap_add: Vec<Located<String>>,
+    /// `deploy.update_config`; what is in it makes the service one of Swarm.
+    pub update: Option<UpdateConfig>,
 }
 
 impl Service {
@@ -96,6 +98,23 @@ impl Service {
                 && !mount.value.read_only
         })
     }
+}
+
+/// `deploy.update_config` (Compose Deploy Specification); `None` where nothing is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpdateConfig {
+    /// `parallelism`: slots at a time, 0 for all.
+    pub parallelism: Option<Located<u32>>,
+    /// `delay`, in milliseconds.
+    pub delay_ms: Option<Located<u64>>,
+    /// `failure_action`: `pause`, `rollback`, `continue`.
+    pub failure_action: Option<Located<String>>,
+    /// `monitor`, in milliseconds.
+    pub monitor_ms: Option<Located<u64>>,
+    /// `max_failure_ratio`, as written.
+    pub max_failure_ratio: Option<Located<String>>,
+    /// `order`: `stop-first`, `start-first`.
+    pub order: Option<Located<String>>,
 }
 
 /// An image reference taken apart.

@@ -13,6 +13,7 @@ pub mod alb;
 pub mod bounds;
 pub mod closed;
 pub mod compose;
+pub mod configured;
 pub mod docker;
 mod draw;
 pub mod ecs;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use wonin_model::{Condition, Dependency, Located, Origin, Restart, Service};
+use wonin_model::{Condition, Dependency, Located, Origin, Restart, Service, UpdateConfig};
 use wonin_text::Place;
 
 use super::health::health_check;
@@ -119,6 +119,7 @@ pub(crate) fn service(
         labels: pairs(keys.at(&["labels"]), around.variables),
         cap_add: list("cap_add").map(Value::texts).unwrap_or_default(),
         environment: environment(keys, around),
+        update: update_config(keys),
         name,
         body,
     }
@@ -127,6 +128,20 @@ pub(crate) fn service(
 /// The place of what has none.
 const NOWHERE: Place =
     Place { file: wonin_text::FileId(0), span: wonin_text::Span { start: 0, end: 0 } };
+
+fn update_config(keys: &Value) -> Option<UpdateConfig> {
+    let config = keys.at(&["deploy", "update_config"]).filter(|value| value.map().is_some())?;
+    let text = |name: &str| config.text_at(&[name]);
+    let duration = |name: &str| text(name).and_then(|text| text.and_then(|t| duration_ms(t)));
+    Some(UpdateConfig {
+        parallelism: number(text("parallelism")),
+        delay_ms: duration("delay"),
+        failure_action: text("failure_action").cloned(),
+        monitor_ms: duration("monitor"),
+        max_failure_ratio: text("max_failure_ratio").cloned(),
+        order: text("order").cloned(),
+    })
+}
 
 fn number(text: Option<&Located<String>>) -> Option<Located<u32>> {
     text?.and_then(|text| text.trim().parse().ok())

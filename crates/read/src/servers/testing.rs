@@ -46,6 +46,7 @@ pub(crate) fn service(name: &str, environment: &[(&str, &str)]) -> Service {
         depends_on: Vec::new(),
         restart: None,
         replicas: None,
+        update: None,
         memory_limit_bytes: None,
         cpu_limit_millis: None,
         pids_limit: None,
@@ -54,6 +55,7 @@ pub(crate) fn service(name: &str, environment: &[(&str, &str)]) -> Service {
         profiles: Vec::new(),
         labels: BTreeMap::new(),
         cap_add: Vec::new(),
+        update: None,
     }
 }
 

@@ -1,0 +1,184 @@
+//! From what is configured to a [`Plan`]: which number of which file becomes which setting, and
+//! what had to be assumed.
+
+mod compose;
+mod ecs;
+mod given;
+mod kubernetes;
+
+use std::collections::BTreeMap;
+
+use wonin_model::{Located, Origin, Stack, Workload};
+use wonin_text::Place;
+
+use crate::plan::Plan;
+use crate::solve::Setting;
+
+pub use given::{Given, GivenStartup, duration_ms};
+
+/// What runs the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Platform {
+    /// Amazon ECS.
+    Ecs,
+    /// Kubernetes.
+    Kubernetes,
+    /// Docker Compose.
+    Compose,
+    /// Docker Swarm.
+    Swarm,
+}
+
+impl Platform {
+    /// The word of `wonin.rollout/1`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Kubernetes => "kubernetes",
+            Self::Compose => "compose",
+            Self::Swarm => "swarm",
+        }
+    }
+}
+
+/// A service that can be simulated.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// Name for people.
+    pub name: String,
+    /// Address in its language: `aws_ecs_service.api`, `Deployment/web`, `services.web`.
+    pub address: String,
+    /// Directory of its declaration, relative to the given path.
+    pub dir: String,
+    /// What runs it.
+    pub platform: Platform,
+    /// Where it is declared.
+    pub place: Place,
+    /// Its numbers.
+    pub plan: Plan,
+    /// Where the numbers come from.
+    pub settings: BTreeMap<Setting, Written>,
+    /// What nobody wrote and no documentation says.
+    pub assumed: Vec<Assumption>,
+}
+
+/// Where a setting's number comes from.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The name that the file uses: `health_check_grace_period_seconds`, `failureThreshold`.
+    pub name: &'static str,
+    /// Its origin.
+    pub origin: Origin,
+    /// How the file spells the number.
+    pub spelling: Spelling,
+}
+
+/// How a file spells the number of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// The number alone.
+    Plain,
+    /// Seconds with their unit: `150s`.
+    Seconds,
+    /// Percent with its sign: `25%`; numbers of pods alone.
+    Pods,
+    /// CPU units as thousandths of a CPU: `250m`.
+    Millicpu,
+    /// CPU units as a fraction of a CPU: `0.25`.
+    Cpus,
+}
+
+impl Spelling {
+    /// The text for a value of the setting.
+    pub fn text(self, value: u64) -> String {
+        match self {
+            Self::Plain | Self::Pods => value.to_string(),
+            Self::Seconds => format!("{value}s"),
+            Self::Millicpu => format!("{}m", (value * 1000).div_ceil(1024)),
+            Self::Cpus => {
+                let millis = (value * 1000).div_ceil(1024);
+                let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
+        }
+    }
+}
+
+/// Something that had to be assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumption {
+    /// What: `launch latency`.
+    pub name: &'static str,
+    /// Its value with the unit: `40s`.
+    pub value: String,
+    /// Where the value comes from: `rollout-semantics 0`, `--launch`.
+    pub source: &'static str,
+}
+
+/// A service that cannot be simulated, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    /// Name for people.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// What is missing and how to give it.
+    pub why: String,
+}
+
+/// All services of a stack that an orchestrator rolls out, in the order of the stack.
+pub fn configured(stack: &Stack, given: &Given) -> Vec<Result<Configured, Unready>> {
+    let mut found = Vec::new();
+    for deployment in &stack.deployments {
+        found.extend(match &deployment.workload {
+            Workload::Ecs(service) => Some(ecs::configured(deployment, service, given)),
+            Workload::Kubernetes(workload) => kubernetes::configured(deployment, workload, given),
+        });
+    }
+    found.extend(compose::configured(stack, given));
+    found
+}
+
+/// Collects settings with their origins while a plan is made.
+#[derive(Debug, Default)]
+struct Collector {
+    settings: BTreeMap<Setting, Written>,
+    assumed: Vec<Assumption>,
+}
+
+impl Collector {
+    fn note<T>(
+        &mut self,
+        setting: Setting,
+        name: &'static str,
+        spelling: Spelling,
+        value: &Located<T>,
+    ) {
+        let origin = value.origin.clone();
+        self.settings.insert(setting, Written { name, origin, spelling });
+    }
+
+    fn assume(&mut self, name: &'static str, value: impl Into<String>, source: &'static str) {
+        self.assumed.push(Assumption { name, value: value.into(), source });
+    }
+
+    /// A time that was given, or the assumed one, which is noted.
+    fn time(
+        &mut self,
+        name: &'static str,
+        given_ms: Option<u64>,
+        flag: &'static str,
+        assumed_ms: u64,
+        source: &'static str,
+    ) -> u64 {
+        let (ms, source) = given_ms.map_or((assumed_ms, source), |ms| (ms, flag));
+        self.assume(name, seconds(ms), source);
+        ms
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}s", crate::event::seconds(ms))
+}
+
+const NO_STARTUP: &str = "no startup time known: give --startup or a log";
