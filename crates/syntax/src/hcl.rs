@@ -71,7 +71,9 @@ impl Expr {
         match &mut self.kind {
             ExprKind::Text(_, inner) => *inner = moved(*inner),
             ExprKind::Template(items) | ExprKind::List(items) | ExprKind::Call(_, items) => {
-                items.iter_mut().for_each(|item| item.map_spans(moved));
+                for item in items.iter_mut() {
+                    item.map_spans(moved);
+                }
             }
             ExprKind::Object(entries) => {
                 for (key, value) in entries {

@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> (Body, Vec<crate::Problem>) {
             let kind = entry.key.as_str().unwrap_or_default();
             match BLOCKS.iter().find(|(name, _)| *name == kind) {
                 Some((_, labels)) => {
-                    blocks(kind, *labels, &entry.value, &mut Vec::new(), &mut body)
+                    blocks(kind, *labels, &entry.value, &mut Vec::new(), &mut body);
                 }
                 None => body.attributes.push(attribute(&entry.key, &entry.value)),
             }

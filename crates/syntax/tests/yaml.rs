@@ -238,3 +238,34 @@ fn line_ends_and_byte_order_marks_do_not_shift_places() {
     assert_eq!(value_text(text, root.get("b").unwrap()), "  x\r\n  y");
     assert_eq!(value_text(text, root.get("c").unwrap()), "z");
 }
+
+#[test]
+fn what_a_build_fills_in_is_plain_text() {
+    let text = "a: @project.version@\nb:\n  - @x@/y # @z@\nc: v@1@\nd: \"@e@\"\nf: @broken\n";
+    let tree = yaml::parse(text);
+    let root = only(&tree);
+    assert_eq!(root.get("a").unwrap().as_str(), Some("@project.version@"));
+    assert_eq!(value_text(text, root.get("a").unwrap()), "@project.version@");
+    assert_eq!(root.get("b").unwrap().items()[0].as_str(), Some("@x@/y"));
+    assert_eq!(root.get("d").unwrap().as_str(), Some("@e@"));
+    assert_eq!(problems(text, &tree).len(), 1);
+    assert!(problems(text, &tree)[0].starts_with("6: not valid YAML: "));
+}
+
+#[test]
+fn odd_blocks_keep_their_places() {
+    // A root block may stand at the first column; an empty one before another that looks alike.
+    for (text, value, written) in [
+        (">\n{", "{\n", ">\n{"),
+        ("\u{feff}|\n  x\n", "x\n", "|\n  x"),
+        ("|\n x\n   \n", "x\n  \n", "|\n x\n   "),
+        ("|\n\n", "", "|\n"),
+    ] {
+        let root = clean(text);
+        assert_eq!((root.as_str(), &text[root.span.range()]), (Some(value), written));
+    }
+    let tree = yaml::parse("a: >-\n>>> x\n");
+    assert_eq!(only(&tree).get("a").unwrap().as_str(), Some(""));
+    let text = "? q\n:: x\n";
+    assert_eq!(clean(text).entries()[0].value.span.range(), 4..4);
+}

@@ -146,7 +146,12 @@ impl<'t> Builder<'t> {
                 Node::new(span, Content::Null)
             } else {
                 let value = if range.is_empty() { "" } else { value };
-                self.written(span, (0, 0), Style::Plain, value)
+                // The scanner saw another letter in place of a placeholder's `@`.
+                let value = match value.get(1..) {
+                    Some(rest) if self.text[range].starts_with('@') => format!("@{rest}").into(),
+                    _ => Cow::Borrowed(value),
+                };
+                self.written(span, (0, 0), Style::Plain, &value)
             }
         } else if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             let floor = self.at.min(range.start);

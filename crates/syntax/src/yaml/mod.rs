@@ -10,6 +10,8 @@ mod merge;
 mod place;
 mod template;
 
+use std::borrow::Cow;
+
 use granit_parser::{Event, Parser, ScanError, options};
 use wonin_text::Span;
 
@@ -24,13 +26,32 @@ const SCANNER_DEPTH: usize = 4 * MAX_DEPTH;
 /// A simple key may be this long in characters; YAML says 1024, generated files exceed it.
 const LONGEST_KEY_CHARS: usize = 4096;
 
+/// Each one that stands at the start of a value costs one more pass over the text.
+const MOST_PLACEHOLDERS: usize = 50;
+
 /// Reads all documents of `text`.
+///
+/// `@name@` at the start of a value is no YAML, but Maven fills it in when it copies Spring's
+/// files (Spring Boot reference, "Automatic Property Expansion Using Maven"): it is plain text.
 pub fn parse(text: &str) -> Tree {
     if u32::try_from(text.len()).is_err() {
         let mut problems = Problems::default();
         problems.add(Span::default(), || "larger than 4 GiB, not read".to_owned());
         return Tree { documents: Vec::new(), problems: problems.into_list() };
     }
+    let mut scanned = Cow::Borrowed(text);
+    for _ in 0..MOST_PLACEHOLDERS {
+        match read(text, &scanned, true) {
+            Ok(tree) => return tree,
+            Err(at) => scanned.to_mut().replace_range(at..=at, "x"),
+        }
+    }
+    read(text, &scanned, false).unwrap_or_default()
+}
+
+/// Reads `scanned`, which is `text` but for the `@` of placeholders. Asked to `seek` them, gives
+/// the offset of the first one that stands in the way.
+fn read(text: &str, scanned: &str, seek: bool) -> Result<Tree, usize> {
     let mut options = options! {
         emit_unresolved_aliases: true,
         flow_nesting_limit: SCANNER_DEPTH,
@@ -38,35 +59,38 @@ pub fn parse(text: &str) -> Tree {
         simple_key_max_lookahead: LONGEST_KEY_CHARS,
     };
     options.set_emit_comments(false);
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut parser = Parser::new_from_str_with_options(scanned, options);
     let mut builder = Builder::new(text);
     while let Some(next) = parser.next_event() {
-        let go_on = match next {
+        let mistake = match next {
             Ok((event, span)) => {
                 let range = span.byte_range().unwrap_or_default();
-                if is_template(&event, text, range.start) {
-                    builder.give_up_templated(range.start);
-                    parser.proceed_next_document()
-                } else {
+                if !is_template(&event, text, range.start) {
                     builder.event(event, range);
-                    Ok(true)
+                    continue;
                 }
+                builder.give_up_templated(range.start);
+                None
             }
-            Err(error) => {
-                give_up_broken(&mut builder, text, &error);
-                parser.proceed_next_document()
-            }
+            Err(error) => Some(error),
         };
-        match go_on {
+        if let Some(error) = mistake {
+            let at = offset(&error, text);
+            if seek && template::is_placeholder(&text[at..]) {
+                return Err(at);
+            }
+            builder.give_up_broken(at, &error.info());
+        }
+        match parser.proceed_next_document() {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                give_up_broken(&mut builder, text, &error);
+                builder.give_up_broken(offset(&error, text), &error.info());
                 break;
             }
         }
     }
-    builder.finish()
+    Ok(builder.finish())
 }
 
 /// Whether a node begins as only a template would: `{{` outside quotes.
@@ -74,7 +98,7 @@ fn is_template(event: &Event<'_>, text: &str, start: usize) -> bool {
     matches!(event, Event::MappingStart(..)) && text[start..].starts_with("{{")
 }
 
-fn give_up_broken(builder: &mut Builder<'_>, text: &str, error: &ScanError) {
-    let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-    builder.give_up_broken(at, &error.info());
+/// Where in the text an error is.
+fn offset(error: &ScanError, text: &str) -> usize {
+    error.marker().byte_offset().unwrap_or(text.len()).min(text.len())
 }

@@ -25,6 +25,15 @@ fn begins_a_value(before: &str) -> bool {
     starts || (trimmed.len() < before.len() && trimmed.ends_with([':', '-']))
 }
 
+/// Whether text begins with `@name@`, which a build fills in.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let name = text.strip_prefix('@').and_then(|rest| rest.split_once('@')).map(|(name, _)| name);
+    name.is_some_and(|name| {
+        !name.is_empty()
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
