@@ -2,19 +2,24 @@
 //! it.
 
 mod arguments;
+mod environment;
 mod modules;
 mod services;
 
 use std::collections::BTreeSet;
 
-use wonin_model::{App, KafkaClient, Located, ServiceId, Stack};
+use wonin_model::{App, Code, KafkaClient, KafkaTopic, Located, ServiceId, Stack};
 use wonin_syntax::java::{Annotation, ExprKind, TypeDecl, Visit, walk};
-use wonin_text::{Place, Span};
+use wonin_text::{Place, Sources, Span};
 
 use crate::build::{self, SPRING_BOOT};
 use crate::fragment::Fragment;
+use crate::java::answers::early_answers;
+use crate::java::callers::Callers;
 use crate::java::codebase::Codebase;
+use crate::java::credentials::frozen;
 use crate::java::kafka::{self, Application};
+use crate::java::pools::pools;
 use crate::java::values::{Values, properties_prefix};
 use crate::pipeline::Joining;
 use crate::spring::kafka::Boot;
@@ -33,13 +38,16 @@ const LIBRARIES: &[&str] = &[
 /// Puts applications, their Kafka clients and what their code shows into the stack.
 pub(crate) fn join(joining: &mut Joining<'_>) {
     let fragments = std::mem::take(&mut joining.fragments);
-    let found = find(&fragments, &joining.evidence.stack);
+    let found = find(&fragments, &joining.evidence.stack, &joining.evidence.sources);
     joining.fragments = fragments;
     let stack = &mut joining.evidence.stack;
     stack.kafka_clients.retain(|client| !is_told_better(client, &found.clients));
     stack.apps.extend(found.apps);
     stack.kafka_clients.extend(found.clients);
     stack.topics.extend(found.topics);
+    stack.code.pools_per_call.extend(found.code.pools_per_call);
+    stack.code.frozen_credentials.extend(found.code.frozen_credentials);
+    stack.code.early_answers.extend(found.code.early_answers);
 }
 
 /// What is found in applications.
@@ -47,41 +55,90 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
 struct Found {
     apps: Vec<App>,
     clients: Vec<KafkaClient>,
-    topics: Vec<wonin_model::KafkaTopic>,
+    topics: Vec<KafkaTopic>,
+    code: Code,
 }
 
-fn find(fragments: &[Fragment], stack: &Stack) -> Found {
-    let modules = modules(fragments);
-    let services = services::attach(&modules, stack);
+/// The configuration of one module.
+struct Configured<'s> {
+    service: Option<ServiceId>,
+    around: Surroundings<'s>,
+    config: Effective,
+    boot_version: Option<Located<String>>,
+    boot: Boot,
+}
+
+fn find(fragments: &[Fragment], stack: &Stack, sources: &Sources) -> Found {
+    let mut modules = modules(fragments);
+    let mut services = services::attach(&modules, stack);
+    let alone = environment::alone(stack, &services);
+    modules.extend(alone.iter().map(|(module, _)| module.clone()));
+    services.extend(alone.iter().map(|(_, id)| Some(*id)));
+    let configured: Vec<Configured<'_>> = modules
+        .iter()
+        .zip(&services)
+        .map(|(module, service)| configure(module, *service, stack))
+        .collect();
     let units = modules.iter().enumerate().flat_map(|(index, module)| {
         module.units.iter().map(move |(file, unit)| (*file, index, *unit))
     });
     let code = Codebase::new(units);
+    let values = |index: usize| {
+        let Configured { config, around, boot, .. } = &configured[index];
+        Values { code: &code, config, around, boot: *boot }
+    };
+    let callers = Callers::of(&code, values);
     let mut found = Found::default();
     for (index, module) in modules.iter().enumerate() {
+        let values = values(index);
+        let apps = stack.apps.len() + found.apps.len();
+        of_module(module, &configured[index], &values, index, (stack, apps), &mut found);
+        let shown = &mut found.code;
         let service = services[index];
-        let around = service.map(|id| surroundings(stack, id)).unwrap_or_default();
-        let config = effective(&module.spring_files(), &around);
-        let boot_version = build::version(&module.build, SPRING_BOOT);
-        let boot = boot_version.as_ref().and_then(|version| major_minor(&version.value));
-        let values = Values { code: &code, config: &config, around: &around, boot };
-        let app = app(module, &values, index, service, boot_version);
-        let name = app.as_ref().map_or_else(|| module.name().to_owned(), |app| app.name.clone());
-        let used = used_names(&code, index);
-        let application = Application {
-            app: app.is_some().then_some(stack.apps.len() + found.apps.len()),
-            service,
-            module: index,
-            name: &name,
-            used: &used,
-            kafka_version: kafka_version(module, boot),
-            has_code: !module.units.is_empty(),
-        };
-        found.clients.extend(kafka::clients(&values, &application));
-        found.topics.extend(kafka::created(&values, index, service, only_cluster(stack)));
-        found.apps.extend(app);
+        shown.pools_per_call.extend(pools(&values, &callers, index, &services, sources));
+        shown.frozen_credentials.extend(frozen(&values, &callers, index, service, sources));
+        shown.early_answers.extend(early_answers(&values, index, service, sources));
     }
+    found.code.frozen_credentials.extend(environment::session_tokens(stack));
     found
+}
+
+fn configure<'s>(
+    module: &Module<'_>,
+    service: Option<ServiceId>,
+    stack: &'s Stack,
+) -> Configured<'s> {
+    let around = service.map(|id| surroundings(stack, id)).unwrap_or_default();
+    let config = effective(&module.spring_files(), &around);
+    let boot_version = build::version(&module.build, SPRING_BOOT);
+    let boot = boot_version.as_ref().and_then(|version| major_minor(&version.value));
+    Configured { service, around, config, boot_version, boot }
+}
+
+/// The application of a module with its Kafka clients and topics; `apps` counts those before it.
+fn of_module(
+    module: &Module<'_>,
+    configured: &Configured<'_>,
+    values: &Values<'_, '_>,
+    index: usize,
+    (stack, apps): (&Stack, usize),
+    found: &mut Found,
+) {
+    let Configured { service, boot_version, boot, .. } = configured;
+    let app = app(module, values, index, *service, boot_version.clone());
+    let name = app.as_ref().map_or_else(|| module.name().to_owned(), |app| app.name.clone());
+    let application = Application {
+        app: app.is_some().then_some(apps),
+        service: *service,
+        module: index,
+        name: &name,
+        used: &used_names(values.code, index),
+        kafka_version: kafka_version(module, *boot),
+        has_code: !module.units.is_empty(),
+    };
+    found.clients.extend(kafka::clients(values, &application));
+    found.topics.extend(kafka::created(values, index, *service, only_cluster(stack)));
+    found.apps.extend(app);
 }
 
 /// The application of a module, if it is one of Spring Boot's.
@@ -98,7 +155,7 @@ fn app(
     });
     let configured =
         module.spring.iter().map(|(_, file, _)| Place { file: *file, span: Span::default() });
-    let place = configured.min().or(started)?;
+    let place = configured.min().or(started).or(module.place)?;
     let mut properties = values.config.properties.clone();
     let parts = parts(module, values.config, index, values.code);
     known::fill(&mut properties, parts);

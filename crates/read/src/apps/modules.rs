@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use wonin_syntax::java::Unit;
-use wonin_text::FileId;
+use wonin_text::{FileId, Place};
 
 use crate::build::BuildFile;
 use crate::fragment::{Content, Fragment};
@@ -12,7 +12,7 @@ use crate::paths::{directory, file_name};
 use crate::spring::SpringFile;
 
 /// The files of one module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Module<'a> {
     /// Its directory relative to the given path; empty for the top.
     pub(super) dir: String,
@@ -22,11 +22,17 @@ pub(super) struct Module<'a> {
     pub(super) units: Vec<(FileId, &'a Unit)>,
     /// Build files that count: its own, then those of the directories above.
     pub(super) build: Vec<&'a BuildFile>,
+    /// Where it begins, if it has no files and only a service tells of it; with that its name.
+    pub(super) place: Option<Place>,
+    pub(super) title: Option<String>,
 }
 
 impl<'a> Module<'a> {
     /// The last part of its directory.
     pub(super) fn name(&self) -> &str {
+        if let Some(title) = &self.title {
+            return title;
+        }
         match file_name(&self.dir) {
             "" => "application",
             name => name,

@@ -172,6 +172,17 @@ fn defaults_of_the_application_fit_what_it_has() {
 }
 
 #[test]
+fn the_endpoint_answers_before_the_send_is_known() {
+    let evidence = one_broker_down();
+    let [early] = &evidence.stack.code.early_answers[..] else { panic!("one early answer") };
+    assert_eq!(early.endpoint.value, "GET /sendMessage");
+    assert_eq!(early.answer.value, "\"sent\"");
+    assert_eq!(early.work.value, "CompletableFuture.supplyAsync");
+    assert_eq!(evidence.sources.slice(early.blocks_common_pool.unwrap()), "get");
+    assert!(evidence.stack.code.pools_per_call.is_empty());
+}
+
+#[test]
 fn same_files_same_answer() {
     let show = || format!("{:?}", one_broker_down().stack);
     assert_eq!(show(), show());

@@ -1,7 +1,12 @@
 //! Java source: the files, the classes in them, and what they show.
 
+pub(crate) mod answers;
+pub(crate) mod callers;
 pub(crate) mod codebase;
+pub(crate) mod credentials;
 pub(crate) mod kafka;
+pub(crate) mod pools;
+pub(crate) mod schedules;
 pub(crate) mod values;
 
 use wonin_model::Skipped;

@@ -1,0 +1,228 @@
+//! What makes code run again: jobs, schedules, requests, messages; and what they call.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wonin_model::{Located, Scope as Runs};
+use wonin_syntax::java::{Expr, ExprKind, Method, TypeDecl, TypeKind, Visit, walk};
+
+use super::codebase::{Codebase, Scope};
+use super::schedules;
+use super::values::Values;
+
+/// How many calls away from an entry a method still counts as run by it.
+const MAX_STEPS: usize = 4;
+
+/// Annotations of methods that answer requests.
+pub(crate) const HANDLERS: &[&str] = &[
+    "DELETE",
+    "DeleteMapping",
+    "GET",
+    "GetMapping",
+    "PATCH",
+    "POST",
+    "PUT",
+    "PatchMapping",
+    "PostMapping",
+    "PutMapping",
+    "RequestMapping",
+];
+
+/// Annotations of methods that take messages.
+const LISTENERS: &[&str] = &[
+    "JmsListener",
+    "KafkaHandler",
+    "KafkaListener",
+    "MessageMapping",
+    "PulsarListener",
+    "RabbitHandler",
+    "RabbitListener",
+    "RedisListener",
+    "SqsListener",
+    "StreamListener",
+];
+
+/// Types of jobs that Quartz makes anew for every firing.
+const JOBS: &[&str] = &["InterruptableJob", "Job", "QuartzJobBean", "StatefulJob"];
+
+/// A method that something runs again and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) class: usize,
+    pub(crate) method: &'a Method,
+    pub(crate) runs: Runs,
+    pub(crate) period_ms: Option<Located<u64>>,
+}
+
+/// A method as a key: its class and where its name stands.
+pub(crate) type Key = (usize, u32);
+
+/// Key of a method.
+pub(crate) fn key(class: usize, method: &Method) -> Key {
+    (class, method.name.span.start)
+}
+
+/// Methods that run again, with the entry that leads to each and how many calls away it is.
+#[derive(Debug, Default)]
+pub(crate) struct Callers<'a> {
+    pub(crate) entries: Vec<Entry<'a>>,
+    reached: BTreeMap<Key, (usize, usize)>,
+    /// Methods that run when the program starts, and what only they call.
+    started: BTreeMap<Key, usize>,
+}
+
+impl<'a> Callers<'a> {
+    /// Finds the entries of all modules and follows their calls. `values` are those of a module.
+    pub(crate) fn of<'v>(code: &'v Codebase<'a>, values: impl Fn(usize) -> Values<'v, 'a>) -> Self {
+        let mut callers = Self::default();
+        let mut starts = Vec::new();
+        for (class, of) in code.classes() {
+            for method in of.decl.methods.iter().filter(|method| method.body.is_some()) {
+                if let Some(runs) = runs(code, class, method) {
+                    let period_ms = schedules::of_entry(&values(of.module), class, method);
+                    callers.entries.push(Entry { class, method, runs, period_ms });
+                } else if is_start(of.decl, method) {
+                    starts.push((class, method));
+                }
+            }
+        }
+        let entries = callers.entries.iter().map(|entry| (entry.class, entry.method)).collect();
+        callers.reached = follow(code, entries);
+        callers.started = follow(code, starts).into_iter().map(|(k, (_, s))| (k, s)).collect();
+        callers
+    }
+
+    /// The entry that leads to a method, and how many calls away it is.
+    pub(crate) fn entry(&self, class: usize, method: &Method) -> Option<(&Entry<'a>, usize)> {
+        let (entry, steps) = self.reached.get(&key(class, method))?;
+        Some((&self.entries[*entry], *steps))
+    }
+
+    /// Whether a method runs at the start alone.
+    pub(crate) fn is_start_only(&self, class: usize, method: &Method) -> bool {
+        let key = key(class, method);
+        self.started.contains_key(&key) && !self.reached.contains_key(&key)
+    }
+}
+
+/// All methods that calls lead to, breadth first: which of the roots, and after how many calls.
+fn follow<'a>(
+    code: &Codebase<'a>,
+    roots: Vec<(usize, &'a Method)>,
+) -> BTreeMap<Key, (usize, usize)> {
+    let mut reached = BTreeMap::new();
+    let mut waiting: VecDeque<(usize, &'a Method, usize, usize)> = VecDeque::new();
+    for (root, (class, method)) in roots.into_iter().enumerate() {
+        waiting.push_back((class, method, root, 0));
+    }
+    while let Some((class, method, root, steps)) = waiting.pop_front() {
+        if reached.contains_key(&key(class, method)) {
+            continue;
+        }
+        reached.insert(key(class, method), (root, steps));
+        if steps < MAX_STEPS {
+            let called = calls(code, class, method);
+            waiting.extend(called.into_iter().map(|(class, m)| (class, m, root, steps + 1)));
+        }
+    }
+    reached
+}
+
+/// Methods of the code that a body calls, by call or by reference.
+fn calls<'a>(code: &Codebase<'a>, class: usize, method: &'a Method) -> Vec<(usize, &'a Method)> {
+    let scope = Scope::of(class, method);
+    let mut exprs: Vec<&'a Expr> = Vec::new();
+    walk(method.statements(), &mut |visit, _| {
+        if let Visit::Expr(expr) = visit {
+            exprs.push(expr);
+        }
+        true
+    });
+    let target = |expr: &'a Expr| match &expr.kind {
+        ExprKind::Call(call) => code.called(&scope, call),
+        ExprKind::MethodRef(object, name) => {
+            let owner = code.type_of(&scope, object)?;
+            let class = code.find(&owner, class)?;
+            let methods = &code.class(class).decl.methods;
+            methods.iter().find(|m| m.name.text == name.text).map(|method| (class, method))
+        }
+        _ => None,
+    };
+    exprs.into_iter().filter_map(target).collect()
+}
+
+/// Whether a class is a job of Quartz, itself or through a class of the code.
+pub(crate) fn is_job(code: &Codebase<'_>, class: usize) -> bool {
+    let line = code.lineage(class);
+    line.into_iter().any(|class| {
+        let of = code.class(class);
+        let imports = of.unit.imports_below("org.quartz")
+            || of.unit.imports_below("org.springframework.scheduling.quartz");
+        of.decl.kind == TypeKind::Class && imports && JOBS.iter().any(|job| of.decl.is_a(job))
+    })
+}
+
+/// What runs a method, if something runs it again and again.
+fn runs(code: &Codebase<'_>, class: usize, method: &Method) -> Option<Runs> {
+    let has = |names: &[&str]| names.iter().any(|name| method.annotation(name).is_some());
+    if has(&["Scheduled", "Schedules", "Recurring"]) {
+        return Some(Runs::JobRun);
+    }
+    let name = method.name.text.as_str();
+    if matches!(name, "execute" | "executeInternal") && is_job(code, class) {
+        return Some(Runs::JobRun);
+    }
+    let decl = code.class(class).decl;
+    let serves = decl.is_a("HttpServlet") && (name.starts_with("do") || name == "service");
+    if serves || has(HANDLERS) || has(LISTENERS) {
+        return Some(Runs::Request);
+    }
+    if method.annotation("EventListener").is_some() {
+        let event = method.params.first().map_or("", |param| param.of.name.as_str());
+        let of_start = event.starts_with("Application") || event.starts_with("Context");
+        return (!of_start && !event.is_empty()).then_some(Runs::Request);
+    }
+    None
+}
+
+/// Whether a method runs once, when the program or a bean starts.
+fn is_start(decl: &TypeDecl, method: &Method) -> bool {
+    let has = |name: &str| method.annotation(name).is_some();
+    let name = method.name.text.as_str();
+    method.is_constructor && is_bean(decl)
+        || has("Bean")
+        || has("PostConstruct")
+        || has("EventListener")
+        || matches!(name, "main" | "afterPropertiesSet" | "onApplicationEvent")
+        || name == "run" && ["CommandLineRunner", "ApplicationRunner"].iter().any(|r| decl.is_a(r))
+}
+
+/// Annotations that make a class a bean of which there is one.
+const STEREOTYPES: &[&str] = &[
+    "Component",
+    "Configuration",
+    "Controller",
+    "ControllerAdvice",
+    "Repository",
+    "RestController",
+    "Service",
+    "Singleton",
+    "SpringBootApplication",
+];
+
+/// Whether a class is a bean of which there is one.
+pub(crate) fn is_bean(decl: &TypeDecl) -> bool {
+    STEREOTYPES.iter().any(|name| decl.annotation(name).is_some()) && !is_made_often(decl)
+}
+
+/// Whether a class is a bean that is made for every use or request.
+pub(crate) fn is_made_often(decl: &TypeDecl) -> bool {
+    let scope = decl
+        .annotation("Scope")
+        .and_then(|scope| scope.arg("value").or_else(|| scope.arg("scopeName")));
+    let named = scope.is_some_and(|scope| match &scope.kind {
+        ExprKind::Str(text, _) => text != "singleton",
+        ExprKind::Member(_, name) => !name.text.contains("SINGLETON"),
+        _ => false,
+    });
+    named || decl.annotation("RequestScope").is_some()
+}

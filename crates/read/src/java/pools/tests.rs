@@ -1,0 +1,146 @@
+//! What adds up and what does not.
+
+use wonin_model::{PoolPerCall, Scope};
+
+use crate::apps::testing::evidence;
+
+const IMPORTS: &str = "import java.util.concurrent.*; import java.util.*; import org.quartz.*;\n";
+
+fn pools(code: &str) -> Vec<PoolPerCall> {
+    let code = format!("{IMPORTS}{code}");
+    let evidence = evidence(&[("src/main/java/A.java", &code)]);
+    for pool in &evidence.stack.code.pools_per_call {
+        assert_eq!(evidence.sources.slice(pool.made.place().unwrap()), pool.made.value);
+    }
+    evidence.stack.code.pools_per_call
+}
+
+/// Made, size, scope, runs in, period.
+fn shown(pool: &PoolPerCall) -> (&str, Option<u32>, Scope, &str, Option<u64>) {
+    (
+        &pool.made.value,
+        pool.size.as_ref().map(|size| size.value),
+        pool.scope,
+        &pool.runs_in.value,
+        pool.period_ms.as_ref().map(|period| period.value),
+    )
+}
+
+#[test]
+fn a_field_of_a_quartz_job_is_a_pool_for_every_firing() {
+    let found = pools(
+        "public class SmsJob extends QuartzJobBean {
+            private static final int THREADS = 2 * 2;
+            private static final ExecutorService SHARED = Executors.newCachedThreadPool();
+            private final ExecutorService pool = Executors.newFixedThreadPool(THREADS);
+            protected void executeInternal(JobExecutionContext c) { pool.submit(() -> send()); }
+        }
+        @Configuration class Jobs {
+            @Bean JobDetail sms() { return JobBuilder.newJob(SmsJob.class).storeDurably().build(); }
+            @Bean Trigger smsTrigger() { return TriggerBuilder.newTrigger().forJob(sms())
+                .withSchedule(SimpleScheduleBuilder.simpleSchedule().withIntervalInSeconds(30)
+                .repeatForever()).build(); }
+        }",
+    );
+    let made = "Executors.newFixedThreadPool(THREADS)";
+    assert_eq!(found.len(), 1);
+    assert_eq!(shown(&found[0]), (made, Some(4), Scope::JobInstance, "SmsJob", Some(30_000)));
+    assert!(found[0].sure > 0.9);
+}
+
+#[test]
+fn scheduled_methods_and_what_they_call() {
+    let found = pools(
+        "@Component class Poll {
+            @Autowired Helper helper;
+            @Scheduled(fixedRate = 60 * 1000) void poll() { new Timer(); helper.run(); }
+            @Scheduled(cron = \"${poll.cron:0 */5 * * * *}\") void other() {
+                Executors.newSingleThreadExecutor().submit(() -> 1);
+            }
+        }
+        @Service class Helper { void run() {
+            ExecutorService pool = new ThreadPoolExecutor(1, 8, 1L, TimeUnit.SECONDS, queue);
+            pool.submit(task);
+        } }",
+    );
+    let all: Vec<_> = found.iter().map(shown).collect();
+    assert_eq!(
+        all,
+        [
+            ("new Timer()", Some(1), Scope::JobRun, "poll", Some(60_000)),
+            ("Executors.newSingleThreadExecutor()", Some(1), Scope::JobRun, "other", Some(300_000)),
+            (
+                "new ThreadPoolExecutor(1, 8, 1L, TimeUnit.SECONDS, queue)",
+                Some(8),
+                Scope::JobRun,
+                "poll",
+                Some(60_000)
+            ),
+        ]
+    );
+}
+
+#[test]
+fn what_is_ended_kept_once_or_made_at_the_start_is_fine() {
+    for body in [
+        "ExecutorService p = Executors.newCachedThreadPool(); try { p.submit(t); } finally { p.shutdown(); }",
+        "try (ExecutorService p = Executors.newFixedThreadPool(2)) { p.submit(t); }",
+        "ExecutorService p = Executors.newCachedThreadPool(); end(p);",
+        "if (kept == null) { kept = Executors.newCachedThreadPool(); } kept.submit(t);",
+        "var v = Executors.newVirtualThreadPerTaskExecutor();",
+        "new Thread(() -> work()).join();",
+    ] {
+        let found = pools(&format!(
+            "@Component class A {{ ExecutorService kept;
+               @Scheduled(fixedRate = 1000) void run() {{ {body} }}
+               void end(ExecutorService given) {{ given.shutdownNow(); }} }}"
+        ));
+        assert!(found.is_empty(), "{body}: {found:?}");
+    }
+    let once = pools(
+        "@Configuration class B {
+            private final ExecutorService field = Executors.newFixedThreadPool(3);
+            @Bean Executor bean() { return Executors.newFixedThreadPool(3); }
+            @PostConstruct void begin() { Executors.newFixedThreadPool(3).submit(t); }
+            public static void main(String[] a) { Executors.newFixedThreadPool(3).submit(t); }
+        }",
+    );
+    assert!(once.is_empty(), "{once:?}");
+}
+
+#[test]
+fn requests_holders_and_makers() {
+    let found = pools(
+        "@RestController class C {
+            @GetMapping(\"/a\") String a() { Sender s = new Sender(); s.send(); return \"a\"; }
+            @PostMapping(\"/b\") String b() { make().submit(t); return \"b\"; }
+            @GetMapping(\"/c\") String c() {
+                CompletableFuture.supplyAsync(() -> 1, Executors.newWorkStealingPool()); return \"c\";
+            }
+            private ExecutorService make() { return Executors.newScheduledThreadPool(5); }
+        }
+        class Sender { private final ExecutorService pool = Executors.newFixedThreadPool(9); void send() {} }",
+    );
+    let all: Vec<_> = found
+        .iter()
+        .map(|p| (p.size.as_ref().map(|s| s.value), p.scope, p.runs_in.value.as_str()))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            (None, Scope::Request, "c"),
+            (Some(5), Scope::Request, "b"),
+            (Some(9), Scope::Request, "a")
+        ]
+    );
+}
+
+#[test]
+fn plain_methods_are_told_with_little_confidence() {
+    let found = pools(
+        "@Service class D { public void often() { Executors.newFixedThreadPool(2).submit(t); }
+            void loop() { for (Item i : items) { Timer timer = new Timer(); timer.schedule(t, 1); } } }",
+    );
+    let all: Vec<_> = found.iter().map(|pool| (pool.scope, pool.sure < 0.5)).collect();
+    assert_eq!(all, [(Scope::Call, true), (Scope::Call, false)]);
+}
