@@ -298,21 +298,29 @@ fn by_name(sources: &Sources, instances: &[Instance<'_>]) -> Fix {
     fix
 }
 
-/// An option with the service's name at the end of its command, where that is one plain line.
+/// An option with the service's name at the end of its command, in the layout that the command has:
+/// a plain line, a list in brackets, or a list of lines. `None` for shell scripts and the like.
 fn append(sources: &Sources, service: &Service, option: &str) -> Option<FileEdit> {
     let Origin::Written(place) = service.command.as_ref()?.origin else { return None };
-    let text = sources.slice(place);
+    let text = sources.slice(place).trim_end();
+    let end = place.span.start as usize + text.len();
     let name = &service.name.value;
-    let plain = !text.is_empty() && !text.contains(['\n', '"', '\'', '|', '&', ';', '#']);
-    if !plain {
+    if text.is_empty() || text.contains(['|', '&', ';', '#', '$']) {
         return None;
     }
-    if let Some(items) = text.strip_prefix('[') {
-        let end =
-            place.span.end as usize - (items.len() - items.strip_suffix(']')?.trim_end().len());
+    if let Some(items) = text.strip_prefix('[').and_then(|items| items.strip_suffix(']')) {
+        let end = end - 1 - (items.len() - items.trim_end().len());
         return Some(insert(place, end, format!(", {option}, {name}")));
     }
-    Some(insert(place, place.span.end as usize, format!(" {option} {name}")))
+    match text.rsplit_once('\n') {
+        Some((_, last)) => {
+            let indent = &last[..last.len() - last.trim_start().len()];
+            last.trim_start().strip_prefix("- ")?;
+            Some(insert(place, end, format!("\n{indent}- {option}\n{indent}- {name}")))
+        }
+        None if text.contains(['"', '\'']) => None,
+        None => Some(insert(place, end, format!(" {option} {name}"))),
+    }
 }
 
 /// Pinned addresses, with a range for dynamic containers that has none of them.

@@ -260,6 +260,8 @@ enum Counted {
     Number,
     /// Servers with one value are members of one cluster.
     Sharing,
+    /// The same, and the value is nobody else's business.
+    SharingSecret,
 }
 
 const RULES: &[Rule] = &[
@@ -339,7 +341,7 @@ const RULES: &[Rule] = &[
         product: ServerProduct::RabbitMq,
         what: "RabbitMQ",
         setting: "RABBITMQ_ERLANG_COOKIE",
-        counted: Counted::Sharing,
+        counted: Counted::SharingSecret,
         stops: "leaves quorum queues without a majority",
         severity: Severity::Medium,
         confidence: 60,
@@ -361,7 +363,7 @@ fn by_rule(stack: &Stack, rule: &Rule) -> Vec<Ensemble> {
         // Each member of an ensemble may write itself as 0.0.0.0, so lists are compared by length.
         let alike = match rule.counted {
             Counted::Listed => members(rule, &[(server, value.clone())], stack).to_string(),
-            Counted::Number | Counted::Sharing => value.value.clone(),
+            Counted::Number | Counted::Sharing | Counted::SharingSecret => value.value.clone(),
         };
         together.entry((project, alike)).or_default().push((server, value));
     }
@@ -375,7 +377,9 @@ fn members(rule: &Rule, servers: &[Member<'_>], stack: &Stack) -> usize {
             value.split(',').iter().filter(|member| !member.value.contains("observer")).count()
         }
         Counted::Number => value.value.trim().parse().unwrap_or(0),
-        Counted::Sharing => servers.iter().map(|(server, _)| instances(stack, server)).sum(),
+        Counted::Sharing | Counted::SharingSecret => {
+            servers.iter().map(|(server, _)| instances(stack, server)).sum()
+        }
     }
 }
 
@@ -385,14 +389,15 @@ fn ensemble(stack: &Stack, rule: &Rule, servers: &[Member<'_>]) -> Ensemble {
     let because = servers
         .iter()
         .map(|(server, value)| {
-            let claim = match rule.counted {
-                Counted::Sharing => format!("{} is a member", server.name),
-                _ => format!("{} counts {}", server.name, count(members, "member")),
-            };
-            // A cookie is a secret: the place says enough.
-            let origin = match rule.counted {
-                Counted::Sharing if value.place().is_none() => Origin::Written(server.place),
-                _ => value.origin.clone(),
+            let (claim, origin) = match rule.counted {
+                Counted::Listed | Counted::Number => {
+                    let claim = format!("{} counts {}", server.name, count(members, "member"));
+                    (claim, value.origin.clone())
+                }
+                Counted::Sharing => (format!("{} is a member", server.name), value.origin.clone()),
+                Counted::SharingSecret => {
+                    (format!("{} is a member", server.name), Origin::Written(server.place))
+                }
             };
             Because { claim, origin, value: None }
         })
