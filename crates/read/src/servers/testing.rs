@@ -46,7 +46,6 @@ pub(crate) fn service(name: &str, environment: &[(&str, &str)]) -> Service {
         depends_on: Vec::new(),
         restart: None,
         replicas: None,
-        update: None,
         memory_limit_bytes: None,
         cpu_limit_millis: None,
         pids_limit: None,
