@@ -77,8 +77,9 @@ pub enum Content {
     Scalar(Scalar),
     /// A list.
     Sequence(Arc<[Node]>),
-    /// Keys with values, in the order of the text. Later duplicates are problems and left out;
-    /// merged entries come after the mapping's own.
+    /// Keys with values, in the order of the text. Of equal keys only the one that counts is
+    /// there, the first in YAML and the last elsewhere, and the others are problems; merged entries
+    /// come after the mapping's own.
     Mapping(Arc<[Entry]>),
 }
 

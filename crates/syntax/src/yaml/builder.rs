@@ -14,10 +14,10 @@ use crate::keys::repeated;
 use crate::problems::Problems;
 use crate::{Content, Entry, MAX_DEPTH, Node, Scalar, Style, Tree};
 
-/// How many entries merges may bring at least, whatever the size of the text.
+/// How many entries merges may look at, at least, whatever the size of the text.
 const MERGED_ENTRIES: usize = 1 << 16;
 
-/// Bytes of text that pay for one further merged entry.
+/// Bytes of text that pay for one more.
 const BYTES_PER_MERGED_ENTRY: usize = 16;
 
 /// A collection that is still open.

@@ -20,7 +20,7 @@ pub(super) struct Merge {
 
 /// Appends to `own` what the merges bring: keys that are there already win, whether own or from an
 /// earlier merge (<https://yaml.org/type/merge.html>). `budget` bounds how many entries all merges
-/// of a text may bring, since merges of merges multiply.
+/// of a text may look at, since merges of merges multiply.
 pub(super) fn merge(
     own: &mut Vec<Entry>,
     first: usize,
@@ -43,14 +43,14 @@ pub(super) fn merge(
             };
             let via = Via::new(source.via().or(merge.value.via()).unwrap_or(merge.key));
             for entry in entries.iter() {
-                if entry.key.text().is_some_and(|key| !seen.insert(key.clone())) {
-                    continue;
-                }
                 if *budget == 0 {
                     problems.add(merge.key, || "too much is merged, the rest left out".to_owned());
                     return;
                 }
                 *budget -= 1;
+                if entry.key.text().is_some_and(|key| !seen.insert(key.clone())) {
+                    continue;
+                }
                 own.push(Entry { key: via.on(&entry.key), value: via.on(&entry.value) });
             }
         }

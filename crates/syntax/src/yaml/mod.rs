@@ -26,8 +26,11 @@ const SCANNER_DEPTH: usize = 4 * MAX_DEPTH;
 /// A simple key may be this long in characters; YAML says 1024, generated files exceed it.
 const LONGEST_KEY_CHARS: usize = 4096;
 
-/// Each one that stands at the start of a value costs one more pass over the text.
+/// How many placeholders at the start of a value are accepted: each costs one more pass.
 const MOST_PLACEHOLDERS: usize = 50;
+
+/// How much may be read again for placeholders; they are a habit of small files.
+const MOST_REREAD_BYTES: usize = 32 << 20;
 
 /// Reads all documents of `text`.
 ///
@@ -40,7 +43,7 @@ pub fn parse(text: &str) -> Tree {
         return Tree { documents: Vec::new(), problems: problems.into_list() };
     }
     let mut scanned = Cow::Borrowed(text);
-    for _ in 0..MOST_PLACEHOLDERS {
+    for _ in 0..MOST_PLACEHOLDERS.min(MOST_REREAD_BYTES / text.len().max(1)) {
         match read(text, &scanned, true) {
             Ok(tree) => return tree,
             Err(at) => scanned.to_mut().replace_range(at..=at, "x"),
