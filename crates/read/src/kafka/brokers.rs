@@ -9,7 +9,7 @@ use wonin_text::{FileId, Place, Span};
 use super::defaults::{fill_broker, fill_shipped};
 use super::image::{Convention, from_environment, meant, missing};
 use crate::pipeline::Joining;
-use crate::servers::{Container, Words};
+use crate::servers::{Container, Words, repository, tag};
 
 /// Programs of Kafka's distribution that a container may run beside or in place of a broker.
 const OTHER_PROGRAMS: &[&str] = &[
@@ -44,9 +44,7 @@ const BROKER_VARIABLES: &[&str] = &[
 
 /// The convention of a service's image where the service runs a broker.
 pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention> {
-    let image = service.image.as_ref().filter(|_| service.build_context.is_none());
-    let image = image.or(service.base_image.as_ref()).or(service.image.as_ref());
-    let repository = image.map_or("", |image| image.value.repository.as_str());
+    let repository = repository(service);
     let known = Convention::of_repository(repository);
     let has = |prefix: &str| {
         let names = BROKER_VARIABLES.iter().map(|name| format!("{prefix}{name}"));
@@ -96,7 +94,7 @@ pub(super) fn broker_of(
     joining: &mut Joining<'_>,
 ) -> Option<KafkaBroker> {
     let own_command = words.runs("kafka-server-start") && !runs_start_script(words);
-    let version = version_of(service);
+    let version = version_of(service, convention);
     let mut made = if own_command {
         by_command(service, words, container, joining)
     } else {
@@ -115,11 +113,10 @@ pub(super) fn broker_of(
             let of = "Apache Kafka config/server.properties";
             fill_shipped(&mut made.settings, of, version.as_deref());
         }
-        Base::File => fill_broker(
-            &mut made.settings,
-            KafkaDistribution::Properties,
-            kafka_version(convention, version.as_deref()),
-        ),
+        Base::File => {
+            let of_file = KafkaDistribution::Properties;
+            fill_broker(&mut made.settings, of_file, version.as_deref());
+        }
     }
     let uses_environment = !own_command && made.base == Base::Image;
     Some(KafkaBroker {
@@ -266,11 +263,6 @@ fn fill_image(settings: &mut Settings, convention: Convention, version: Option<&
     }
 }
 
-/// Kafka's version, where the tag counts it.
-fn kafka_version(convention: Convention, version: Option<&str>) -> Option<&str> {
-    version.filter(|_| convention != Convention::Confluent)
-}
-
 fn cluster_id(service: &Service, convention: Convention) -> Option<Located<String>> {
     let names: &[&str] = match convention {
         Convention::Bitnami => &["KAFKA_KRAFT_CLUSTER_ID"],
@@ -279,19 +271,36 @@ fn cluster_id(service: &Service, convention: Convention) -> Option<Located<Strin
     names.iter().find_map(|name| service.environment.get(*name)).cloned()
 }
 
-/// The version that the tag tells: `3.9.0-debian-12-r1`, `2.13-2.8.1` (Scala first),
-/// `0.45.0-kafka-3.9.0`.
-fn version_of(service: &Service) -> Option<String> {
-    let image = service.image.as_ref().filter(|_| service.build_context.is_none());
-    let image = image.or(service.base_image.as_ref())?;
-    let tag = image.value.tag.as_deref()?;
+/// Kafka's version as far as the tag tells: `3.9.0-debian-12-r1`, `2.13-2.8.1` (Scala first),
+/// `0.45.0-kafka-3.9.0`, and behind Confluent's own count.
+fn version_of(service: &Service, convention: Convention) -> Option<String> {
+    // The tag of a base image that is not Kafka's counts something else.
+    Convention::of_repository(repository(service))?;
+    let tag = tag(service)?;
     let tag = tag.rsplit_once("kafka-").map_or(tag, |(_, version)| version);
     let tag = match tag.split_once('-') {
         Some(("2.11" | "2.12" | "2.13", rest)) if is_version(rest) => rest,
         _ => tag,
     };
     let version = tag.trim_start_matches('v').split('-').next().unwrap_or(tag);
-    is_version(version).then(|| version.to_owned())
+    match convention {
+        Convention::Confluent => confluent_version(version),
+        _ => is_version(version).then(|| version.to_owned()),
+    }
+}
+
+/// The Kafka that a version of Confluent's platform holds (Confluent documentation, "Supported
+/// Versions and Interoperability"): 7.6 has 3.6, 6.2 has 2.8, 5.5 has 2.5.
+fn confluent_version(platform: &str) -> Option<String> {
+    let mut parts = platform.split('.').map(|part| part.parse::<u32>().ok());
+    let (major, minor) = (parts.next().flatten()?, parts.next().flatten()?);
+    match major {
+        8 => Some(format!("4.{minor}")),
+        7 => Some(format!("3.{minor}")),
+        6 => Some(format!("2.{}", minor + 6)),
+        5 => Some(format!("2.{minor}")),
+        _ => None,
+    }
 }
 
 fn is_version(text: &str) -> bool {
@@ -343,5 +352,32 @@ fn copy(broker: &KafkaBroker, index: u32, count: u32) -> KafkaBroker {
         not_applied: if index == 1 { broker.not_applied.clone() } else { Vec::new() },
         cluster_id: broker.cluster_id.clone(),
         missing: broker.missing.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::testing::{of_image, service};
+
+    #[test]
+    fn versions_are_kafkas() {
+        let version = |image: &str| {
+            let service = of_image(service("kafka", &[]), image);
+            let convention = Convention::of_repository(repository(&service));
+            version_of(&service, convention.unwrap_or(Convention::Unknown))
+        };
+        let cases = [
+            ("bitnami/kafka:3.9.0-debian-12-r1", Some("3.9.0")),
+            ("wurstmeister/kafka:2.13-2.8.1", Some("2.8.1")),
+            ("strimzi/kafka:0.45.0-kafka-3.9.0", Some("3.9.0")),
+            ("confluentinc/cp-kafka:7.6.1", Some("3.6")),
+            ("confluentinc/cp-kafka:6.2.0", Some("2.8")),
+            ("apache/kafka:latest", None),
+            ("openjdk:11", None),
+        ];
+        for (image, expected) in cases {
+            assert_eq!(version(image).as_deref(), expected, "{image}");
+        }
     }
 }

@@ -207,8 +207,8 @@ pub(crate) fn fill_librdkafka(settings: &mut Settings, kind: ClientKind) {
 }
 
 /// Sets what is not set yet to what a broker of this packaging uses: first what the image's base
-/// file sets, then Kafka's own defaults (failure-knowledge 1.3, 1.5). `version` is the tag's
-/// (`3.9`, `7.6.1` for Confluent); without one, defaults that changed between versions are left
+/// file sets, then Kafka's own defaults (failure-knowledge 1.3, 1.5). `version` is Kafka's (`3.9`),
+/// whatever the packager counts; without one, defaults that changed between versions are left
 /// out. Nothing is claimed for an image whose conventions are not known.
 pub(crate) fn fill_broker(
     settings: &mut Settings,
@@ -228,9 +228,9 @@ pub(crate) fn fill_broker(
             fill_packaged_apache(settings);
             fill_code(settings, version, true);
         }
-        // Confluent's tags count its platform's versions; all of them are above the changes.
-        KafkaDistribution::Confluent => fill_code(settings, None, true),
-        KafkaDistribution::Properties => fill_code(settings, version, true),
+        KafkaDistribution::Confluent | KafkaDistribution::Properties => {
+            fill_code(settings, version, true);
+        }
     }
 }
 
@@ -319,7 +319,7 @@ mod tests {
         let name = "offsets.topic.replication.factor";
         assert_eq!(value(&broker(KafkaDistribution::Bitnami, Some("3.9")), name), Some("1"));
         assert_eq!(value(&broker(KafkaDistribution::Apache, Some("3.9.0")), name), Some("3"));
-        assert_eq!(value(&broker(KafkaDistribution::Confluent, Some("7.6.1")), name), Some("3"));
+        assert_eq!(value(&broker(KafkaDistribution::Confluent, Some("3.6")), name), Some("3"));
         assert_eq!(value(&broker(KafkaDistribution::Other, None), name), None);
     }
 

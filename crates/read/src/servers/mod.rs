@@ -20,7 +20,7 @@ use wonin_model::{Located, Server, ServerProduct, Service, ServiceId, Settings};
 
 pub(crate) use command::{Words, expand_text};
 pub(crate) use container::Container;
-pub(crate) use product::repository;
+pub(crate) use product::{repository, tag};
 pub(crate) use special::made;
 
 use crate::pipeline::Joining;
@@ -42,9 +42,11 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
 
 fn server(id: ServiceId, service: &Service, joining: &mut Joining<'_>) -> Option<Server> {
     let words = Words::of(service, &joining.evidence.sources);
-    let is_broker = joining.evidence.stack.brokers.iter().any(|b| b.service == Some(id));
-    let known =
-        if is_broker { Some(ServerProduct::Kafka) } else { product::product(service, &words) };
+    let broker = joining.evidence.stack.brokers.iter().find(|broker| broker.service == Some(id));
+    let (known, version) = match broker {
+        Some(broker) => (Some(ServerProduct::Kafka), broker.version.clone()),
+        None => (product::product(service, &words), product::version_of(service)),
+    };
     let mut settings = jvm::settings(service, &words);
     let has_heap = settings.iter().next().is_some();
     let product = known.or(has_heap.then_some(ServerProduct::Jvm))?;
@@ -52,7 +54,7 @@ fn server(id: ServiceId, service: &Service, joining: &mut Joining<'_>) -> Option
     Some(Server {
         name: service.name.value.clone(),
         product,
-        version: product::tag(service).and_then(product::version).filter(|_| known.is_some()),
+        version: version.filter(|_| known.is_some()),
         service: Some(id),
         place: service.name.place()?,
         settings,
@@ -110,7 +112,7 @@ fn default_heap(product: ServerProduct, service: &Service, settings: &mut Settin
 
 /// The official image of 3.5 or later, where the start script gives the heap.
 fn is_recent_zookeeper(service: &Service) -> bool {
-    let version = product::tag(service).and_then(product::version);
+    let version = product::version_of(service);
     let mut parts =
         version.as_deref().unwrap_or("").split('.').map(|part| part.parse::<u32>().ok());
     let recent = match (parts.next().flatten(), parts.next().flatten()) {

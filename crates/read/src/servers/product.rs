@@ -192,8 +192,16 @@ fn by_environment(service: &Service, name: &str) -> Option<ServerProduct> {
     fits.map(|(.., product)| *product)
 }
 
-/// The version that a tag tells: its leading number.
-pub(crate) fn version(tag: &str) -> Option<String> {
+/// The version that the tag tells, where the image is the product's own: that of a base image
+/// counts something else.
+pub(crate) fn version_of(service: &Service) -> Option<String> {
+    let name = repository(service).rsplit('/').next().unwrap_or("").to_ascii_lowercase();
+    let is_own = of_image(&name).is_some() || name.contains("pinot");
+    tag(service).filter(|_| is_own).and_then(version)
+}
+
+/// The leading number of a tag.
+fn version(tag: &str) -> Option<String> {
     let tag = tag.strip_prefix('v').unwrap_or(tag);
     let end = tag.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tag.len());
     let version = tag[..end].trim_end_matches('.');
