@@ -73,8 +73,6 @@
 //! - AWS: common errors; S3 error codes.
 //! - Inferred: usual lifetimes.
 
-use std::collections::BTreeSet;
-
 use wonin_model::{
     Evidence, Finding, Fix, FrozenCredentials, Located, Mode, ModeMeta, NotChecked, Origin, Role,
     Service, Severity,
@@ -98,20 +96,19 @@ impl Mode for CredentialsFrozen {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
-        let mut told = BTreeSet::new();
-        for frozen in &stack.code.frozen_credentials {
-            if let Some(finding) = in_code(evidence, frozen) {
-                told.extend(frozen.frozen.place());
-                findings.push(finding);
-            }
-        }
-        for (_, service) in stack.services() {
-            let token = service.environment.get("AWS_SESSION_TOKEN");
-            let new = |token: &&Located<String>| token.place().is_none_or(|at| !told.contains(&at));
-            findings.extend(token.filter(new).and_then(|token| in_environment(service, token)));
+        // A token in the environment of a service is judged with the service at hand.
+        let code = stack.code.frozen_credentials.iter();
+        let code = code.filter(|frozen| frozen.frozen.value != TOKEN);
+        findings.extend(code.filter_map(|frozen| in_code(evidence, frozen)));
+        for service in &stack.services {
+            let token = service.environment.get(TOKEN);
+            findings.extend(token.and_then(|token| in_environment(service, token)));
         }
     }
 }
+
+/// The variable that the SDKs read a session token from.
+const TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// The frozen text is an expression in code, never a secret; its value stays out all the same.
 fn in_code(evidence: &Evidence, frozen: &FrozenCredentials) -> Option<Finding> {
