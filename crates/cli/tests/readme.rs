@@ -4,6 +4,8 @@
 //! program are run here, and what follows must be their output. `| head -n N` and `| tail -n N`
 //! are understood. `cargo xtask docs` writes the blocks anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! The real binary in a directory of its own, with an empty environment.
 #![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::path::Path;
