@@ -55,9 +55,8 @@ fn with_output(root: &Path, text: &str) -> String {
 fn output(root: &Path, command: &str) -> String {
     let (command, filter) = command.split_once(" | ").unwrap_or((command, ""));
     let words: Vec<&str> = command.split_whitespace().collect();
-    let args = match words[..] {
-        ["wonin", ref args @ ..] | ["cargo", "run", "--release", "--", ref args @ ..] => args,
-        _ => return String::new(),
+    let (["wonin", args @ ..] | ["cargo", "run", "--release", "--", args @ ..]) = &words[..] else {
+        return String::new();
     };
     let answer = support::run(root, args);
     let text = answer.out + &answer.err;
