@@ -137,9 +137,9 @@ pub(crate) fn yaml(written: &str, scalar: &Scalar, is_key: bool) -> Alone {
         .iter()
         .any(|mark| written.split(['\n', '\r']).any(|line| line.starts_with(mark)));
     let (before, after) = match scalar.style {
-        Style::Plain if is_single_line && is_key => ("", ": v"),
-        Style::Plain if is_single_line => ("k: ", ""),
+        Style::Plain if is_single_line && !is_key => ("k: ", ""),
         Style::Plain if could_be_a_marker => return Alone::CannotTell,
+        Style::Plain if is_single_line => ("", ": v"),
         // The indentation that the header gives counts from what stood around it.
         Style::Block if header(written).contains(|c: char| c.is_ascii_digit()) => {
             return Alone::CannotTell;
