@@ -98,11 +98,11 @@
 //! - Apache Kafka 3.9: `NetworkClient`, `CommonClientConfigs` (`bootstrap.servers`: the initial
 //!   connection only); the WARN text is the client's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
     ClientKind, Evidence, Finding, Fix, KafkaBroker, KafkaClient, Located, Mode, ModeMeta,
-    NotApplied, NotChecked, Role, Severity, Stack,
+    NotApplied, NotChecked, Role, ServiceId, Severity, Stack,
 };
 
 use crate::shared::clients::{Owner, owner, owner_name, replace_text};
@@ -132,9 +132,10 @@ impl Mode for SingleBootstrap {
         _open: &mut Vec<NotChecked>,
     ) {
         let clusters = clusters(&evidence.stack);
+        let contacts = Contacts::of(&clusters);
         let mut by_owner: BTreeMap<Owner, Vec<Lone>> = BTreeMap::new();
         for client in &evidence.stack.kafka_clients {
-            if let Some(lone) = lone(&evidence.stack, &clusters, client) {
+            if let Some(lone) = lone(&evidence.stack, &clusters, &contacts, client) {
                 by_owner.entry(owner(client)).or_default().push(lone);
             }
         }
@@ -150,13 +151,44 @@ struct Lone<'a> {
     others: Vec<String>,
 }
 
+/// Where brokers of clusters of several are met. Which cluster a client reaches takes a walk over
+/// all of them; this tells first whether it is worth it.
+struct Contacts {
+    addresses: BTreeSet<String>,
+    services: BTreeSet<ServiceId>,
+}
+
+impl Contacts {
+    fn of(clusters: &[Cluster]) -> Self {
+        let several = clusters.iter().filter(|cluster| cluster.broker_count() > 1);
+        let (mut addresses, mut services) = (BTreeSet::new(), BTreeSet::new());
+        for broker in several.flat_map(Cluster::brokers) {
+            addresses.extend(advertised(broker).iter().map(Endpoint::address));
+            services.extend(broker.service);
+        }
+        Self { addresses, services }
+    }
+
+    fn include(&self, stack: &Stack, client: &KafkaClient, to: &Endpoint) -> bool {
+        let runs_there = || service_at(stack, client.service, to);
+        self.addresses.contains(&to.address())
+            || (!self.services.is_empty()
+                && runs_there().is_some_and(|id| self.services.contains(&id)))
+    }
+}
+
 fn lone<'a>(
     stack: &Stack,
     clusters: &'a [Cluster<'a>],
+    contacts: &Contacts,
     client: &'a KafkaClient,
 ) -> Option<Lone<'a>> {
-    let mut contacts = client.settings.list("bootstrap.servers");
-    let contact = contacts.pop().filter(|one| contacts.is_empty() && one.origin.is_certain())?;
+    let mut entries = client.settings.list("bootstrap.servers");
+    let contact = entries.pop().filter(|one| entries.is_empty() && one.origin.is_certain())?;
+    let to = endpoint(&contact);
+    if !contacts.include(stack, client, &to) {
+        return None;
+    }
     let cluster = cluster_of(clusters, stack, client)?;
     // Among unrelated projects many publish the same port.
     if clusters.len() > 1 && client.service.is_none() && cluster.nearness(stack, client) == 0 {
@@ -165,7 +197,6 @@ fn lone<'a>(
     if cluster.broker_count() < 2 {
         return None;
     }
-    let to = endpoint(&contact);
     if holders(stack, client.service, &to.host.value) > 1 {
         return None;
     }

@@ -166,7 +166,10 @@ fn blocked(evidence: &Evidence, early: &EarlyAnswer, place: Place) -> Option<Fin
 
 /// How long the application's Kafka producer may keep a task, where that is what it waits for.
 fn longest_wait(evidence: &Evidence, early: &EarlyAnswer) -> Option<(&'static str, Located<u64>)> {
-    if !early.work.value.contains("send") {
+    let waits = early.blocks_common_pool?;
+    let file = evidence.sources.file(waits.file);
+    let line = file.line(evidence.sources.position(waits).line)?;
+    if !file.slice(line).contains("send") {
         return None;
     }
     let app = app_index(evidence, early.endpoint.place()?.file)?;
