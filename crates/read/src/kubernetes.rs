@@ -9,17 +9,13 @@ use wonin_syntax::{Node, Tree};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{Content, Format};
+use crate::paths::{directory, is_yaml};
 use crate::pipeline::Joining;
 
 const API: &str = "Kubernetes API reference";
 
 /// The format's line in the registry.
-pub(crate) const FORMAT: Format = Format { name: "kubernetes", claims, accepts, parse };
-
-/// Whether a path may be a manifest.
-fn claims(path: &str) -> bool {
-    path.ends_with(".yaml") || path.ends_with(".yml")
-}
+pub(crate) const FORMAT: Format = Format { name: "kubernetes", claims: is_yaml, accepts, parse };
 
 /// Whether the text is one: `apiVersion:` and `kind:` at the start of lines.
 fn accepts(_: &str, text: &str) -> bool {
@@ -70,7 +66,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         .collect();
     let mut objects: Vec<Object<'_>> = Vec::new();
     for (file, path, tree) in &files {
-        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+        let dir = directory(path);
         for node in &tree.documents {
             add(*file, dir, node, &mut objects);
         }

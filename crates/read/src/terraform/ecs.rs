@@ -89,10 +89,11 @@ impl Reading<'_> {
 }
 
 /// A default with whose it is and where it is documented.
-type Default<T> = Option<(T, Cow<'static, str>, Cow<'static, str>)>;
+type Default<T> = Option<Standard<T>>;
+type Standard<T> = (T, Cow<'static, str>, Cow<'static, str>);
 
-fn default<T>(value: T, of: &'static str, layer: Layer) -> Default<T> {
-    Some((value, Cow::Borrowed(of), Cow::Borrowed(layer.source())))
+fn default<T>(value: T, of: &'static str, layer: Layer) -> Standard<T> {
+    (value, Cow::Borrowed(of), Cow::Borrowed(layer.source()))
 }
 
 /// Nested blocks of one name: a list of maps, or a single map in JSON syntax.
@@ -160,18 +161,20 @@ fn ecs_service(
     let mut read = Reading { value: arguments, place: service.place, unknown };
     let off = || Located::default_of(false, "aws_ecs_service", layer.source());
     EcsService {
-        desired_count: read.int("desired_count", default(0, "aws_ecs_service", layer)),
-        minimum_healthy_percent: read
-            .int("deployment_minimum_healthy_percent", default(100, "ECS replica service", layer)),
+        desired_count: read.int("desired_count", Some(default(0, "aws_ecs_service", layer))),
+        minimum_healthy_percent: read.int(
+            "deployment_minimum_healthy_percent",
+            Some(default(100, "ECS replica service", layer)),
+        ),
         maximum_percent: read
-            .int("deployment_maximum_percent", default(200, "ECS replica service", layer)),
+            .int("deployment_maximum_percent", Some(default(200, "ECS replica service", layer))),
         grace_period_s: read
-            .int("health_check_grace_period_seconds", default(0, "ECS service", layer)),
+            .int("health_check_grace_period_seconds", Some(default(0, "ECS service", layer))),
         launch_type,
         breaker_enabled: of_breaker.0.or_else(|| breaker.is_none().then(off)),
         breaker_rollback: of_breaker.1.or_else(|| breaker.is_none().then(off)),
         wait_for_steady_state: read
-            .bool("wait_for_steady_state", default(false, "aws_ecs_service", layer)),
+            .bool("wait_for_steady_state", Some(default(false, "aws_ecs_service", layer))),
         update_timeout_s: update_timeout.or_else(|| {
             (layer == Layer::Terraform)
                 .then(|| Located::default_of(1200, "aws_ecs_service", layer.source()))
@@ -284,7 +287,7 @@ fn container(
 ) -> Option<EcsContainer> {
     let name = value.get("name")?.located_text()?;
     let mut read = Reading { value, place: value.place().unwrap_or(place), unknown };
-    let stop = default(30, "ECS task definition", layer);
+    let stop = Some(default(30, "ECS task definition", layer));
     let stop_timeout_s = read.int("stopTimeout", stop)?;
     let mappings = value.get("portMappings").map(Value::items).unwrap_or_default();
     let ports = |key: &str| -> Vec<Located<u16>> {
@@ -350,13 +353,13 @@ fn target_group(resource: &Resource, layer: Layer, unknown: &mut Vec<Unknown>) -
         Cow::Borrowed("target group health check (assumed: the documents disagree)"),
         Cow::Borrowed("Application Load Balancers user guide, target group health checks"),
     ));
-    let interval_s = read.int("interval", default(30, of, layer));
+    let interval_s = read.int("interval", Some(default(30, of, layer)));
     let timeout_s = read.int("timeout", timeout);
-    let healthy_threshold = read.int("healthy_threshold", default(healthy, of, layer));
-    let unhealthy_threshold = read.int("unhealthy_threshold", default(unhealthy, of, layer));
-    let matcher = read.text("matcher", default("200", of, layer));
-    let path = read.text("path", default("/", of, layer));
-    let check_port = read.text("port", default("traffic-port", of, layer));
+    let healthy_threshold = read.int("healthy_threshold", Some(default(healthy, of, layer)));
+    let unhealthy_threshold = read.int("unhealthy_threshold", Some(default(unhealthy, of, layer)));
+    let matcher = read.text("matcher", Some(default("200", of, layer)));
+    let path = read.text("path", Some(default("/", of, layer)));
+    let check_port = read.text("port", Some(default("traffic-port", of, layer)));
     let mut read = Reading { value: arguments, place: resource.place, unknown };
     TargetGroup {
         name: read.text("name", None).map_or_else(|| resource.address.clone(), |name| name.value),
@@ -371,8 +374,8 @@ fn target_group(resource: &Resource, layer: Layer, unknown: &mut Vec<Unknown>) -
         port: read.int("port", None),
         protocol: read.text("protocol", None),
         deregistration_delay_s: read
-            .int("deregistration_delay", default(300, "target group", layer)),
-        slow_start_s: read.int("slow_start", default(0, "target group", layer)),
+            .int("deregistration_delay", Some(default(300, "target group", layer))),
+        slow_start_s: read.int("slow_start", Some(default(0, "target group", layer))),
     }
 }
 

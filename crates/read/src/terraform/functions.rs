@@ -6,7 +6,8 @@ use wonin_text::Place;
 
 use super::eval::{Scope, World};
 use super::json;
-use super::value::{Data, Value};
+use super::value::{Data, Value, number_text};
+use crate::paths;
 
 /// The value of `name(arguments…)`.
 pub(crate) fn call(
@@ -47,7 +48,7 @@ pub(crate) fn call(
         "templatefile" => template_file(world, &values, scope, place),
         "lookup" => lookup(&values, place),
         "element" => element(&values, place),
-        "one" => match values.first().map(|list| list.items()) {
+        "one" => match values.first().map(Value::items) {
             Some([only]) => only.clone(),
             Some([]) => Value::new(Data::Null, place),
             _ => Value::unknown("one() of several", place),
@@ -134,17 +135,7 @@ fn element(values: &[Value], place: Place) -> Value {
 
 fn path_of(values: &[Value]) -> Option<String> {
     let path = values.first()?.text()?;
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            other => parts.push(other),
-        }
-    }
-    Some(parts.join("/"))
+    Some(paths::join("", &path))
 }
 
 fn load(world: &World<'_>, path: &str, dir: &str) -> Result<(wonin_text::FileId, String), String> {
@@ -341,7 +332,9 @@ fn format(pattern: &str, values: &[Value]) -> Option<String> {
             'd' => {
                 let number = values.next()?.number()?;
                 let wide: usize = width.parse().unwrap_or(0).min(64);
-                out.push_str(&format!("{:0wide$}", number as i64));
+                let digits = number_text(number);
+                out.extend(std::iter::repeat_n('0', wide.saturating_sub(digits.len())));
+                out.push_str(&digits);
             }
             _ => return None,
         }

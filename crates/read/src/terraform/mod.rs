@@ -21,6 +21,7 @@ use wonin_syntax::hcl::{self, Body};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{Content, Format};
+use crate::paths::{self, directory, file_name};
 use crate::pipeline::Joining;
 use eval::{Instance, Scope, World};
 use module::{Declared, Module};
@@ -62,12 +63,21 @@ pub(crate) const JSON_FORMAT: Format = Format {
 
 /// Whether a path is a Terraform file.
 fn claims(path: &str) -> bool {
-    [".tf", ".tfvars", ".tf.json", ".tfvars.json"].iter().any(|ending| path.ends_with(ending))
+    is_terraform(path.strip_suffix(".json").unwrap_or(path))
+}
+
+/// Whether a name without `.json` is Terraform's.
+fn is_terraform(name: &str) -> bool {
+    matches!(extension(name), "tf" | "tfvars")
+}
+
+fn extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 /// Parses one `.tf` or `.tfvars` file.
 fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
-    let json = file.path().ends_with(".json");
+    let json = extension(file.path()) == "json";
     let parse = if json { wonin_syntax::hcl_json::parse } else { hcl::parse };
     let (body, problems) = parse(file.text());
     skipped.extend(problems.into_iter().map(|problem| Skipped {
@@ -120,19 +130,16 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     plan::join(joining);
 }
 
-fn dir_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(dir, _)| dir)
-}
-
 fn modules(files: &[(FileId, String, Body)]) -> BTreeMap<String, Module<'_>> {
     let mut modules: BTreeMap<String, Module<'_>> = BTreeMap::new();
     for (file, path, body) in files {
-        let module = modules.entry(dir_of(path).to_owned()).or_default();
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let module = modules.entry(directory(path).to_owned()).or_default();
+        let name = file_name(path);
         let name = name.strip_suffix(".json").unwrap_or(name);
-        if name.ends_with(".tf") {
+        if extension(name) == "tf" {
             module.add(*file, body);
-        } else if name == "terraform.tfvars" || name.ends_with(".auto.tfvars") {
+        } else if name.split('.').rev().take(2).eq(["tfvars", "auto"]) || name == "terraform.tfvars"
+        {
             // Other `.tfvars` files count only when a command names them.
             module.give(*file, body);
         }
@@ -159,17 +166,7 @@ fn local_source(dir: &str, declared: &Declared<'_>) -> Option<String> {
     if !source.starts_with("./") && !source.starts_with("../") {
         return None;
     }
-    let mut parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
-    for part in source.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    Some(parts.join("/"))
+    Some(paths::join(dir, source))
 }
 
 /// All wanted resources of a root module and the local modules below it.

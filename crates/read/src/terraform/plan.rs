@@ -7,8 +7,9 @@ use wonin_text::{FileId, Place, SourceFile};
 use super::ecs::{self, Layer};
 use super::json;
 use super::value::{Data, Value};
-use super::{Resource, WANTED, dir_of};
+use super::{Resource, WANTED, is_terraform};
 use crate::fragment::Content;
+use crate::paths::{directory, file_name};
 use crate::pipeline::Joining;
 
 /// Names under which no plan and no AWS answer is kept, to spare their loading.
@@ -24,11 +25,9 @@ const OTHER_JSON: &[&str] = &[
 
 /// Whether a path may hold a plan or an answer of the AWS command line.
 pub(crate) fn claims(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.ends_with(".json")
-        && !name.ends_with(".tf.json")
-        && !name.ends_with(".tfvars.json")
-        && !OTHER_JSON.contains(&name)
+    let name = file_name(path);
+    name.strip_suffix(".json")
+        .is_some_and(|stem| !is_terraform(stem) && !OTHER_JSON.contains(&name))
 }
 
 /// Whether the text is one: by the keys that only they have.
@@ -69,10 +68,10 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         let Some(root) = tree.documents.first() else { continue };
         if root.get("planned_values").is_some() {
             let resources = planned(*file, root);
-            let found = ecs::deployments(dir_of(path), &resources, Layer::Terraform);
+            let found = ecs::deployments(directory(path), &resources, Layer::Terraform);
             joining.evidence.stack.deployments.extend(found);
         } else {
-            answers.entry(dir_of(path).to_owned()).or_default().extend(answered(*file, root));
+            answers.entry(directory(path).to_owned()).or_default().extend(answered(*file, root));
         }
     }
     for (dir, resources) in answers {

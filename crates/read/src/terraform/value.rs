@@ -1,7 +1,5 @@
 //! Terraform values with their places.
 
-use std::fmt::Write as _;
-
 use wonin_model::{Inheritance, Located, Origin};
 use wonin_text::Place;
 
@@ -175,7 +173,7 @@ fn write_json(value: &Value, out: &mut String) {
     match &value.data {
         Data::Null | Data::Unknown(_) | Data::Resource { .. } => out.push_str("null"),
         Data::Bool(truth) => {
-            let _ = write!(out, "{truth}");
+            out.push_str(if *truth { "true" } else { "false" });
         }
         Data::Number(number) => out.push_str(&number_text(*number)),
         Data::Text(text) => write_json_text(text, out),
@@ -215,7 +213,9 @@ fn write_json_text(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", control as u32);
+                let code = control as u32;
+                out.push_str(if code < 16 { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(code % 16, 16));
             }
             other => out.push(other),
         }
