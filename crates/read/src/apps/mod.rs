@@ -214,7 +214,7 @@ fn kafka_version(module: &Module<'_>, boot: Boot) -> Option<(u32, u32)> {
         let brought = match boot? {
             (1, _) => (1, 0),
             (2, 0..=5) => (2, 8),
-            (2, _) | (3, _) => (3, 9),
+            (2 | 3, _) => (3, 9),
             _ => (4, 0),
         };
         Some(brought)

@@ -73,11 +73,26 @@ pub(super) fn modules(fragments: &[Fragment]) -> Vec<Module<'_>> {
         }
     }
     loose_code(fragments, &mut homes, &builds);
+    homes.retain(|_, module| {
+        if is_of_another_framework(module) {
+            module.spring.clear();
+        }
+        !module.spring.is_empty() || !module.units.is_empty()
+    });
     for (dir, module) in &mut homes {
         module.dir.clone_from(dir);
-        module.build = above(dir).flat_map(|dir| builds.get(dir)).flatten().copied().collect();
+        module.build = above(dir).filter_map(|dir| builds.get(dir)).flatten().copied().collect();
     }
     homes.into_values().collect()
+}
+
+/// Micronaut and Quarkus have files of the same name.
+fn is_of_another_framework(module: &Module<'_>) -> bool {
+    let documents = module.spring.iter().flat_map(|(_, _, file)| &file.documents);
+    let mut entries = documents.flat_map(|document| &document.entries);
+    let by_key = entries
+        .any(|entry| entry.name.starts_with("micronaut.") || entry.name.starts_with("quarkus."));
+    by_key || module.units.iter().any(|(_, unit)| unit.imports_below("io.micronaut"))
 }
 
 /// Java files outside `src/main` belong to the nearest module above them, else to the nearest

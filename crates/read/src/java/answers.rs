@@ -124,6 +124,9 @@ impl<'a> Finder<'_, 'a> {
         service: Option<ServiceId>,
     ) -> Option<EarlyAnswer> {
         let scope = Scope::of(class, method);
+        if waits_otherwise(method.statements()) {
+            return None;
+        }
         let work = self.dropped(&scope, 0, &mut BTreeSet::new())?;
         let answer = self.answer(class, method)?;
         let place = self.code.place(work.class, work.span);
@@ -151,6 +154,9 @@ impl<'a> Finder<'_, 'a> {
         }
         let values = returned(method.statements());
         let good = values.into_iter().find(|value| !is_failure(value))?;
+        if waits(good) {
+            return None;
+        }
         let place = self.code.place(class, good.span);
         Some(Located::written(self.shown(place), place))
     }
@@ -168,7 +174,7 @@ impl<'a> Finder<'_, 'a> {
         let prefix = outer.and_then(path).map(|(text, _)| text.value).unwrap_or_default();
         let own = path(annotation);
         let verb = match annotation.name.text.strip_suffix("Mapping") {
-            Some("Request") => match annotation.arg("method").map(|arg| &arg.items()[..]) {
+            Some("Request") => match annotation.arg("method").map(Expr::items) {
                 Some([Expr { kind: ExprKind::Member(_, verb), .. }, ..]) => verb.text.clone(),
                 _ => "any method".to_owned(),
             },
@@ -361,6 +367,32 @@ fn root(expr: &Expr) -> Option<&str> {
         current = object;
     }
     current.as_name()
+}
+
+/// Whether an answer waits for a result.
+fn waits(answer: &Expr) -> bool {
+    let stmt = Stmt { span: answer.span, kind: StmtKind::Expr(answer.clone()) };
+    let mut found = false;
+    walk(std::slice::from_ref(&stmt), &mut |visit, _| {
+        if let Visit::Expr(Expr { kind: ExprKind::Call(call), .. }) = visit {
+            found |= AWAITING.contains(&call.name.text.as_str()) && call.args.len() != 1;
+        }
+        !found
+    });
+    found
+}
+
+/// Whether a body waits by a latch or for a pool to end.
+fn waits_otherwise(body: &[Stmt]) -> bool {
+    let mut found = false;
+    walk(body, &mut |visit, around| {
+        if let Visit::Expr(Expr { kind: ExprKind::Call(call), .. }) = visit {
+            let name = call.name.text.as_str();
+            found |= matches!(name, "await" | "awaitTermination") && !around.deferred;
+        }
+        !found
+    });
+    found
 }
 
 /// Whether an answer says that something went wrong.

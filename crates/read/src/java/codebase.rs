@@ -1,6 +1,6 @@
 //! All classes of the code, and what names in them stand for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use wonin_model::Located;
@@ -13,6 +13,9 @@ use wonin_text::{FileId, Place, Span};
 /// How many classes up a search goes.
 const MAX_SUPERCLASSES: usize = 8;
 
+/// How many steps of a chain of calls a search for a type follows.
+const MAX_CHAIN: usize = 50;
+
 /// How many calls a search follows.
 pub(crate) const MAX_CALLS: usize = 6;
 
@@ -21,7 +24,20 @@ pub(crate) const MAX_CALLS: usize = 6;
 pub(crate) struct Codebase<'a> {
     pub(crate) classes: Vec<Class<'a>>,
     by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// Classes by the types that they extend and implement.
+    by_super: BTreeMap<&'a str, Vec<usize>>,
+    /// Names of methods that return something of a type that may hold threads.
+    makers: BTreeSet<&'a str>,
+    /// Local variables of methods that have any, by class and place of the method.
+    locals: BTreeMap<(usize, u32), Locals<'a>>,
 }
+
+/// Local variables by name.
+type Locals<'a> = BTreeMap<&'a str, (&'a Type, Option<&'a Expr>)>;
+
+/// Endings of the names of types that may hold threads.
+const THREADED: &[&str] =
+    &["Client", "Executor", "ExecutorService", "EventLoopGroup", "Pool", "Scheduler", "Timer"];
 
 /// One class.
 #[derive(Debug)]
@@ -97,7 +113,24 @@ impl<'a> Codebase<'a> {
         let mut code = Self::default();
         for (file, module, unit) in units {
             for decl in unit.all_types() {
-                code.by_name.entry(&decl.name.text).or_default().push(code.classes.len());
+                let index = code.classes.len();
+                code.by_name.entry(&decl.name.text).or_default().push(index);
+                if decl.kind != TypeKind::Interface {
+                    for of in decl.extends.iter().chain(&decl.implements) {
+                        code.by_super.entry(&of.name).or_default().push(index);
+                    }
+                }
+                let threaded = decl
+                    .methods
+                    .iter()
+                    .filter(|method| THREADED.iter().any(|end| method.returns.name.ends_with(end)));
+                for method in &decl.methods {
+                    let found = locals(method.statements());
+                    if !found.is_empty() {
+                        code.locals.insert((index, method.span.start), found);
+                    }
+                }
+                code.makers.extend(threaded.map(|method| method.name.text.as_str()));
                 code.classes.push(Class { decl, unit, file, module });
             }
         }
@@ -129,6 +162,11 @@ impl<'a> Codebase<'a> {
         Located::written(word.text.clone(), self.place(class, word.span))
     }
 
+    /// Whether some method of this name returns what may hold threads.
+    pub(crate) fn may_make(&self, method: &str) -> bool {
+        self.makers.contains(method)
+    }
+
     /// The class that a simple name means in another class: of the same file, else of the same
     /// module, else the only one there is.
     pub(crate) fn find(&self, name: &str, from: usize) -> Option<usize> {
@@ -145,17 +183,12 @@ impl<'a> Codebase<'a> {
 
     /// The one class that implements or extends a type of this name.
     pub(crate) fn implementer(&self, name: &str, module: usize) -> Option<usize> {
-        let mut found = self
-            .classes()
-            .filter(|(_, class)| class.decl.kind != TypeKind::Interface && class.decl.is_a(name));
-        let first = found.next()?;
-        match found.next() {
-            None => Some(first.0),
-            Some(_) => {
-                let mut near = self.of_module(module).filter(|(_, class)| class.decl.is_a(name));
-                near.next().filter(|_| near.next().is_none()).map(|(index, _)| index)
-            }
+        let all = self.by_super.get(name)?;
+        if let [only] = all[..] {
+            return Some(only);
         }
+        let mut near = all.iter().filter(|index| self.classes[**index].module == module);
+        near.next().filter(|_| near.next().is_none()).copied()
     }
 
     /// A class and those it extends, as far as they are part of the code.
@@ -204,8 +237,10 @@ impl<'a> Codebase<'a> {
 
     /// What a name stands for: a local variable, a parameter, a field.
     pub(crate) fn named(&self, scope: &Scope<'a>, name: &str) -> Option<Named<'a>> {
-        if let Some((of, value)) = local(scope.body(), name) {
-            return Some(Named::Local(of, value));
+        let locals =
+            scope.method.and_then(|method| self.locals.get(&(scope.class, method.span.start)));
+        if let Some((of, value)) = locals.and_then(|locals| locals.get(name)) {
+            return Some(Named::Local(of, *value));
         }
         let params = scope.method.map_or(&[][..], |method| &method.params);
         if let Some(index) = params.iter().position(|param| param.name.text == name) {
@@ -220,7 +255,7 @@ impl<'a> Codebase<'a> {
     }
 
     fn type_within(&self, scope: &Scope<'a>, expr: &'a Expr, depth: usize) -> Option<String> {
-        if depth > MAX_CALLS {
+        if depth > MAX_CHAIN {
             return None;
         }
         match &expr.kind {
@@ -229,7 +264,17 @@ impl<'a> Codebase<'a> {
             ExprKind::Name(name) if name == "this" => {
                 Some(self.classes[scope.class].decl.name.text.clone())
             }
-            ExprKind::Call(call) => self.returned_type(scope, call, depth),
+            ExprKind::Call(call) => {
+                let object = self.object(scope, call, depth);
+                let class = object.class(self, scope.class);
+                let method =
+                    class.and_then(|class| self.method(class, &call.name.text, call.args.len()));
+                match (method, object) {
+                    (Some((_, method)), _) => Some(method.returns.name.clone()),
+                    (None, Object::Of(of)) => returned_by(&of, &call.name.text),
+                    (None, _) => None,
+                }
+            }
             _ => match self.named(scope, expr.as_name()?)? {
                 Named::Local(of, Some(value)) if of.name == "var" => {
                     self.type_within(scope, value, depth + 1)
@@ -239,39 +284,24 @@ impl<'a> Codebase<'a> {
         }
     }
 
-    fn returned_type(&self, scope: &Scope<'a>, call: &'a Call, depth: usize) -> Option<String> {
-        if let Some((class, method)) = self.called(scope, call) {
-            return Some(
-                self.classes[class].decl.methods.iter().find(|m| *m == method).map_or_else(
-                    || method.returns.name.clone(),
-                    |method| method.returns.name.clone(),
-                ),
-            );
+    /// What a call is made on.
+    fn object(&self, scope: &Scope<'a>, call: &'a Call, depth: usize) -> Object {
+        let Some(object) = call.object.as_deref() else { return Object::Own };
+        if object.is_this() {
+            return Object::Own;
         }
-        let object = call.object.as_deref()?;
-        match (object.as_name(), call.name.text.as_str()) {
-            (Some("CompletableFuture"), _) => Some("CompletableFuture".to_owned()),
-            (Some("Executors"), _) => Some("ExecutorService".to_owned()),
-            _ => {
-                let of = self.type_within(scope, object, depth + 1)?;
-                returned_by(&of, &call.name.text).map(str::to_owned)
-            }
+        if let ExprKind::Name(name) = &object.kind
+            && name.starts_with(char::is_uppercase)
+            && self.named(scope, name).is_none()
+        {
+            return Object::Of(name.clone());
         }
+        self.type_within(scope, object, depth + 1).map_or(Object::Unknown, Object::Of)
     }
 
     /// The class that a call goes to: its own, that of the object's type, or the one it names.
     pub(crate) fn target(&self, scope: &Scope<'a>, call: &'a Call) -> Option<usize> {
-        let Some(object) = call.object.as_deref() else { return Some(scope.class) };
-        if object.is_this() {
-            return Some(scope.class);
-        }
-        if let ExprKind::Name(name) = &object.kind
-            && self.named(scope, name).is_none()
-            && name.starts_with(char::is_uppercase)
-        {
-            return self.find(name, scope.class);
-        }
-        self.find(&self.type_of(scope, object)?, scope.class)
+        self.object(scope, call, 0).class(self, scope.class)
     }
 
     /// The method that a call goes to, where it is part of the code.
@@ -281,45 +311,79 @@ impl<'a> Codebase<'a> {
     }
 }
 
+/// What a call is made on: the own object, one of a type of this name (or the type itself), or
+/// nobody knows what.
+enum Object {
+    Own,
+    Of(String),
+    Unknown,
+}
+
+impl Object {
+    fn class(&self, code: &Codebase<'_>, own: usize) -> Option<usize> {
+        match self {
+            Self::Own => Some(own),
+            Self::Of(name) => code.find(name, own),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// What methods of well-known types return, where that decides.
-fn returned_by(of: &str, method: &str) -> Option<&'static str> {
-    match (of, method) {
+fn returned_by(of: &str, method: &str) -> Option<String> {
+    let of = match (of, method) {
+        ("CompletableFuture", "supplyAsync" | "runAsync" | "allOf" | "anyOf") => {
+            "CompletableFuture"
+        }
+        ("Executors", _) => "ExecutorService",
         ("CompletableFuture" | "CompletionStage", name)
             if name.starts_with("then")
                 || matches!(name, "handle" | "exceptionally" | "whenComplete" | "orTimeout") =>
         {
-            Some("CompletableFuture")
+            "CompletableFuture"
         }
         (template, "send" | "sendDefault") if template.ends_with("KafkaTemplate") => {
-            Some("CompletableFuture")
+            "CompletableFuture"
         }
-        ("KafkaProducer" | "Producer", "send") => Some("Future"),
-        (executor, "submit" | "schedule") if executor.contains("Execut") => Some("Future"),
-        _ => None,
-    }
+        ("KafkaProducer" | "Producer", "send") => "Future",
+        (executor, "submit" | "schedule") if executor.contains("Execut") => "Future",
+        _ => return None,
+    };
+    Some(of.to_owned())
 }
 
-/// The first local variable of this name in a body, lambdas included.
-pub(crate) fn local<'a>(body: &'a [Stmt], name: &str) -> Option<(&'a Type, Option<&'a Expr>)> {
-    let mut found = None;
+/// The local variables of a body, those of lambdas included; of equal names the first one counts.
+fn locals(body: &[Stmt]) -> Locals<'_> {
+    let mut found = Locals::new();
     walk(body, &mut |visit, _| {
-        if found.is_some() {
-            return false;
-        }
         match visit {
             Visit::Stmt(Stmt { kind: StmtKind::Local(of, variables), .. }) => {
-                let variable = variables.iter().find(|(word, _)| word.text == name);
-                found = variable.map(|(_, value)| (of, value.as_ref()));
+                for (word, value) in variables {
+                    found.entry(&word.text).or_insert((of, value.as_ref()));
+                }
             }
             Visit::Stmt(Stmt { kind: StmtKind::Try(tried), .. }) => {
-                found = tried.resources.iter().find_map(|(declared, value)| {
-                    let (of, word) = declared.as_ref()?;
-                    (word.text == name).then_some((of, Some(value)))
-                });
+                for (declared, value) in &tried.resources {
+                    if let Some((of, word)) = declared {
+                        found.entry(&word.text).or_insert((of, Some(value)));
+                    }
+                }
             }
             _ => {}
         }
-        found.is_none()
+        true
+    });
+    found
+}
+
+/// Whether a body declares a local variable of this name.
+pub(crate) fn is_local(body: &[Stmt], name: &str) -> bool {
+    let mut found = false;
+    walk(body, &mut |visit, _| {
+        if let Visit::Stmt(Stmt { kind: StmtKind::Local(_, variables), .. }) = visit {
+            found |= variables.iter().any(|(word, _)| word.text == name);
+        }
+        !found
     });
     found
 }

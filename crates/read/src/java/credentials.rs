@@ -76,6 +76,15 @@ enum Kept {
     Call,
 }
 
+impl Kept {
+    fn by(self) -> Option<Located<String>> {
+        match self {
+            Self::By(by) => by,
+            Self::Call => None,
+        }
+    }
+}
+
 impl<'a> Finder<'_, 'a> {
     fn of_method(
         &self,
@@ -106,26 +115,21 @@ impl<'a> Finder<'_, 'a> {
                 true
             });
             for (expr, held_by) in exprs {
-                found.extend(self.clients(&scope, expr, service, |taken| {
-                    match self.kept(&scope, method, held_by, 0) {
-                        Kept::By(by) => Some(by),
-                        // Made anew each time, unless the credentials themselves are kept.
-                        Kept::Call => taken.kept_by.is_some().then_some(None),
-                    }
-                }));
+                let keeps = |_: &Taken| self.kept(&scope, method, held_by, 0);
+                found.extend(self.clients(&scope, expr, service, keeps));
             }
         }
         found
     }
 
     /// Frozen credentials in an expression that makes a client or a static provider. `keeps` tells
-    /// what keeps the client; `None` where nothing does.
+    /// what keeps the client.
     fn clients(
         &self,
         scope: &Scope<'a>,
         whole: &'a Expr,
         service: Option<ServiceId>,
-        keeps: impl Fn(&Taken) -> Option<Option<Located<String>>>,
+        keeps: impl Fn(&Taken) -> Kept,
     ) -> Vec<FrozenCredentials> {
         let mut exprs: Vec<&'a Expr> = vec![whole];
         let mut found = Vec::new();
@@ -135,7 +139,12 @@ impl<'a> Finder<'_, 'a> {
             exprs.extend(operands(expr));
             let Some(given) = given(expr) else { continue };
             let Some(taken) = self.taken(scope, given, 0) else { continue };
-            let Some(kept_by) = keeps(&taken) else { continue };
+            let kept_by = match keeps(&taken) {
+                Kept::By(by) => by,
+                // Made anew each time, unless the credentials themselves are kept.
+                Kept::Call if taken.kept_by.is_some() => None,
+                Kept::Call => continue,
+            };
             let client = is_client(whole).then(|| self.shown(scope.class, short(whole)));
             found.push(FrozenCredentials {
                 frozen: taken.frozen,
@@ -194,7 +203,7 @@ impl<'a> Finder<'_, 'a> {
                 }
                 Named::Field(class, field) => {
                     let mut taken = self.of_field(class, field, depth)?;
-                    taken.kept_by = taken.kept_by.or_else(|| self.keeping_field(class, field)?);
+                    taken.kept_by = taken.kept_by.or_else(|| self.keeping_field(class, field).by());
                     Some(taken)
                 }
             },
@@ -276,10 +285,13 @@ impl<'a> Finder<'_, 'a> {
     }
 
     /// A field that lives as long as the process: static, or of an object that is made once.
-    fn keeping_field(&self, class: usize, field: &Field) -> Option<Option<Located<String>>> {
+    fn keeping_field(&self, class: usize, field: &Field) -> Kept {
         let decl = self.values.code.class(class).decl;
         let often = is_job(self.values.code, class) || is_made_often(decl);
-        (field.is("static") || !often).then(|| Some(self.values.code.word(class, &field.name)))
+        if often && !field.is("static") {
+            return Kept::Call;
+        }
+        Kept::By(Some(self.values.code.word(class, &field.name)))
     }
 
     /// What keeps what a method makes.
@@ -293,9 +305,9 @@ impl<'a> Finder<'_, 'a> {
         let code = self.values.code;
         let class = scope.class;
         if let Some(name) = held_by {
-            let local = super::codebase::local(method.statements(), name).is_some();
+            let local = super::codebase::is_local(method.statements(), name);
             if !local && let Some((class, field)) = code.field(class, name) {
-                return self.keeping_field(class, field).map_or(Kept::Call, Kept::By);
+                return self.keeping_field(class, field);
             }
             if let Some(field) = self.copied_to(scope, method, name) {
                 return Kept::By(Some(field));
@@ -333,7 +345,7 @@ impl<'a> Finder<'_, 'a> {
                 && let Some(target) = target.as_name()
                 && let Some((class, field)) = self.values.code.field(scope.class, target)
             {
-                found = found.take().or_else(|| self.keeping_field(class, field).flatten());
+                found = found.take().or_else(|| self.keeping_field(class, field).by());
             }
             true
         });
@@ -348,7 +360,7 @@ impl<'a> Finder<'_, 'a> {
             for field in &of.decl.fields {
                 let at = Scope::class(other);
                 if field.value.iter().any(|value| self.calls(&at, value, class, method)) {
-                    return self.keeping_field(other, field).map_or(Kept::Call, Kept::By);
+                    return self.keeping_field(other, field);
                 }
             }
             for caller in of.decl.methods.iter().filter(|caller| *caller != method) {

@@ -51,7 +51,7 @@ const WORDS: &[&str] = &[
 /// Java source.
 pub(crate) const FORMAT: Format = Format {
     name: "java",
-    claims: |path| path.ends_with(".java") && !is_test(path),
+    claims: |path| path.rsplit_once('.').is_some_and(|(_, end)| end == "java") && !is_test(path),
     accepts: |_, text| WORDS.iter().any(|word| text.contains(word)),
     parse,
 };
@@ -77,8 +77,12 @@ fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
 
 /// Whether a file belongs to tests: it is not part of what runs.
 pub(crate) fn is_test(path: &str) -> bool {
-    const KINDS: &[&str] =
-        &["androidTest", "functionalTest", "integrationTest", "it", "jmh", "test", "testFixtures"];
+    let of_tests = |kind: &str| {
+        let ends = ["Test", "Tests", "-test", "-tests"];
+        matches!(kind, "it" | "jmh")
+            || kind.starts_with("test")
+            || ends.iter().any(|end| kind.ends_with(end))
+    };
     let parts: Vec<&str> = path.split('/').collect();
-    parts.windows(2).any(|pair| pair[0] == "src" && KINDS.contains(&pair[1]))
+    parts.windows(2).any(|pair| pair[0] == "src" && of_tests(pair[1]))
 }

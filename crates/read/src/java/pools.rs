@@ -147,6 +147,10 @@ impl<'a> Finder<'_, 'a> {
                 sure,
             });
         }
+        // What becomes of an object of the code, the code decides elsewhere.
+        if made.class != class || !method.span.range().contains(&(made.span.start as usize)) {
+            return None;
+        }
         let by =
             |sure| Some(By { runs: Runs::Call, class, word: &method.name, period_ms: None, sure });
         if around.in_loop && made.thing != Thing::Thread {
@@ -192,10 +196,11 @@ impl<'a> Finder<'_, 'a> {
             if self.made(scope, expr).is_none() {
                 return true;
             }
-            let holder = holders
+            let mut holder = holders
                 .iter()
                 .filter(|holder| holder.span.range().contains(&(expr.span.start as usize)));
-            let fate = holder.last().map_or(Fate::Dropped, |holder| self.fate(scope, body, holder));
+            let fate =
+                holder.next_back().map_or(Fate::Dropped, |holder| self.fate(scope, body, holder));
             found.push((expr, around, fate));
             false
         });
@@ -211,7 +216,7 @@ impl<'a> Finder<'_, 'a> {
                     return Fate::Closed;
                 }
                 let code = self.values.code;
-                let is_local = super::codebase::local(body, name).is_some();
+                let is_local = super::codebase::is_local(body, name);
                 if !is_local && code.field(scope.class, name).is_some() {
                     return Fate::Field;
                 }

@@ -67,7 +67,8 @@ fn of_job(values: &Values<'_, '_>, job: usize) -> Option<Located<u64>> {
             return own;
         }
         let mentioning = methods.iter().filter(|method| mentions(method, &builder.name.text));
-        let found = mentioning.filter_map(|method| trigger(values, class, method)).next();
+        let mut mentioning = mentioning;
+        let found = mentioning.find_map(|method| trigger(values, class, method));
         if found.is_some() {
             return found;
         }

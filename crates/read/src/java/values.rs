@@ -168,7 +168,7 @@ impl<'a> Values<'_, 'a> {
     fn bound(&self, class: usize, field: &str) -> Option<Located<String>> {
         let prefix =
             properties_prefix(self.code.class(class).decl.annotation("ConfigurationProperties")?)?;
-        self.property(&canonical(&format!("{prefix}.{field}")))
+        self.filled(&self.property(&canonical(&format!("{prefix}.{field}")))?)
     }
 
     /// What `@Value("…")` injects.
@@ -211,15 +211,13 @@ impl<'a> Values<'_, 'a> {
             ("System", "getenv", [name]) => {
                 let name = self.text_within(scope, name, depth + 1)?;
                 let value = self.around.environment?.get(&name.value)?.clone();
-                Some(referred(value, at))
-            }
-            ("String", "join", [_, items @ ..]) => {
-                self.joined(scope, expr, items.iter(), depth + 1)
+                value.origin.is_certain().then(|| referred(value, at))
             }
             ("String" | "Integer" | "Long" | "Boolean", "valueOf" | "toString", [value]) => {
                 self.text_within(scope, value, depth + 1)
             }
-            ("List" | "Set", "of", items)
+            ("String", "join", [_, items @ ..])
+            | ("List" | "Set", "of", items)
             | ("Arrays", "asList", items)
             | ("Collections", "singletonList" | "singleton", items) => {
                 self.joined(scope, expr, items.iter(), depth + 1)
@@ -234,6 +232,7 @@ impl<'a> Values<'_, 'a> {
             (_, "getOrDefault", [name, default]) if is_environment(object) => {
                 let name = self.text_within(scope, name, depth + 1)?;
                 match self.around.environment.and_then(|env| env.get(&name.value)) {
+                    Some(value) if !value.origin.is_certain() => None,
                     Some(value) => Some(referred(value.clone(), at)),
                     None => self.text_within(scope, default, depth + 1),
                 }

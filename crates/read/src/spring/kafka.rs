@@ -19,16 +19,13 @@ pub(crate) struct ClientSettings {
 
 impl ClientSettings {
     /// Sets a property, `None` for an unreadable value set at `at`.
-    pub(crate) fn set(&mut self, name: &str, value: Option<Located<String>>, at: Located<String>) {
+    pub(crate) fn set(&mut self, name: &str, value: Option<Located<String>>, at: &Located<String>) {
         self.unknown.retain(|unknown| unknown.value != name);
-        match value {
-            Some(value) => {
-                self.settings.set(name, value);
-            }
-            None => {
-                self.settings = without(&self.settings, name);
-                self.unknown.push(at.with(name.to_owned()));
-            }
+        if let Some(value) = value {
+            self.settings.set(name, value);
+        } else {
+            self.settings = without(&self.settings, name);
+            self.unknown.push(at.with(name.to_owned()));
         }
     }
 
@@ -74,6 +71,13 @@ pub(crate) fn settings(effective: &Effective, section: Section, boot: Boot) -> C
             }
         }
     }
+    let name = "bootstrap.servers";
+    if !result.unknown.iter().any(|unknown| unknown.value == name) {
+        result.settings.set_default(name, || {
+            let source = "Spring Boot documentation, spring.kafka.bootstrap-servers";
+            Located::default_of("localhost:9092".to_owned(), "Spring Boot", source)
+        });
+    }
     result
 }
 
@@ -98,7 +102,7 @@ fn put(result: &mut ClientSettings, kafka: &str, value: &Located<String>, unit: 
         Unit::Duration => milliseconds(text).map(|ms| ms.to_string()),
         Unit::Size => bytes(text).map(|bytes| bytes.to_string()),
     };
-    result.set(kafka, turned.map(|turned| value.with(turned)), value.clone());
+    result.set(kafka, turned.map(|turned| value.with(turned)), value);
 }
 
 /// Written `spring.kafka.*` keys that do not count for a client of this section: unknown ones and

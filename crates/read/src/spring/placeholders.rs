@@ -101,9 +101,8 @@ impl Filled {
 /// The brace that closes what began before `from`.
 fn closing(text: &str, from: usize) -> Option<usize> {
     let mut open = 0usize;
-    let bytes = text.as_bytes();
-    for at in from..bytes.len() {
-        match bytes[at] {
+    for (at, byte) in text.bytes().enumerate().skip(from) {
+        match byte {
             b'{' => open += 1,
             b'}' if open == 0 => return Some(at),
             b'}' => open -= 1,

@@ -39,7 +39,7 @@ fn iso_milliseconds(iso: &str) -> Option<u64> {
         }
     }
     let ms = total * 1000.0;
-    (ms >= 0.0 && ms < 1e15).then_some(ms as u64)
+    (0.0..1e15).contains(&ms).then_some(ms as u64)
 }
 
 /// Bytes of `1024`, `16KB`, `32MB` (powers of 1024).

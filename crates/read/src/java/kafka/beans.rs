@@ -121,7 +121,7 @@ impl<'a> Finder<'_, 'a> {
         let place = self.values.code.place(bean.class, bean.method.name.span);
         let here = Located::written("*".to_owned(), place);
         let mut supply =
-            supply.unwrap_or_else(|| Supply { built: Built::open(here), maker: maker.clone() });
+            supply.unwrap_or_else(|| Supply { built: Built::open(&here), maker: maker.clone() });
         if supply.maker.is_some() {
             supply.maker.clone_from(&maker);
         }
@@ -168,7 +168,7 @@ impl<'a> Finder<'_, 'a> {
     ) -> Supply {
         let maker = self.maker(scope);
         let here = Located::written("*".to_owned(), self.values.code.place(scope.class, expr.span));
-        let open = || Supply { built: Built::open(here.clone()), maker: maker.clone() };
+        let open = || Supply { built: Built::open(&here), maker: maker.clone() };
         if depth > MAX_CALLS {
             return open();
         }
@@ -232,14 +232,18 @@ impl<'a> Finder<'_, 'a> {
 
     fn of_bean(&self, bean: Bean<'a>, factory: Factory, depth: usize) -> Supply {
         let scope = Scope::of(bean.class, bean.method);
-        match returned(bean.method.statements())[..] {
-            [value] => self.factory(&scope, value, factory, depth + 1),
-            _ => {
-                let place = self.values.code.place(bean.class, bean.method.name.span);
-                let here = Located::written("*".to_owned(), place);
-                Supply { built: Built::open(here), maker: self.maker(&scope) }
-            }
+        if let [value] = returned(bean.method.statements())[..] {
+            return self.factory(&scope, value, factory, depth + 1);
         }
+        self.open_bean(bean)
+    }
+
+    /// A bean of which it cannot be told what it sets.
+    pub(super) fn open_bean(&self, bean: Bean<'a>) -> Supply {
+        let place = self.values.code.place(bean.class, bean.method.name.span);
+        let here = Located::written("*".to_owned(), place);
+        let maker = self.maker(&Scope::of(bean.class, bean.method));
+        Supply { built: Built::open(&here), maker }
     }
 
     /// Where the code first names a template: a field or a parameter.

@@ -16,14 +16,18 @@ impl<'a> Finder<'_, 'a> {
     pub(super) fn listeners(&self) -> Vec<KafkaClient> {
         let mut clients = Vec::new();
         for (class, of) in self.classes() {
+            // Micronaut has an annotation of the same name.
+            if of.unit.imports_below("io.micronaut") {
+                continue;
+            }
             let name = &of.decl.name;
             for annotation in listening(&of.decl.annotations) {
-                clients.push(self.listener(class, annotation, name, name.text.clone()));
+                clients.push(self.listener(class, annotation, name, &name.text));
             }
             for method in &of.decl.methods {
                 for annotation in listening(&method.annotations) {
                     let title = format!("{}.{}", name.text, method.name.text);
-                    clients.push(self.listener(class, annotation, &method.name, title));
+                    clients.push(self.listener(class, annotation, &method.name, &title));
                 }
             }
         }
@@ -35,7 +39,7 @@ impl<'a> Finder<'_, 'a> {
         class: usize,
         annotation: &'a Annotation,
         at: &Word,
-        title: String,
+        title: &str,
     ) -> KafkaClient {
         let mut supply = self.container(class, annotation);
         let here =
@@ -43,7 +47,7 @@ impl<'a> Finder<'_, 'a> {
         let values = &mut supply.built.values;
         for (arg, setting) in [("groupId", "group.id"), ("clientIdPrefix", "client.id")] {
             if let Some(expr) = annotation.arg(arg) {
-                values.set(setting, self.attribute(class, expr), here.clone());
+                values.set(setting, self.attribute(class, expr), &here);
             }
         }
         let id_is_group = !matches!(
@@ -53,12 +57,12 @@ impl<'a> Finder<'_, 'a> {
         if let (None, Some(id), true) =
             (annotation.arg("groupId"), annotation.arg("id"), id_is_group)
         {
-            values.set("group.id", self.attribute(class, id), here.clone());
+            values.set("group.id", self.attribute(class, id), &here);
         }
         for item in annotation.arg("properties").map(Expr::items).unwrap_or_default() {
             let pair = self.attribute(class, item).and_then(|text| pair(&text));
             match pair {
-                Some((key, value)) => values.set(&key.clone(), Some(value), here.clone()),
+                Some((key, value)) => values.set(&key, Some(value), &here),
                 None => values.unknown.push(here.with("*".to_owned())),
             }
         }
@@ -86,7 +90,7 @@ impl<'a> Finder<'_, 'a> {
         let named = annotation.arg("containerFactory");
         let open = |expr: &Expr| {
             let place = self.values.code.place(class, expr.span);
-            Supply { built: Built::open(Located::written("*".to_owned(), place)), maker: None }
+            Supply { built: Built::open(&Located::written("*".to_owned(), place)), maker: None }
         };
         match named {
             Some(expr) => {
@@ -111,7 +115,7 @@ impl<'a> Finder<'_, 'a> {
             let place =
                 beans.first().map(|bean| self.values.code.place(bean.class, bean.method.name.span));
             let built = place.map_or_else(Built::default, |place| {
-                Built::open(Located::written("*".to_owned(), place))
+                Built::open(&Located::written("*".to_owned(), place))
             });
             Supply { built, maker: None }
         })
@@ -129,11 +133,7 @@ impl<'a> Finder<'_, 'a> {
         });
         match given {
             Some(expr) => self.factory(&scope, expr, Factory::Consumer, 0),
-            None => {
-                let place = self.values.code.place(bean.class, bean.method.name.span);
-                let here = Located::written("*".to_owned(), place);
-                Supply { built: Built::open(here), maker: self.maker(&scope) }
-            }
+            None => self.open_bean(bean),
         }
     }
 }

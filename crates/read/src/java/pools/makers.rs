@@ -102,7 +102,9 @@ pub(super) fn made<'a>(
                     return Some(made(Thing::Pool, sized(values, scope, &call.args, *size, expr)));
                 }
             }
-            if let Some((class, method)) = values.code.called(scope, call) {
+            if values.code.may_make(name)
+                && let Some((class, method)) = values.code.called(scope, call)
+            {
                 return handed_out(values, scope, call, class, method, depth);
             }
             let is_factory = FACTORIES.iter().any(|of| Some(of.0) == owner && of.1 == name);

@@ -18,13 +18,13 @@ pub(crate) struct Built {
 
 impl Built {
     /// A map that may hold anything, for the reason that stands at `at`.
-    pub(crate) fn open(at: Located<String>) -> Self {
+    pub(crate) fn open(at: &Located<String>) -> Self {
         let mut built = Self::default();
         built.open_at(at);
         built
     }
 
-    fn open_at(&mut self, at: Located<String>) {
+    fn open_at(&mut self, at: &Located<String>) {
         if !self.values.is_open() {
             self.values.unknown.push(at.with("*".to_owned()));
         }
@@ -33,14 +33,14 @@ impl Built {
     /// Another map laid over this one.
     pub(crate) fn put_all(&mut self, over: Self) {
         for (name, value) in over.values.settings.iter() {
-            self.values.set(name, Some(value.clone()), value.clone());
+            self.values.set(name, Some(value.clone()), value);
         }
         for unknown in over.values.unknown {
             if unknown.value == "*" {
-                self.open_at(unknown);
+                self.open_at(&unknown);
             } else {
                 let name = unknown.value.clone();
-                self.values.set(&name, None, unknown);
+                self.values.set(&name, None, &unknown);
             }
         }
         self.from_spring |= over.from_spring;
@@ -84,7 +84,7 @@ impl<'a> Values<'_, 'a> {
 
     fn map_within(&self, scope: &Scope<'a>, expr: &'a Expr, depth: usize) -> Built {
         if depth > MAX_CALLS {
-            return Built::open(self.here(scope, expr));
+            return Built::open(&self.here(scope, expr));
         }
         match &expr.kind {
             ExprKind::Cast(_, inner) => self.map_within(scope, inner, depth),
@@ -92,14 +92,14 @@ impl<'a> Values<'_, 'a> {
             ExprKind::Call(call) => self.call_map(scope, expr, call, depth),
             _ => match expr.as_name() {
                 Some(name) => self.variable_map(scope, expr, name, depth),
-                None => Built::open(self.here(scope, expr)),
+                None => Built::open(&self.here(scope, expr)),
             },
         }
     }
 
     fn new_map(&self, scope: &Scope<'a>, expr: &'a Expr, new: &'a New, depth: usize) -> Built {
         if !["Map", "Properties", "Hashtable"].iter().any(|end| new.of.name.ends_with(end)) {
-            return Built::open(self.here(scope, expr));
+            return Built::open(&self.here(scope, expr));
         }
         let mut built = match &new.args[..] {
             [Expr { kind: ExprKind::Int(_), .. }, ..] | [] => Built::default(),
@@ -112,7 +112,7 @@ impl<'a> Values<'_, 'a> {
     }
 
     fn variable_map(&self, scope: &Scope<'a>, expr: &'a Expr, name: &str, depth: usize) -> Built {
-        let open = || Built::open(self.here(scope, expr));
+        let open = || Built::open(&self.here(scope, expr));
         match self.code.named(scope, name) {
             Some(Named::Local(_, initial)) => {
                 let later = assigned(scope.body(), name);
@@ -191,7 +191,7 @@ impl<'a> Values<'_, 'a> {
                         Some([key, value]) => {
                             self.put(scope, key, value, Around::default(), &mut built);
                         }
-                        _ => built.open_at(self.here(scope, entry)),
+                        _ => built.open_at(&self.here(scope, entry)),
                     }
                 }
                 built
@@ -215,7 +215,7 @@ impl<'a> Values<'_, 'a> {
                     let inner = scope.call(class, method, &call.args);
                     return self.map_within(&inner, value, depth + 1);
                 }
-                Built::open(self.here(scope, expr))
+                Built::open(&self.here(scope, expr))
             }
         }
     }
@@ -241,7 +241,7 @@ impl<'a> Values<'_, 'a> {
             current = call.object.as_deref().and_then(Expr::as_call);
         }
         if !complete {
-            built.open_at(self.here(scope, expr));
+            built.open_at(&self.here(scope, expr));
         }
         for args in puts.into_iter().rev() {
             match args {
@@ -309,10 +309,10 @@ impl<'a> Values<'_, 'a> {
                     }
                     built.values.settings = kept;
                 }
-                _ => built.open_at(self.here(scope, expr)),
+                _ => built.open_at(&self.here(scope, expr)),
             },
             (name, _) if LOOKING.contains(&name) => {}
-            _ => built.open_at(self.here(scope, expr)),
+            _ => built.open_at(&self.here(scope, expr)),
         }
     }
 
@@ -346,12 +346,12 @@ impl<'a> Values<'_, 'a> {
     ) {
         let at = self.here(scope, value);
         let Some(name) = self.key(scope, key) else {
-            built.open_at(self.here(scope, key));
+            built.open_at(&self.here(scope, key));
             return;
         };
         let certain = !around.conditional && !around.in_loop && !around.deferred;
         let value = if certain { self.text(scope, value) } else { None };
-        built.values.set(&name, value, at);
+        built.values.set(&name, value, &at);
     }
 
     /// The setting that a key expression names.
