@@ -142,6 +142,10 @@ pub struct TargetGroup {
     pub name: String,
     /// Where it is declared.
     pub place: Place,
+    /// `load_balancer.container_name` of the service.
+    pub container_name: Option<Located<String>>,
+    /// `load_balancer.container_port` of the service.
+    pub container_port: Option<Located<u16>>,
     /// `health_check.interval`.
     pub interval_s: Option<Located<u64>>,
     /// `health_check.timeout`.
@@ -213,6 +217,12 @@ pub struct KubeWorkload {
     pub autoscaler_minimum: Option<Located<u32>>,
     /// Services that select it: name with the target port.
     pub services: Vec<KubeService>,
+    /// A required anti-affinity against its own pods: the topology key, such as
+    /// `kubernetes.io/hostname`.
+    pub own_anti_affinity: Option<Located<String>>,
+    /// Persistent volume claims that it mounts and that pods on one node alone can use
+    /// (`ReadWriteOnce`, `ReadWriteOncePod`), by name.
+    pub single_node_claims: Vec<Located<String>>,
 }
 
 /// A container of a pod.
@@ -234,6 +244,10 @@ pub struct KubeContainer {
     pub cpu_limit_millis: Option<Located<u64>>,
     /// `resources.limits.memory`, in bytes.
     pub memory_limit_bytes: Option<Located<u64>>,
+    /// Ports of the node that it takes (`hostPort`).
+    pub host_ports: Vec<Located<u16>>,
+    /// Whether it has a `preStop` hook of any kind.
+    pub has_pre_stop: bool,
     /// A `preStop` hook that sleeps: for how long.
     pub pre_stop_sleep_s: Option<Located<u64>>,
 }

@@ -139,6 +139,8 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
         containers: containers.iter().filter_map(|node| container(&at, node)).collect(),
         disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group)),
         services: labels.map_or_else(Vec::new, |l| services(object, l, group)),
+        own_anti_affinity: labels.and_then(|labels| own_anti_affinity(&at, pod, labels)),
+        single_node_claims: single_node_claims(object, pod, group),
     };
     let name = name.as_str()?.to_owned();
     Some(Deployment {
@@ -209,6 +211,8 @@ fn container(at: &Fields, node: &Node) -> Option<KubeContainer> {
         cpu_request_millis: quantity("requests", "cpu").and_then(|node| millis(at, node)),
         cpu_limit_millis: quantity("limits", "cpu").and_then(|node| millis(at, node)),
         memory_limit_bytes: quantity("limits", "memory").and_then(|node| bytes(at, node)),
+        host_ports: ports.iter().filter_map(|port| at.int(Some(port), "hostPort")).collect(),
+        has_pre_stop: pre_stop.is_some(),
         pre_stop_sleep_s: pre_stop.and_then(|hook| sleep(at, hook)),
     })
 }
@@ -347,6 +351,55 @@ fn services(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<Kub
             })
         })
         .collect()
+}
+
+/// The topology key of a required anti-affinity that the pods themselves match.
+fn own_anti_affinity(at: &Fields, pod: &Node, labels: &Node) -> Option<Located<String>> {
+    let path = ["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
+    let terms = pod.at(&path).map(Node::items).unwrap_or_default();
+    let own = terms.iter().find(|term| {
+        let selector = term.at(&["labelSelector", "matchLabels"]);
+        let by_expression = || {
+            let expressions = term.at(&["labelSelector", "matchExpressions"])?.items();
+            let matches = |one: &Node| {
+                let label = labels.get(one.get("key")?.as_str()?)?.as_str();
+                let values = one.get("values").map(Node::items).unwrap_or_default();
+                let known = values.iter().any(|value| value.as_str() == label);
+                (one.get("operator")?.as_str() == Some("In") && known).then_some(())
+            };
+            Some(!expressions.is_empty() && expressions.iter().all(|one| matches(one).is_some()))
+        };
+        let selected = selector.map(|selector| selects(selector, labels));
+        selected.or_else(by_expression).unwrap_or(false)
+    })?;
+    at.text(own.get("topologyKey")?)
+}
+
+/// Claims of the pod's volumes that no other node can use at the same time, where the claim is
+/// among the manifests.
+fn single_node_claims(
+    object: &Object<'_>,
+    pod: &Node,
+    group: &[Object<'_>],
+) -> Vec<Located<String>> {
+    let at = Fields { file: object.file };
+    let volumes = pod.get("volumes").map(Node::items).unwrap_or_default();
+    let claims = volumes
+        .iter()
+        .filter_map(|volume| volume.at(&["persistentVolumeClaim", "claimName"]))
+        .filter_map(|name| at.text(name));
+    let is_exclusive = |name: &str| {
+        let claim = same_namespace(object, group, "PersistentVolumeClaim")
+            .find(|claim| claim.text(&["metadata", "name"]) == Some(name));
+        let modes = claim.and_then(|claim| claim.node.at(&["spec", "accessModes"]));
+        modes.is_some_and(|modes| {
+            let modes = modes.items();
+            let single =
+                |mode: &Node| mode.as_str().is_some_and(|m| m.starts_with("ReadWriteOnce"));
+            !modes.is_empty() && modes.iter().all(single)
+        })
+    };
+    claims.filter(|name| is_exclusive(&name.value)).collect()
 }
 
 fn autoscaler_minimum(object: &Object<'_>, group: &[Object<'_>]) -> Option<Located<u32>> {

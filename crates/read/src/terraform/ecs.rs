@@ -111,16 +111,26 @@ fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> 
     let task = task_of(arguments, all, layer, service.place, &mut unknown);
     let target_groups = blocks(arguments, "load_balancer")
         .into_iter()
-        .filter_map(|block| block.get("target_group_arn"))
-        .filter_map(|arn| match find(arn, all, &["aws_lb_target_group", "aws_alb_target_group"]) {
-            Some(found) => Some(target_group(found, layer, &mut unknown)),
-            None => {
-                unknown.push(Unknown {
-                    setting: "target_group_arn".to_owned(),
-                    place: arn.place().unwrap_or(service.place),
-                    why: arn.why_unknown().unwrap_or_else(|| "no such target group here".into()),
-                });
-                None
+        .filter_map(|block| Some((block, block.get("target_group_arn")?)))
+        .filter_map(|(block, arn)| {
+            match find(arn, all, &["aws_lb_target_group", "aws_alb_target_group"]) {
+                Some(found) => {
+                    let mut group = target_group(found, layer, &mut unknown);
+                    group.container_name =
+                        block.get("container_name").and_then(Value::located_text);
+                    group.container_port = block.get("container_port").and_then(Value::located_int);
+                    Some(group)
+                }
+                None => {
+                    unknown.push(Unknown {
+                        setting: "target_group_arn".to_owned(),
+                        place: arn.place().unwrap_or(service.place),
+                        why: arn
+                            .why_unknown()
+                            .unwrap_or_else(|| "no such target group here".into()),
+                    });
+                    None
+                }
             }
         })
         .collect();
@@ -364,6 +374,8 @@ fn target_group(resource: &Resource, layer: Layer, unknown: &mut Vec<Unknown>) -
     TargetGroup {
         name: read.text("name", None).map_or_else(|| resource.address.clone(), |name| name.value),
         place: resource.place,
+        container_name: None,
+        container_port: None,
         interval_s,
         timeout_s,
         healthy_threshold,
