@@ -190,3 +190,49 @@ fn same_files_same_answer() {
     };
     assert!(show() == show());
 }
+
+#[test]
+fn files_cut_off_anywhere_give_what_is_left() {
+    let config = include_str!(
+        "../../../../cases/one-broker-down/app/src/main/java/app/messages/MessagingConfig.java"
+    );
+    let sender = include_str!(
+        "../../../../cases/one-broker-down/app/src/main/java/app/messages/MessageSender.java"
+    );
+    let yaml =
+        include_str!("../../../../cases/one-broker-down/app/src/main/resources/application.yml");
+    for at in (0..config.len()).step_by(23) {
+        let cut = |text: &str| text.get(..at.min(text.len())).unwrap_or("").to_owned();
+        let files = [
+            ("src/main/java/C.java".to_owned(), cut(config)),
+            ("src/main/java/S.java".to_owned(), cut(sender)),
+            ("src/main/resources/application.yml".to_owned(), cut(yaml)),
+        ];
+        let evidence = read(&MemoryFiles::new(files));
+        for client in &evidence.stack.kafka_clients {
+            let text = evidence.sources.file(client.place.file).text();
+            assert!(client.place.span.range().end <= text.len(), "{}", client.name);
+        }
+    }
+}
+
+#[test]
+fn circles_in_code_end() {
+    let evidence = evidence(&[(
+        "src/main/java/A.java",
+        "import org.springframework.kafka.core.*; import java.util.*;
+        class A extends B { String x = y; String y = x; Map<String, Object> m = other();
+            Map<String, Object> other() { return third(m); }
+            Map<String, Object> third(Map<String, Object> given) { given.putAll(other()); return third(given); }
+            @GetMapping void a() { b(); var p = q.r(); var q = p.r(); p.s(); }
+            void b() { a(); }
+            @Bean KafkaTemplate<String, String> t() { return t(); }
+            @Bean ProducerFactory<String, String> f(ProducerFactory<String, String> f) { return f; }
+            @Bean KafkaTemplate<String, String> u() { return new KafkaTemplate<>(f(null)); }
+            @Bean KafkaTemplate<String, String> v() { return new KafkaTemplate<>(
+                new DefaultKafkaProducerFactory<>(Map.of(x, y))); }
+        }
+        class B extends A {}",
+    )]);
+    assert_eq!(evidence.stack.kafka_clients.len(), 3);
+}

@@ -275,6 +275,9 @@ impl<'a> Finder<'_, 'a> {
             return goes_on.then_some(work);
         }
         let object = call.object.as_deref()?;
+        if name == "subscribe" && is_reactive(object) {
+            return Some(work);
+        }
         let of = self.code.type_of(scope, object)?;
         let starts = match name {
             "send" | "sendDefault" => {
@@ -331,6 +334,19 @@ fn is_supply(call: &Call) -> bool {
     let owner = call.object.as_deref().and_then(Expr::as_name);
     matches!(call.name.text.as_str(), "supplyAsync" | "runAsync")
         && matches!(owner, Some("CompletableFuture") | None)
+}
+
+/// Whether a chain is one of a reactive client or type, which runs when it is subscribed to.
+fn is_reactive(chain: &Expr) -> bool {
+    let mut current = chain;
+    while let Some(call) = current.as_call() {
+        if matches!(call.name.text.as_str(), "bodyToFlux" | "bodyToMono" | "toBodilessEntity") {
+            return true;
+        }
+        let Some(object) = call.object.as_deref() else { return false };
+        current = object;
+    }
+    matches!(current.as_name(), Some("Flux" | "Mono"))
 }
 
 /// Whether the result in a variable is awaited, returned or handed on.

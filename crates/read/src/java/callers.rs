@@ -150,15 +150,26 @@ fn calls<'a>(code: &Codebase<'a>, class: usize, method: &'a Method) -> Vec<(usiz
     exprs.into_iter().filter_map(target).collect()
 }
 
-/// Whether a class is a job of Quartz, itself or through a class of the code.
+/// Whether a class is a job of Quartz, itself or through types of the code.
 pub(crate) fn is_job(code: &Codebase<'_>, class: usize) -> bool {
-    let line = code.lineage(class);
-    line.into_iter().any(|class| {
+    let mut types = code.lineage(class);
+    let mut at = 0;
+    while let Some(class) = types.get(at).copied() {
+        at += 1;
         let of = code.class(class);
         let imports = of.unit.imports_below("org.quartz")
             || of.unit.imports_below("org.springframework.scheduling.quartz");
-        of.decl.kind == TypeKind::Class && imports && JOBS.iter().any(|job| of.decl.is_a(job))
-    })
+        let params = of.decl.methods.iter().flat_map(|method| &method.params);
+        let runs = imports || params.into_iter().any(|p| p.of.name == "JobExecutionContext");
+        if runs && JOBS.iter().any(|job| of.decl.is_a(job)) {
+            return code.class(types[0]).decl.kind == TypeKind::Class;
+        }
+        for parent in &of.decl.implements {
+            let parent = code.find(&parent.name, class);
+            types.extend(parent.filter(|parent| !types.contains(parent)));
+        }
+    }
+    false
 }
 
 /// What runs a method, if something runs it again and again.

@@ -1,7 +1,7 @@
 //! Credentials taken out of their provider and kept (failure-knowledge 10).
 
 use wonin_model::{FrozenCredentials, Located, ServiceId};
-use wonin_syntax::java::{Expr, ExprKind, Field, Method, Stmt, StmtKind, Visit, walk};
+use wonin_syntax::java::{Call, Expr, ExprKind, Field, Method, Stmt, StmtKind, Visit, walk};
 use wonin_text::{Sources, Span};
 
 use super::callers::{Callers, is_job, is_made_often};
@@ -178,7 +178,7 @@ impl<'a> Finder<'_, 'a> {
             ExprKind::Call(call) => {
                 let name = call.name.text.as_str();
                 let owner = call.object.as_deref().and_then(Expr::as_name);
-                if name == "create" && owner == Some("AwsSessionCredentials") {
+                if owner == Some("AwsSessionCredentials") || is_session_builder(call) {
                     return Some(session(self.shown(scope.class, short(expr))));
                 }
                 if let Some((class, method)) = self.values.code.called(scope, call) {
@@ -444,6 +444,16 @@ fn given(expr: &Expr) -> Option<&Expr> {
         }
         _ => None,
     }
+}
+
+/// `AwsSessionCredentials.builder()….build()`.
+fn is_session_builder(call: &Call) -> bool {
+    let mut root = call;
+    while let Some(before) = root.object.as_deref().and_then(Expr::as_call) {
+        root = before;
+    }
+    call.name.text == "build"
+        && root.object.as_deref().and_then(Expr::as_name) == Some("AwsSessionCredentials")
 }
 
 /// Whether an expression makes a client.

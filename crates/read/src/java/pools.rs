@@ -136,8 +136,9 @@ impl<'a> Finder<'_, 'a> {
                 Thing::Pool | Thing::Timer => near,
                 Thing::Client => near - 0.2,
                 Thing::Thread if made.endless => near,
+                Thing::Thread if made.loops => 0.5,
                 Thing::Thread if entry.runs == Runs::Request || around.in_loop => 0.4,
-                Thing::Thread => return None,
+                Thing::Thread => 0.3,
             };
             return Some(By {
                 runs: entry.runs,

@@ -45,6 +45,10 @@ fn results_that_nobody_awaits() {
         ("mailer.future();", "mailer.future"),
         ("mailer.through();", "out.send"),
         (
+            "client.post().retrieve().bodyToMono(X.class).subscribe();",
+            "client.post().retrieve().bodyToMono(X.class).subscribe",
+        ),
+        (
             "try { items.forEach(i -> template.send(\"t\", i)); } catch (Exception e) { log(e); }",
             "template.send",
         ),

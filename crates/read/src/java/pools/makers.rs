@@ -27,6 +27,8 @@ pub(super) struct Made {
     pub(super) size: Option<Located<u32>>,
     /// A bare thread that never ends by itself.
     pub(super) endless: bool,
+    /// A bare thread that repeats something: it may outlive the next run.
+    pub(super) loops: bool,
 }
 
 /// How many threads, by the argument that says so.
@@ -89,8 +91,14 @@ pub(super) fn made<'a>(
     expr: &'a Expr,
     depth: usize,
 ) -> Option<Made> {
-    let made =
-        |thing, size| Made { thing, class: scope.class, span: expr.span, size, endless: false };
+    let made = |thing, size| Made {
+        thing,
+        class: scope.class,
+        span: expr.span,
+        size,
+        endless: false,
+        loops: false,
+    };
     match &expr.kind {
         ExprKind::Call(call) => {
             let object = call.object.as_deref();
@@ -122,7 +130,9 @@ pub(super) fn made<'a>(
                     return None;
                 }
                 let mut made = made(*thing, sized(values, scope, &new.args, *size, expr));
-                made.endless = *thing == Thing::Thread && runs_for_ever(new);
+                if *thing == Thing::Thread {
+                    (made.loops, made.endless) = loops(new);
+                }
                 return Some(made);
             }
             holder(values, scope, new, depth)
@@ -219,22 +229,24 @@ fn sized<'a>(
     }
 }
 
-/// Whether what a thread runs loops without end.
-fn runs_for_ever(new: &New) -> bool {
-    let endless = |body: &[Stmt]| {
-        let mut found = false;
+/// Whether what a thread runs has a loop, and whether one without end.
+fn loops(new: &New) -> (bool, bool) {
+    let mut found = (false, false);
+    let mut look = |body: &[Stmt]| {
         walk(body, &mut |visit, _| {
             if let Visit::Stmt(Stmt { kind: StmtKind::Loop(inner), .. }) = visit {
-                found |= inner.endless;
+                found = (true, found.1 || inner.endless);
             }
-            !found
+            true
         });
-        found
     };
-    new.body.iter().any(|method| endless(method.statements()))
-        || new.args.iter().any(|arg| match &arg.kind {
-            ExprKind::Lambda(_, body) => endless(body),
-            ExprKind::New(inner) => inner.body.iter().any(|m| endless(m.statements())),
-            _ => false,
-        })
+    new.body.iter().for_each(|method| look(method.statements()));
+    for arg in &new.args {
+        match &arg.kind {
+            ExprKind::Lambda(_, body) => look(body),
+            ExprKind::New(inner) => inner.body.iter().for_each(|m| look(m.statements())),
+            _ => {}
+        }
+    }
+    found
 }

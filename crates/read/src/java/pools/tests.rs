@@ -88,7 +88,6 @@ fn what_is_ended_kept_once_or_made_at_the_start_is_fine() {
         "ExecutorService p = Executors.newCachedThreadPool(); end(p);",
         "if (kept == null) { kept = Executors.newCachedThreadPool(); } kept.submit(t);",
         "var v = Executors.newVirtualThreadPerTaskExecutor();",
-        "new Thread(() -> work()).join();",
     ] {
         let found = pools(&format!(
             "@Component class A {{ ExecutorService kept;
@@ -106,6 +105,22 @@ fn what_is_ended_kept_once_or_made_at_the_start_is_fine() {
         }",
     );
     assert!(once.is_empty(), "{once:?}");
+}
+
+#[test]
+fn a_job_through_an_own_type_and_bare_threads() {
+    let found = pools(
+        "interface Nightly extends Job {}
+        class Report implements Nightly {
+            private ExecutorService pool = Executors.newSingleThreadExecutor();
+            public void execute(JobExecutionContext c) {
+                new Thread(() -> { while (true) { poll(); } }).start();
+                new Thread(() -> once()).start();
+            }
+        }",
+    );
+    let all: Vec<_> = found.iter().map(|pool| (pool.scope, pool.sure > 0.5)).collect();
+    assert_eq!(all, [(Scope::JobInstance, true), (Scope::JobRun, true), (Scope::JobRun, false)]);
 }
 
 #[test]
