@@ -23,6 +23,7 @@ mod monte_carlo;
 mod outcome;
 pub mod plan;
 mod queue;
+pub mod rehearsal;
 pub mod solve;
 mod startup;
 pub mod swarm;

@@ -1,5 +1,8 @@
 //! Many simulated rollouts, and what can be said from them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::closed::{self, TaskFate};
 use crate::compose;
 use crate::docker::docker_health;
@@ -40,12 +43,18 @@ impl Sampling {
 pub struct Simulator {
     ecs: EcsSimulator,
     kubernetes: KubernetesSimulator,
+    simulated: Arc<AtomicU64>,
 }
 
 impl Simulator {
     /// A simulator with empty buffers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How many rollouts were simulated so far, for whoever watches from another thread.
+    pub fn simulated(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.simulated)
     }
 
     /// Simulates one rollout. Equal plan and seed give equal results and equal records.
@@ -56,6 +65,7 @@ impl Simulator {
         if task_count(plan) > TASKS_MAX {
             return Run::EMPTY;
         }
+        self.simulated.fetch_add(1, Ordering::Relaxed);
         match plan {
             Plan::Ecs(plan) => self.ecs.run(plan, seed, recorder),
             Plan::Kubernetes(plan) => self.kubernetes.run(plan, seed, recorder),

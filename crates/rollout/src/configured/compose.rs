@@ -1,12 +1,13 @@
 //! Compose projects and Swarm services to plans (rollout-semantics 5, 9).
 
 use wonin_model::{
-    Condition as Waits, HealthCheck, HealthTest, Located, Service, ServiceId, Stack, UpdateConfig,
+    Condition as Waits, HealthCheck, HealthTest, Located, Origin, Service, ServiceId, Stack,
+    UpdateConfig,
 };
 use wonin_text::Place;
 
-use super::given::Given;
-use super::{Collector, Configured, NO_STARTUP, Platform, Spelling, Unready};
+use super::given::{self, Given};
+use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
 use crate::draw::Draw;
 use crate::plan::{
     ComposePlan, ComposeService, Condition, Dependency, DockerCheck, FailureAction, Order, Plan,
@@ -51,8 +52,14 @@ fn finish(
             plan,
             settings: collector.settings,
             assumed: collector.assumed,
+            fargate: false,
         }),
-        Err(why) => Err(Unready { name, place, why }),
+        Err(why) => {
+            let dir = stack.project_of(id).dir.clone();
+            let swarm = stack.service(id).update.is_some();
+            let platform = if swarm { Platform::Swarm } else { Platform::Compose };
+            Err(Unready { name, dir, platform, place, why })
+        }
     }
 }
 
@@ -71,33 +78,35 @@ fn check_of(service: &Service) -> Option<&HealthCheck> {
     service.healthcheck.as_ref().filter(disabled)
 }
 
-fn docker_check(check: &HealthCheck, mut collector: Option<&mut Collector>) -> DockerCheck {
-    let mut docker = DockerCheck::default();
-    let mut note = |setting, name, value: &Located<u64>| {
-        if let Some(collector) = &mut collector {
-            collector.note(setting, name, Spelling::Seconds, value);
-        }
-        value.value
+fn docker_check(check: &HealthCheck) -> DockerCheck {
+    let given = |value: &Option<Located<u64>>, default: u64| {
+        value.as_ref().map_or(default, |value| value.value)
     };
-    if let Some(interval) = &check.interval_ms {
-        docker.interval_ms = note(Setting::ContainerInterval, "interval", interval);
-    }
-    if let Some(timeout) = &check.timeout_ms {
-        docker.timeout_ms = note(Setting::ContainerTimeout, "timeout", timeout);
-    }
-    if let Some(period) = &check.start_period_ms {
-        docker.start_period_ms = note(Setting::ContainerStartPeriod, "start_period", period);
-    }
-    if let Some(start_interval) = &check.start_interval_ms {
-        docker.start_interval_ms = start_interval.value;
-    }
-    if let Some(retries) = &check.retries {
-        docker.retries = retries.value;
-        if let Some(collector) = &mut collector {
-            collector.note(Setting::ContainerRetries, "retries", Spelling::Plain, retries);
-        }
-    }
+    let mut docker = DockerCheck::default();
+    docker.interval_ms = given(&check.interval_ms, docker.interval_ms);
+    docker.timeout_ms = given(&check.timeout_ms, docker.timeout_ms);
+    docker.start_period_ms = given(&check.start_period_ms, docker.start_period_ms);
+    docker.start_interval_ms = given(&check.start_interval_ms, docker.start_interval_ms);
+    docker.retries = check.retries.as_ref().map_or(docker.retries, |retries| retries.value);
     docker
+}
+
+/// Notes where the numbers of a check come from.
+fn note_check(check: &HealthCheck, collector: &mut Collector) {
+    collector.enter(Some("healthcheck"), Some(Home::Key(check.place)));
+    let engine = || Origin::default_of("Docker Engine", "Dockerfile reference, HEALTHCHECK");
+    let origin =
+        |value: &Option<Located<u64>>| value.as_ref().map_or_else(engine, |v| v.origin.clone());
+    for (setting, name, value) in [
+        (Setting::ContainerInterval, "interval", &check.interval_ms),
+        (Setting::ContainerTimeout, "timeout", &check.timeout_ms),
+        (Setting::ContainerStartPeriod, "start_period", &check.start_period_ms),
+    ] {
+        collector.note_origin(setting, name, Spelling::Seconds, origin(value));
+    }
+    let retries = check.retries.as_ref().map_or_else(engine, |value| value.origin.clone());
+    collector.note_origin(Setting::ContainerRetries, "retries", Spelling::Plain, retries);
+    collector.enter(None, None);
 }
 
 /// CPU of a container in units of 1/1024.
@@ -116,7 +125,7 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
         .collect();
     let position = |id: ServiceId| members.iter().position(|(other, _)| *other == id);
     let units = units(stack.service(focus), &mut collector);
-    let startup = given.startup.as_ref().ok_or(NO_STARTUP)?.startup(units)?;
+    let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
     let stop_ms = collector.time("stop time", given.stop_ms, "--stop", 0, "rollout-semantics 5.3");
     let mut services = Vec::with_capacity(members.len());
     for (id, service) in &members {
@@ -124,8 +133,10 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
         // Services other than the one looked at count as up at once.
         let time = if is_focus { startup } else { Startup::constant(0) };
         let mut made = ComposeService::new(service.name.value.clone(), time);
-        let noted = is_focus.then_some(&mut collector);
-        made.check = check_of(service).map(|check| docker_check(check, noted));
+        made.check = check_of(service).map(docker_check);
+        if let Some(check) = check_of(service).filter(|_| is_focus) {
+            note_check(check, &mut collector);
+        }
         made.stop = Draw::constant(stop_ms);
         made.depends_on = service
             .depends_on
@@ -164,7 +175,7 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
 fn swarm(service: &Service, update: &UpdateConfig, given: &Given) -> Result<Made, String> {
     let mut collector = Collector::default();
     let units = units(service, &mut collector);
-    let startup = given.startup.as_ref().ok_or(NO_STARTUP)?.startup(units)?;
+    let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
     let replicas = service.replicas.as_ref().map_or(1, |replicas| replicas.value);
     let mut plan = SwarmPlan::new(replicas, startup);
     if let Some(replicas) = &service.replicas {
@@ -193,7 +204,10 @@ fn swarm(service: &Service, update: &UpdateConfig, given: &Given) -> Result<Made
     };
     let ratio = update.max_failure_ratio.as_ref().and_then(|ratio| ratio.value.parse().ok());
     plan.max_failure_ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or(0.0);
-    plan.check = check_of(service).map(|check| docker_check(check, Some(&mut collector)));
+    plan.check = check_of(service).map(docker_check);
+    if let Some(check) = check_of(service) {
+        note_check(check, &mut collector);
+    }
     let source = "rollout-semantics 5.4";
     let stop = collector.time("stop time", given.stop_ms, "--stop", 5_000, source);
     let grace_ms = service.stop_grace_ms.as_ref().map_or(10_000, |grace| grace.value);

@@ -4,8 +4,8 @@ use wonin_model::{
     Deployment, EcsContainerCheck, EcsService, LaunchType, Located, TargetGroup, TaskDefinition,
 };
 
-use super::given::Given;
-use super::{Collector, Configured, NO_STARTUP, Platform, Spelling, Unready};
+use super::given::{self, Given};
+use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
 use crate::draw::{Draw, Phase};
 use crate::plan::{AlbCheck, Breaker, DockerCheck, EcsPlan, Plan};
 use crate::solve::Setting;
@@ -17,6 +17,8 @@ pub(super) fn configured(
 ) -> Result<Configured, Unready> {
     plan(deployment, service, given).map_err(|why| Unready {
         name: deployment.name.clone(),
+        dir: deployment.dir.clone(),
+        platform: Platform::Ecs,
         place: deployment.place,
         why,
     })
@@ -29,7 +31,7 @@ fn plan(
 ) -> Result<Configured, String> {
     let mut collector = Collector::default();
     let units = cpu_units(service, &mut collector);
-    let startup = given.startup.as_ref().ok_or(NO_STARTUP)?.startup(units)?;
+    let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
     let known = |setting: &str| {
         let unknown = deployment.unknown.iter().find(|unknown| unknown.setting == setting);
         unknown.map_or_else(
@@ -53,6 +55,7 @@ fn plan(
             Some((first, alb_check(first, given, &mut collector)?))
         }
     };
+    collector.enter(None, Some(Home::Block(deployment.place)));
     let mut plan = EcsPlan::new(desired.value, target.as_ref().map(|(_, check)| *check), startup);
     collector.note(Setting::Desired, "desired_count", Spelling::Plain, desired);
     let percent =
@@ -69,7 +72,10 @@ fn plan(
     collector.note(Setting::MinPercent, min_name, Spelling::Plain, &min);
     collector.note(Setting::MaxPercent, max_name, Spelling::Plain, &max);
     collector.note(Setting::Grace, grace_name, Spelling::Plain, &grace);
-    if let Some(delay) = target.and_then(|(group, _)| group.deregistration_delay_s.as_ref()) {
+    if let Some((group, delay)) =
+        target.and_then(|(group, _)| Some((group, group.deregistration_delay_s.as_ref()?)))
+    {
+        collector.enter(None, Some(Home::Block(group.place)));
         plan.deregistration_ms = delay.value.saturating_mul(1000);
         collector.note(Setting::Deregistration, "deregistration_delay", Spelling::Plain, delay);
     }
@@ -93,6 +99,7 @@ fn plan(
         plan: Plan::Ecs(plan),
         settings: collector.settings,
         assumed: collector.assumed,
+        fargate: is_fargate(service),
     })
 }
 
@@ -125,6 +132,7 @@ fn alb_check(
     let unhealthy =
         group.unhealthy_threshold.as_ref().ok_or_else(|| missing("unhealthy_threshold"))?;
     let healthy = group.healthy_threshold.as_ref().ok_or_else(|| missing("healthy_threshold"))?;
+    collector.enter(Some("health_check"), Some(Home::Nested(group.place, "health_check")));
     collector.note(Setting::Interval, "interval", Spelling::Plain, interval);
     collector.note(Setting::Timeout, "timeout", Spelling::Plain, timeout);
     collector.note(Setting::UnhealthyThreshold, "unhealthy_threshold", Spelling::Plain, unhealthy);
@@ -154,6 +162,7 @@ fn container_check(task: &TaskDefinition, collector: &mut Collector) -> Option<D
     let mut essential = task.containers.iter().filter(|container| container.essential);
     let check: &EcsContainerCheck =
         essential.find_map(|container| container.health_check.as_ref())?;
+    collector.enter(Some("healthCheck"), Some(Home::Map(check.place)));
     collector.note(
         Setting::ContainerStartPeriod,
         "startPeriod",
@@ -172,9 +181,12 @@ fn container_check(task: &TaskDefinition, collector: &mut Collector) -> Option<D
     Some(docker)
 }
 
+fn is_fargate(service: &EcsService) -> bool {
+    service.launch_type.as_ref().is_some_and(|launch| launch.value == LaunchType::Fargate)
+}
+
 fn latencies(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector: &mut Collector) {
-    let fargate =
-        service.launch_type.as_ref().is_some_and(|launch| launch.value == LaunchType::Fargate);
+    let fargate = is_fargate(service);
     let assumed = if fargate { 40_000 } else { 20_000 };
     let source = "rollout-semantics 0";
     let launch = collector.time("launch latency", given.launch_ms, "--launch", assumed, source);

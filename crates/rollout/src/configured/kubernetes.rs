@@ -1,9 +1,9 @@
 //! A Kubernetes Deployment to a plan (rollout-semantics 9).
 
-use wonin_model::{Count, Deployment, KubeContainer, KubeStrategy, KubeWorkload, Located};
+use wonin_model::{Count, Deployment, KubeContainer, KubeStrategy, KubeWorkload, Located, Origin};
 
-use super::given::Given;
-use super::{Collector, Configured, NO_STARTUP, Platform, Spelling, Unready};
+use super::given::{self, Given};
+use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
 use crate::draw::Draw;
 use crate::plan::{Amount, KubernetesPlan, Plan, Probe, Strategy};
 use crate::solve::Setting;
@@ -19,6 +19,8 @@ pub(super) fn configured(
     }
     Some(plan(deployment, workload, given).map_err(|why| Unready {
         name: deployment.name.clone(),
+        dir: deployment.dir.clone(),
+        platform: Platform::Kubernetes,
         place: deployment.place,
         why,
     }))
@@ -43,7 +45,7 @@ fn plan(
         collector.note(Setting::Cpu, "limits.cpu", Spelling::Millicpu, millis);
         u32::try_from(millis.value * 1024 / 1000).unwrap_or(u32::MAX)
     });
-    let startup = given.startup.as_ref().ok_or(NO_STARTUP)?.startup(units)?;
+    let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
     if workload.replicas.value == 0 {
         return Err("`replicas` is 0: there is nothing to roll out".to_owned());
     }
@@ -53,6 +55,13 @@ fn plan(
     plan.startup_probe = probe(container.startup.as_ref(), STARTUP, &mut collector);
     plan.liveness = probe(container.liveness.as_ref(), LIVENESS, &mut collector);
     plan.readiness = probe(container.readiness.as_ref(), READINESS, &mut collector);
+    if let (None, Some(liveness)) = (&container.startup, &container.liveness) {
+        collector.enter(Some("startupProbe"), Some(Home::BesideLiveness(liveness.place)));
+        let nobody = Origin::default_of("Kubernetes container", "Kubernetes API reference");
+        let setting = Setting::StartupFailureThreshold;
+        collector.note_origin(setting, "failureThreshold", Spelling::Plain, nobody);
+    }
+    collector.enter(None, workload.replicas.place().map(Home::Beside));
     let mut time = |setting, name, value: &Located<u64>| {
         collector.note(setting, name, Spelling::Plain, value);
         value.value.saturating_mul(1000)
@@ -85,6 +94,7 @@ fn plan(
         plan: Plan::Kubernetes(plan),
         settings: collector.settings,
         assumed: collector.assumed,
+        fargate: false,
     })
 }
 
@@ -106,13 +116,19 @@ fn strategy(workload: &KubeWorkload, collector: &mut Collector) -> Strategy {
 }
 
 /// The settings of one kind of probe: failure threshold, period, initial delay.
-type ProbeSettings = [Setting; 3];
-const STARTUP: ProbeSettings =
-    [Setting::StartupFailureThreshold, Setting::StartupPeriod, Setting::StartupInitialDelay];
-const LIVENESS: ProbeSettings =
-    [Setting::LivenessFailureThreshold, Setting::LivenessPeriod, Setting::LivenessInitialDelay];
-const READINESS: ProbeSettings =
-    [Setting::ReadinessFailureThreshold, Setting::ReadinessPeriod, Setting::ReadinessInitialDelay];
+type ProbeSettings = (&'static str, [Setting; 3]);
+const STARTUP: ProbeSettings = (
+    "startupProbe",
+    [Setting::StartupFailureThreshold, Setting::StartupPeriod, Setting::StartupInitialDelay],
+);
+const LIVENESS: ProbeSettings = (
+    "livenessProbe",
+    [Setting::LivenessFailureThreshold, Setting::LivenessPeriod, Setting::LivenessInitialDelay],
+);
+const READINESS: ProbeSettings = (
+    "readinessProbe",
+    [Setting::ReadinessFailureThreshold, Setting::ReadinessPeriod, Setting::ReadinessInitialDelay],
+);
 
 fn probe(
     probe: Option<&wonin_model::Probe>,
@@ -120,7 +136,8 @@ fn probe(
     collector: &mut Collector,
 ) -> Option<Probe> {
     let probe = probe?;
-    let [failure, period, delay] = settings;
+    let (name, [failure, period, delay]) = settings;
+    collector.enter(Some(name), Some(Home::Map(probe.place)));
     let plain = Spelling::Plain;
     collector.note(failure, "failureThreshold", plain, &probe.failure_threshold);
     collector.note(period, "periodSeconds", plain, &probe.period_s);

@@ -5,16 +5,21 @@ mod compose;
 mod ecs;
 mod given;
 mod kubernetes;
+mod patch;
 
 use std::collections::BTreeMap;
 
-use wonin_model::{Located, Origin, Stack, Workload};
+use wonin_model::{Deployment, Located, Origin, Stack, Workload};
 use wonin_text::Place;
 
 use crate::plan::Plan;
 use crate::solve::Setting;
+use crate::startup::Startup;
 
-pub use given::{Given, GivenStartup, duration_ms};
+pub use given::Given;
+pub use patch::edits;
+pub use wonin_model::GivenStartup;
+pub use wonin_model::startup::duration_ms;
 
 /// What runs the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +65,8 @@ pub struct Configured {
     pub settings: BTreeMap<Setting, Written>,
     /// What nobody wrote and no documentation says.
     pub assumed: Vec<Assumption>,
+    /// Runs on Fargate, whose tasks come in fixed sizes.
+    pub fargate: bool,
 }
 
 /// Where a setting's number comes from.
@@ -71,6 +78,36 @@ pub struct Written {
     pub origin: Origin,
     /// How the file spells the number.
     pub spelling: Spelling,
+    /// The block that it stands in, where the name alone says too little: `health_check`,
+    /// `livenessProbe`.
+    pub within: Option<&'static str>,
+    /// Where it would be written if it is not.
+    pub home: Option<Home>,
+}
+
+impl Written {
+    /// The name with its block: `livenessProbe.failureThreshold`.
+    pub fn full_name(&self) -> String {
+        self.within.map_or_else(|| self.name.to_owned(), |block| format!("{block}.{}", self.name))
+    }
+}
+
+/// Where a setting that nobody wrote would stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In the block of Terraform at this place.
+    Block(Place),
+    /// In the block of this name inside the block of Terraform at this place; it is made where
+    /// it is not there.
+    Nested(Place, &'static str),
+    /// In the map at this place: an object of Terraform or JSON, a mapping of YAML.
+    Map(Place),
+    /// In the mapping behind the YAML key at this place, or in the `HEALTHCHECK` instruction.
+    Key(Place),
+    /// On a line of its own in front of the line of the sibling's value at this place.
+    Beside(Place),
+    /// In a startup probe that is made beside the liveness probe at this place.
+    BesideLiveness(Place),
 }
 
 /// How a file spells the number of a setting.
@@ -102,6 +139,32 @@ impl Spelling {
             }
         }
     }
+
+    /// The value of the setting that a text of a file stands for; `None` where it is none.
+    pub fn value(self, text: &str) -> Option<u64> {
+        let text = text.trim();
+        let units = |millis: f64| {
+            (millis.is_finite() && millis >= 0.0).then_some(millis.round() as u64 * 1024 / 1000)
+        };
+        match self {
+            Self::Plain | Self::Pods => text.parse().ok(),
+            Self::Seconds => duration_ms(text).ok().map(|ms| ms / 1000),
+            Self::Millicpu => match text.strip_suffix('m') {
+                Some(millis) => units(millis.parse().ok()?),
+                None => units(text.parse::<f64>().ok()? * 1000.0),
+            },
+            Self::Cpus => units(text.parse::<f64>().ok()? * 1000.0),
+        }
+    }
+
+    /// The value of the setting as the number that the file would use.
+    pub fn number(self, value: u64) -> f64 {
+        match self {
+            Self::Plain | Self::Pods | Self::Seconds => value as f64,
+            Self::Millicpu => (value * 1000).div_ceil(1024) as f64,
+            Self::Cpus => (value * 1000).div_ceil(1024) as f64 / 1000.0,
+        }
+    }
 }
 
 /// Something that had to be assumed.
@@ -120,6 +183,10 @@ pub struct Assumption {
 pub struct Unready {
     /// Name for people.
     pub name: String,
+    /// Directory of its declaration, relative to the given path.
+    pub dir: String,
+    /// What runs it.
+    pub platform: Platform,
     /// Where it is declared.
     pub place: Place,
     /// What is missing and how to give it.
@@ -130,13 +197,26 @@ pub struct Unready {
 pub fn configured(stack: &Stack, given: &Given) -> Vec<Result<Configured, Unready>> {
     let mut found = Vec::new();
     for deployment in &stack.deployments {
-        found.extend(match &deployment.workload {
-            Workload::Ecs(service) => Some(ecs::configured(deployment, service, given)),
-            Workload::Kubernetes(workload) => kubernetes::configured(deployment, workload, given),
-        });
+        found.extend(of_deployment(deployment, given));
     }
     found.extend(compose::configured(stack, given));
     found
+}
+
+/// One deployment alone. `None` for workloads that the simulator does not model.
+pub fn of_deployment(
+    deployment: &Deployment,
+    given: &Given,
+) -> Option<Result<Configured, Unready>> {
+    match &deployment.workload {
+        Workload::Ecs(service) => Some(ecs::configured(deployment, service, given)),
+        Workload::Kubernetes(workload) => kubernetes::configured(deployment, workload, given),
+    }
+}
+
+/// The startup time in effect with this amount of CPU; or why it cannot be told.
+pub fn startup(given: &GivenStartup, units: Option<u32>) -> Result<Startup, String> {
+    given::startup(given, units)
 }
 
 /// Collects settings with their origins while a plan is made.
@@ -144,9 +224,16 @@ pub fn configured(stack: &Stack, given: &Given) -> Vec<Result<Configured, Unread
 struct Collector {
     settings: BTreeMap<Setting, Written>,
     assumed: Vec<Assumption>,
+    within: Option<&'static str>,
+    home: Option<Home>,
 }
 
 impl Collector {
+    /// The block in which the settings noted next stand.
+    fn enter(&mut self, within: Option<&'static str>, home: Option<Home>) {
+        (self.within, self.home) = (within, home);
+    }
+
     fn note<T>(
         &mut self,
         setting: Setting,
@@ -154,8 +241,18 @@ impl Collector {
         spelling: Spelling,
         value: &Located<T>,
     ) {
-        let origin = value.origin.clone();
-        self.settings.insert(setting, Written { name, origin, spelling });
+        self.note_origin(setting, name, spelling, value.origin.clone());
+    }
+
+    fn note_origin(
+        &mut self,
+        setting: Setting,
+        name: &'static str,
+        spelling: Spelling,
+        origin: Origin,
+    ) {
+        let (within, home) = (self.within, self.home);
+        self.settings.insert(setting, Written { name, origin, spelling, within, home });
     }
 
     fn assume(&mut self, name: &'static str, value: impl Into<String>, source: &'static str) {

@@ -17,3 +17,4 @@ mod tests;
 pub use blame::{Blame, Role};
 pub use proposal::{Change, Proposal, Switch, assumed_spread, running_detection_ms};
 pub use setting::{Setting, Shape};
+pub use works::longest_startup_s;

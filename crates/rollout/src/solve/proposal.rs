@@ -162,7 +162,7 @@ impl Simulator {
     }
 
     /// What a set of changes brings and costs.
-    fn weigh(
+    pub fn weigh(
         &mut self,
         plan: &Plan,
         changes: Vec<Change>,
@@ -195,8 +195,9 @@ impl Simulator {
         }
     }
 
-    /// Switches whose other position changes how many of the extreme rollouts complete.
-    fn switches_that_matter(&mut self, plan: &Plan) -> Vec<Switch> {
+    /// Switches whose other position changes how many of the extreme rollouts complete at the
+    /// startup time that must be covered.
+    pub fn switches_that_matter(&mut self, plan: &Plan) -> Vec<Switch> {
         let plan = &with_startup(plan, target_ms(plan));
         let Plan::Ecs(ecs) = plan else { return Vec::new() };
         let base = self.corners(plan);

@@ -10,6 +10,9 @@ use crate::outcome::Ending;
 use crate::plan::{EcsPlan, Fault, KubernetesPlan, Plan};
 use crate::{compose, swarm};
 
+/// A day and a half.
+const TIME_MAX_S: u64 = 130_000;
+
 /// The startup time that a proposal must cover: the longest of a range, the 99 % quantile of a
 /// distribution with tails (rollout-semantics 7.5).
 pub(super) fn target_ms(plan: &Plan) -> u64 {
@@ -23,6 +26,25 @@ pub(super) fn target_ms(plan: &Plan) -> u64 {
 /// Every task survives whatever its phase, and the rollout comes to its end.
 pub(super) fn works(plan: &Plan) -> bool {
     works_at(plan, target_ms(plan))
+}
+
+/// The longest startup time in whole seconds with which every task survives whatever its phase and
+/// the rollout comes to its end; `None` when not even an application that is up at once does.
+/// Up to a day and a half is looked at.
+pub fn longest_startup_s(plan: &Plan) -> Option<u64> {
+    let holds = |startup_s: u64| works_at(plan, startup_s * 1000);
+    if !holds(0) {
+        return None;
+    }
+    let (mut low, mut high) = (0, 1);
+    while high <= TIME_MAX_S && holds(high) {
+        (low, high) = (high, high * 2);
+    }
+    while high - low > 1 {
+        let middle = u64::midpoint(low, high);
+        if holds(middle) { low = middle } else { high = middle }
+    }
+    Some(low)
 }
 
 /// As [`works`], for another startup time.

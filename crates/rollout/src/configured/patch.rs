@@ -1,0 +1,323 @@
+//! Changes of settings as edits of the files that they come from.
+
+use wonin_model::{FileEdit, Inheritance, Origin};
+use wonin_text::{Edit, Place, Sources, Span};
+
+use super::{Configured, Home, Spelling, Written};
+use crate::solve::Change;
+
+/// The edits that make all changes; empty where one of them has no place that can be told: a value
+/// that is computed, a default without a block to write it into, a definition that others share.
+pub fn edits(configured: &Configured, sources: &Sources, changes: &[Change]) -> Vec<FileEdit> {
+    let mut out: Vec<FileEdit> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let Some(written) = configured.settings.get(&change.setting) else { return Vec::new() };
+        let edit = match &written.origin {
+            Origin::Default { .. } => insertion(sources, written, change.to),
+            origin => replacement(sources, written, origin, change),
+        };
+        let Some(edit) = edit else { return Vec::new() };
+        // Two blocks made at one place would be one too many, and one text has one new value.
+        let clashes = |other: &FileEdit| {
+            let (a, b) = (other.edit.span, edit.edit.span);
+            other.file == edit.file
+                && (a.start < b.end && b.start < a.end
+                    || a == b && edit.edit.replacement.contains('{'))
+        };
+        if out.iter().any(clashes) {
+            return Vec::new();
+        }
+        out.push(edit);
+    }
+    out
+}
+
+fn edit(place: Place, replacement: String) -> FileEdit {
+    FileEdit { file: place.file, edit: Edit { span: place.span, replacement } }
+}
+
+/// The new value in place of the old one, quotes kept, where the text there is the old one.
+fn replacement(
+    sources: &Sources,
+    written: &Written,
+    origin: &Origin,
+    change: &Change,
+) -> Option<FileEdit> {
+    let place = match origin {
+        Origin::Written(place) => *place,
+        Origin::Inherited { place, how, .. } => match how {
+            Inheritance::Reference | Inheritance::Override | Inheritance::Image => *place,
+            // Other services use the same text.
+            Inheritance::Alias | Inheritance::Extends | Inheritance::EnvFile => return None,
+        },
+        Origin::Interpolated { from, .. } => match from.as_slice() {
+            [only] => *only,
+            _ => return None,
+        },
+        Origin::Default { .. } => return None,
+    };
+    let text = sources.slice(place);
+    let inner = text.trim_matches(['"', '\'']);
+    let is_share = written.spelling == Spelling::Pods && inner.ends_with('%');
+    if !is_share && written.spelling.value(inner) != Some(change.from) {
+        return None;
+    }
+    let quote = &text[..(text.len() - inner.len()) / 2];
+    Some(edit(place, format!("{quote}{}{quote}", written.spelling.text(change.to))))
+}
+
+/// A new line, or a new entry of a map on one line.
+fn insertion(sources: &Sources, written: &Written, to: u64) -> Option<FileEdit> {
+    let value = written.spelling.text(to);
+    let (place, text) = match written.home? {
+        Home::Block(place) => (place, in_block(sources, place, written.name, &value)?),
+        Home::Nested(place, block) => (place, nested(sources, place, block, written.name, &value)?),
+        Home::Map(place) => (place, in_map(sources, place, written.name, &value)?),
+        Home::Key(place) => (place, behind_key(sources, place, written.name, &value)?),
+        Home::Beside(place) => (place, beside(sources, place, written.name, &value)?),
+        Home::BesideLiveness(place) => (place, startup_probe(sources, place, &value)?),
+    };
+    let (at, text) = text;
+    Some(edit(Place { file: place.file, span: Span::new(at, at) }, text))
+}
+
+/// Where to insert, and what.
+type Insert = (usize, String);
+
+/// A line at the beginning of a Terraform block.
+fn in_block(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
+    let text = sources.file(place.file).text();
+    let open = place.span.start as usize + sources.slice(place).find('{')? + 1;
+    let entry = First::after(text, open)?;
+    // A block on one line holds one argument only.
+    entry.on_own_line.then(|| entry.insert(name, value, false))
+}
+
+/// A line in a block inside a Terraform block, or that block with the line.
+fn nested(sources: &Sources, place: Place, block: &str, name: &str, value: &str) -> Option<Insert> {
+    let text = sources.file(place.file).text();
+    let begin = place.span.start as usize;
+    let opens = |line: &str| {
+        let rest = line.trim_start().strip_prefix(block)?.trim_start();
+        rest.starts_with('{').then(|| line.len() - rest.len() + 1)
+    };
+    let mut at = begin;
+    for line in sources.slice(place).split_inclusive('\n') {
+        if line.contains(&format!("\"{block}\"")) && line.trim_start().starts_with("dynamic") {
+            return None;
+        }
+        if let Some(open) = opens(line) {
+            let entry = First::after(text, at + open)?;
+            return entry.on_own_line.then(|| entry.insert(name, value, false));
+        }
+        at += line.len();
+    }
+    let open = begin + sources.slice(place).find('{')? + 1;
+    let entry = First::after(text, open)?;
+    let indent = entry.indent;
+    entry.on_own_line.then(|| {
+        (entry.line, format!("{indent}{block} {{\n{indent}  {name} = {value}\n{indent}}}\n\n"))
+    })
+}
+
+/// An entry at the beginning of an object or a mapping.
+fn in_map(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
+    let text = sources.file(place.file).text();
+    let begin = place.span.start as usize;
+    if sources.slice(place).starts_with('{') {
+        return Some(First::after(text, begin + 1)?.insert(name, value, true));
+    }
+    // A mapping in block style begins with its first key.
+    let line = text.get(..begin)?.rfind('\n').map_or(0, |at| at + 1);
+    let lead = text.get(line..begin)?;
+    if !lead.chars().all(|c| c == ' ' || c == '-') {
+        return None;
+    }
+    Some((begin, format!("{name}: {value}\n{}", " ".repeat(lead.len()))))
+}
+
+/// An entry of the mapping that follows a key, or an option of the `HEALTHCHECK` instruction.
+fn behind_key(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
+    let text = sources.file(place.file).text();
+    let word = "HEALTHCHECK";
+    if sources.slice(place).get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word)) {
+        let at = place.span.start as usize + word.len();
+        return Some((at, format!(" --{}={value}", name.replace('_', "-"))));
+    }
+    let end = place.span.end as usize;
+    let rest = text.get(end..)?;
+    let rest = rest.trim_start_matches(['"', '\'']).strip_prefix(':')?;
+    let begin = text.len() - rest.len();
+    let inline = rest.trim_start_matches(' ');
+    if inline.starts_with('{') {
+        let open = text.len() - inline.len() + 1;
+        return Some(First::after(text, open)?.insert(name, value, true));
+    }
+    // Block style: the first entry tells the indentation. An anchor or alias is left alone.
+    let line_end = rest.find('\n')?;
+    let tail = rest[..line_end].trim();
+    if !tail.is_empty() && !tail.starts_with('#') {
+        return None;
+    }
+    let line = begin + line_end + 1;
+    let entry = First::after(text, begin + line_end)?;
+    (entry.on_own_line && !entry.indent.is_empty())
+        .then(|| (line, format!("{}{name}: {value}\n", entry.indent)))
+}
+
+/// A line in front of the line of a sibling's value.
+fn beside(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
+    let text = sources.file(place.file).text();
+    let begin = place.span.start as usize;
+    let line = text.get(..begin)?.rfind('\n').map_or(0, |at| at + 1);
+    let lead = text.get(line..begin)?;
+    let indent = &lead[..lead.len() - lead.trim_start().len()];
+    let key = lead.trim().strip_suffix(':')?;
+    key.chars().all(char::is_alphanumeric).then(|| (line, format!("{indent}{name}: {value}\n")))
+}
+
+/// A startup probe like the liveness probe, in front of it, with a failure threshold of its own.
+fn startup_probe(sources: &Sources, place: Place, failures: &str) -> Option<Insert> {
+    const KEY: &str = "livenessProbe";
+    let text = sources.file(place.file).text();
+    let (begin, end) = (place.span.start as usize, place.span.end as usize);
+    let key = text.get(..begin)?.rfind(KEY)?;
+    let between = text.get(key + KEY.len()..begin)?;
+    if !between.trim_start_matches(['"', '\'']).strip_prefix(':')?.trim().is_empty() {
+        return None;
+    }
+    let line = text[..key].rfind('\n').map_or(0, |at| at + 1);
+    let lead = &text[line..key];
+    let body = with_threshold(text.get(begin..end)?.trim_end(), failures)?;
+    let after = if lead.chars().all(|c| c == ' ' || c == '-') {
+        format!("\n{}", " ".repeat(lead.len()))
+    } else {
+        ", ".to_owned()
+    };
+    Some((key, format!("startupProbe{between}{body}{after}")))
+}
+
+/// The text of a probe with another failure threshold.
+fn with_threshold(probe: &str, failures: &str) -> Option<String> {
+    const NAME: &str = "failureThreshold:";
+    if let Some(at) = probe.find(NAME) {
+        let rest = &probe[at + NAME.len()..];
+        let digits = rest.trim_start();
+        let start = probe.len() - digits.len();
+        let len = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        return (len > 0).then(|| format!("{}{failures}{}", &probe[..start], &digits[len..]));
+    }
+    match probe.strip_prefix('{') {
+        Some(inner) => Some(format!("{{{NAME} {failures}, {}", inner.trim_start())),
+        None => {
+            // Block style: the least indentation of the further lines is that of the keys.
+            let further = probe.lines().skip(1).filter(|line| !line.trim().is_empty());
+            let column = further.map(|line| line.len() - line.trim_start().len()).min()?;
+            Some(format!("{NAME} {failures}\n{}{probe}", " ".repeat(column)))
+        }
+    }
+}
+
+/// The first entry inside braces.
+struct First<'a> {
+    /// Where it begins.
+    at: usize,
+    /// Where its line begins.
+    line: usize,
+    /// Blanks in front of it.
+    indent: &'a str,
+    /// It does not share its line with the brace.
+    on_own_line: bool,
+    /// What stands between key and value: ` = `, `: `.
+    separator: &'a str,
+    /// Keys are quoted.
+    quoted: bool,
+    /// The line of the entry ends with a comma.
+    comma: bool,
+    /// Column of the separator's sign, counted from the entry.
+    sign: usize,
+}
+
+impl<'a> First<'a> {
+    fn after(text: &'a str, open: usize) -> Option<Self> {
+        let mut at = open;
+        loop {
+            let rest = text.get(at..)?;
+            let trimmed = rest.trim_start();
+            at += rest.len() - trimmed.len();
+            if !trimmed.starts_with('#') && !trimmed.starts_with("//") {
+                break;
+            }
+            at += trimmed.find('\n')?;
+        }
+        let entry = &text[at..];
+        if entry.is_empty() || entry.starts_with('}') {
+            return None;
+        }
+        let line = text[..at].rfind('\n').map_or(0, |found| found + 1);
+        let on_own_line = line > open.saturating_sub(1);
+        let quoted = entry.starts_with('"');
+        let key = entry.find(|c: char| {
+            !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.') || quoted && c == '"')
+        })?;
+        let rest = &entry[key..];
+        let sign = key + (rest.len() - rest.trim_start().len());
+        let separator = if entry[sign..].starts_with(':') { ": " } else { " = " };
+        let own_line = entry.lines().next().unwrap_or("");
+        let indent = if on_own_line { &text[line..at] } else { "" };
+        let comma = own_line.trim_end().ends_with(',');
+        Some(Self { at, line, indent, on_own_line, separator, quoted, comma, sign })
+    }
+
+    /// Puts an entry in front, in the manner of this one. `commas`: entries of a map are divided
+    /// by commas where they share a line or where this one ends with one.
+    fn insert(&self, name: &str, value: &str, commas: bool) -> Insert {
+        let name = if self.quoted { format!("\"{name}\"") } else { name.to_owned() };
+        // Terraform's formatter aligns the signs of neighbours.
+        let width = if self.separator == " = " { self.sign.saturating_sub(1) } else { 0 };
+        let pair = format!("{name:<width$}{}{value}", self.separator);
+        if !self.on_own_line {
+            return (self.at, format!("{pair}, "));
+        }
+        let comma = if commas && (self.comma || self.quoted) { "," } else { "" };
+        (self.line, format!("{}{pair}{comma}\n", self.indent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inserted(text: &str, (at, new): Insert) -> String {
+        format!("{}{new}{}", &text[..at], &text[at..])
+    }
+
+    #[test]
+    fn entries_follow_the_manner_of_their_neighbours() {
+        let case = |text: &str, commas| {
+            let open = text.find('{').expect("a brace") + 1;
+            inserted(text, First::after(text, open).expect("an entry").insert("grace", "9", commas))
+        };
+        assert_eq!(case("a {\n  name   = 1\n}\n", false), "a {\n  grace  = 9\n  name   = 1\n}\n");
+        assert_eq!(case("a = { b = 1 }", true), "a = { grace = 9, b = 1 }");
+        assert_eq!(case("{\n  \"b\": 1\n}", true), "{\n  \"grace\": 9,\n  \"b\": 1\n}");
+        assert_eq!(case("a: {b: 1}", true), "a: {grace: 9, b: 1}");
+    }
+
+    #[test]
+    fn a_startup_probe_is_the_liveness_probe_with_more_patience() {
+        let block = "httpGet:\n    path: /up\n  periodSeconds: 10";
+        assert_eq!(
+            with_threshold(block, "16").as_deref(),
+            Some("failureThreshold: 16\n  httpGet:\n    path: /up\n  periodSeconds: 10")
+        );
+        assert_eq!(
+            with_threshold("{tcpSocket: {port: 1}}", "16").as_deref(),
+            Some("{failureThreshold: 16, tcpSocket: {port: 1}}")
+        );
+        assert_eq!(
+            with_threshold("a: 1\n  failureThreshold: 3\n  b: 2", "16").as_deref(),
+            Some("a: 1\n  failureThreshold: 16\n  b: 2")
+        );
+    }
+}

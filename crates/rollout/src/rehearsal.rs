@@ -1,0 +1,335 @@
+//! Everything that can be said about the rollout of one configured service.
+
+use wonin_model::{FileEdit, Stack};
+use wonin_text::{Place, Sources};
+
+use crate::configured::{self, Assumption, Configured, Given, GivenStartup, Platform};
+use crate::draw::Phase;
+use crate::monte_carlo::{Sampling, Simulator, is_deadlock, startup};
+use crate::outcome::{Outcome, Outlook};
+use crate::plan::{Plan, Problem, validate};
+use crate::solve::{self, Blame, Change, Proposal, Role, Setting, Switch};
+use crate::startup::{Startup, fargate_units};
+
+/// A service and what is known beside its files.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The service; with a startup time of 0 where none is known.
+    pub configured: Option<Configured>,
+    /// Name for people.
+    pub name: String,
+    /// Directory of its declaration.
+    pub dir: String,
+    /// What runs it.
+    pub platform: Platform,
+    /// Where it is declared.
+    pub place: Place,
+    /// What is missing for a whole answer, and how to give it.
+    pub missing: Option<String>,
+}
+
+/// All services that an orchestrator rolls out. A service without a startup time is there too: some
+/// things can be said without one.
+pub fn candidates(stack: &Stack, given: &Given) -> Vec<Candidate> {
+    let whole = configured::configured(stack, given);
+    if whole.iter().all(Result::is_ok) {
+        return whole.into_iter().flatten().map(|found| candidate(Ok(found), None)).collect();
+    }
+    let up_at_once = Given { startup: Some(GivenStartup::Exact(0)), ..given.clone() };
+    let parts = configured::configured(stack, &up_at_once);
+    let both = whole.into_iter().zip(parts);
+    both.map(|(whole, part)| match whole {
+        Ok(found) => candidate(Ok(found), None),
+        Err(unready) => candidate(part, Some(unready.why)),
+    })
+    .collect()
+}
+
+fn candidate(found: Result<Configured, configured::Unready>, missing: Option<String>) -> Candidate {
+    match found {
+        Ok(found) => Candidate {
+            name: found.name.clone(),
+            dir: found.dir.clone(),
+            platform: found.platform,
+            place: found.place,
+            configured: Some(found),
+            missing,
+        },
+        Err(unready) => Candidate {
+            configured: None,
+            name: unready.name,
+            dir: unready.dir,
+            platform: unready.platform,
+            place: unready.place,
+            missing: Some(unready.why),
+        },
+    }
+}
+
+/// The services that a person means by a path: those of its own directory where it holds some,
+/// else all below it.
+pub fn nearest(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    if candidates.iter().any(|found| found.dir.is_empty()) {
+        candidates.into_iter().filter(|found| found.dir.is_empty()).collect()
+    } else {
+        candidates
+    }
+}
+
+/// What came out for one service.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The service; `None` where its numbers are not known.
+    pub configured: Option<Configured>,
+    /// Name for people.
+    pub name: String,
+    /// What runs it.
+    pub platform: Platform,
+    /// Where it is declared.
+    pub place: Place,
+    /// The verdict; `None` where it cannot be computed.
+    pub verdict: Option<Outlook>,
+    /// Many rollouts summed up; `None` without a startup time, or with numbers that the platform
+    /// refuses.
+    pub outcome: Option<Outcome>,
+    /// A startup time is known, so that probabilities and times hold.
+    pub has_startup: bool,
+    /// Numbers that the platform refuses.
+    pub problems: Vec<Problem>,
+    /// Fewest tasks that serve, whatever the startup time; `None` where nothing is known.
+    pub lowest_capacity: Option<u32>,
+    /// The longest startup time, in seconds, that always works with these settings; `None` when
+    /// none does or nothing is known.
+    pub longest_startup_s: Option<u64>,
+    /// The settings before, summed up in the same way.
+    pub before: Option<Outcome>,
+    /// Settings to blame: causes, then enablers.
+    pub blame: Vec<Blame>,
+    /// What would let it complete.
+    pub proposals: Vec<Proposed>,
+    /// Points on which the documentation is silent and on which the verdict depends.
+    pub depends_on_switch: Vec<Switch>,
+    /// What could not be told, and what to do about it.
+    pub not_checked: Vec<String>,
+}
+
+/// A proposal with the edits that make it.
+#[derive(Debug)]
+pub struct Proposed {
+    /// What to change and what it brings.
+    pub proposal: Proposal,
+    /// The edits; empty where a person must find the place.
+    pub edits: Vec<FileEdit>,
+    /// Its probabilities hold: the startup time is known.
+    pub is_weighed: bool,
+}
+
+/// Rehearses one service. `before` is the same service as it was when it last worked.
+pub fn rehearse(
+    simulator: &mut Simulator,
+    candidate: Candidate,
+    before: Option<&Configured>,
+    sources: &Sources,
+    sampling: Sampling,
+) -> Rehearsal {
+    let mut rehearsal = Rehearsal {
+        configured: None,
+        name: candidate.name,
+        platform: candidate.platform,
+        place: candidate.place,
+        verdict: None,
+        outcome: None,
+        has_startup: candidate.missing.is_none(),
+        problems: Vec::new(),
+        lowest_capacity: None,
+        longest_startup_s: None,
+        before: None,
+        blame: Vec::new(),
+        proposals: Vec::new(),
+        depends_on_switch: Vec::new(),
+        not_checked: candidate.missing.clone().into_iter().collect(),
+    };
+    let Some(mut configured) = candidate.configured else { return rehearsal };
+    rehearsal.problems = validate(&configured.plan);
+    if rehearsal.problems.is_empty() {
+        if candidate.missing.is_none() {
+            whole(simulator, &mut configured, before, sampling, &mut rehearsal);
+        } else {
+            without_startup(simulator, &configured, sampling, &mut rehearsal);
+        }
+        for proposed in &mut rehearsal.proposals {
+            proposed.edits = configured::edits(&configured, sources, &proposed.proposal.changes);
+        }
+    }
+    rehearsal.configured = Some(configured);
+    rehearsal
+}
+
+fn whole(
+    simulator: &mut Simulator,
+    configured: &mut Configured,
+    before: Option<&Configured>,
+    sampling: Sampling,
+    rehearsal: &mut Rehearsal,
+) {
+    let before = before.filter(|before| {
+        let usable = validate(&before.plan).is_empty();
+        if !usable {
+            let why = "the settings before are none that the platform takes: no blame".to_owned();
+            rehearsal.not_checked.push(why);
+        }
+        usable
+    });
+    remember_previous(configured, before);
+    let plan = &configured.plan;
+    let outcome = simulator.outcome(plan, sampling);
+    // The phase of a check is nobody's choice: what is proposed must hold for each.
+    let any_phase = with_any_phase(plan);
+    rehearsal.longest_startup_s = solve::longest_startup_s(&any_phase);
+    rehearsal.depends_on_switch = simulator.switches_that_matter(&any_phase);
+    let proposals = simulator.propose(&any_phase, sampling);
+    let proposals = in_sizes(simulator, &any_phase, configured.fargate, proposals, sampling);
+    if let Some(before) = before {
+        let was = with_any_phase(&before.plan);
+        rehearsal.before = Some(simulator.outcome(&was, sampling));
+        rehearsal.blame = simulator.blame(&was, &any_phase, sampling);
+        rehearsal.not_checked.extend(why_nothing_is_to_blame(&was, &any_phase, rehearsal));
+    } else {
+        rehearsal.blame = enablers(&proposals);
+    }
+    rehearsal.verdict = Some(outcome.verdict);
+    rehearsal.lowest_capacity = Some(outcome.lowest_capacity);
+    rehearsal.outcome = Some(outcome);
+    rehearsal.proposals = proposals
+        .into_iter()
+        .map(|proposal| Proposed { proposal, edits: Vec::new(), is_weighed: true })
+        .collect();
+}
+
+/// What holds for every startup time: the bounds.
+fn without_startup(
+    simulator: &mut Simulator,
+    configured: &Configured,
+    sampling: Sampling,
+    rehearsal: &mut Rehearsal,
+) {
+    let plan = with_any_phase(&configured.plan);
+    rehearsal.longest_startup_s = solve::longest_startup_s(&plan);
+    let outcome = simulator.outcome(&plan, Sampling { runs: 1, ..sampling });
+    rehearsal.lowest_capacity = Some(outcome.lowest_capacity);
+    if !is_deadlock(&plan) {
+        return;
+    }
+    rehearsal.verdict = Some(Outlook::Deadlock);
+    let proposals = simulator.propose(&plan, Sampling { runs: 100, ..sampling });
+    rehearsal.proposals = proposals
+        .into_iter()
+        .map(|proposal| Proposed { proposal, edits: Vec::new(), is_weighed: false })
+        .collect();
+    rehearsal.outcome = Some(outcome);
+}
+
+/// The startup time of the tasks that a rollback starts: as it was before; where that is not known,
+/// the old revision is taken to start within what the checks allow, since it once completed.
+fn remember_previous(configured: &mut Configured, before: Option<&Configured>) {
+    let longest_s = solve::longest_startup_s(&with_any_phase(&configured.plan));
+    let Plan::Ecs(plan) = &mut configured.plan else { return };
+    if let Some(Plan::Ecs(before)) = before.map(|before| &before.plan) {
+        plan.previous_startup = Some(before.startup);
+        return;
+    }
+    if plan.breaker.is_none_or(|breaker| !breaker.rollback) {
+        return;
+    }
+    let Some(longest_s) = longest_s.filter(|&s| s * 1000 < plan.startup.time.max_ms()) else {
+        return;
+    };
+    plan.previous_startup = Some(Startup::constant(longest_s * 1000));
+    configured.assumed.push(Assumption {
+        name: "startup of the last good revision",
+        value: format!("{longest_s}s, the longest that these checks allow"),
+        source: "rollout-semantics 7.5",
+    });
+}
+
+fn with_any_phase(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    if let Plan::Ecs(ecs) = &mut plan
+        && let Some(check) = &mut ecs.target
+    {
+        check.phase = Phase::Uniform;
+    }
+    plan
+}
+
+/// On Fargate more CPU comes in sizes: a proposal takes the next one, or falls away above all.
+fn in_sizes(
+    simulator: &mut Simulator,
+    plan: &Plan,
+    fargate: bool,
+    proposals: Vec<Proposal>,
+    sampling: Sampling,
+) -> Vec<Proposal> {
+    if !fargate {
+        return proposals;
+    }
+    let sized = |change: &Change| match change.setting {
+        Setting::Cpu => {
+            let units = fargate_units(u32::try_from(change.to).ok()?)?;
+            Some(Change { to: units.into(), ..*change })
+        }
+        _ => Some(*change),
+    };
+    proposals
+        .into_iter()
+        .filter_map(|proposal| {
+            let changes: Vec<Change> =
+                proposal.changes.iter().map(sized).collect::<Option<Vec<_>>>()?;
+            if changes == proposal.changes {
+                return Some(proposal);
+            }
+            Some(simulator.weigh(plan, changes, proposal.detection_ms_before, sampling))
+        })
+        .collect()
+}
+
+/// Without the settings before, every setting whose change alone suffices lets the failure happen.
+fn enablers(proposals: &[Proposal]) -> Vec<Blame> {
+    let alone = proposals.iter().filter_map(|proposal| match proposal.changes.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    });
+    alone
+        .map(|Change { setting, from, to }| Blame { setting, role: Role::Enabler, from, to })
+        .collect()
+}
+
+/// Why no cause was found although settings changed.
+fn why_nothing_is_to_blame(before: &Plan, after: &Plan, rehearsal: &Rehearsal) -> Option<String> {
+    let works = rehearsal.blame.is_empty() && rehearsal.proposals.is_empty();
+    if works || rehearsal.blame.iter().any(|blame| blame.role == Role::Cause) {
+        return None;
+    }
+    let changed = Setting::ALL.iter().any(|setting| setting.get(before) != setting.get(after));
+    let same_startup = startup(before).map(|s| s.time) == startup(after).map(|s| s.time);
+    Some(if same_startup && !changed {
+        "no setting that counts here changed: where CPU did, give the startup time for both \
+         amounts, as in `--startup 35s@1024 --startup 150s@256`"
+            .to_owned()
+    } else {
+        "the settings before fare no better: no cause among the changes".to_owned()
+    })
+}
+
+impl Rehearsal {
+    /// Tasks wanted; for Compose the services of the project.
+    pub fn desired(&self) -> u32 {
+        match self.configured.as_ref().map(|configured| &configured.plan) {
+            Some(Plan::Ecs(plan)) => plan.desired,
+            Some(Plan::Kubernetes(plan)) => plan.replicas,
+            Some(Plan::Compose(plan)) => u32::try_from(plan.services.len()).unwrap_or(u32::MAX),
+            Some(Plan::Swarm(plan)) => plan.replicas,
+            None => 0,
+        }
+    }
+}
