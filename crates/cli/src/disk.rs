@@ -15,6 +15,9 @@ use crate::walk;
 /// Bytes of one file that are read; configuration is smaller by orders of magnitude.
 const FILE_LEN_MAX: u64 = 64 << 20;
 
+/// Bytes of standard input that tell a log from configuration.
+const HEAD_LEN: u64 = 64 << 10;
+
 /// What a command looks at: a base directory and the paths below it.
 #[derive(Debug, Default)]
 pub(crate) struct DiskFiles {
@@ -22,6 +25,9 @@ pub(crate) struct DiskFiles {
     paths: Vec<String>,
     /// Texts that are not on the disk as such: standard input, edits not yet written.
     texts: BTreeMap<String, String>,
+    /// The path that is standard input, and what was read of it to see what it is.
+    streamed: Option<String>,
+    head: Vec<u8>,
     /// What the walk could not enter.
     skipped: Vec<Skipped>,
     loaded: AtomicUsize,
@@ -62,10 +68,19 @@ impl DiskFiles {
         Ok(files)
     }
 
-    /// Standard input under a name; relative names are found in the working directory.
+    /// Standard input under a name; relative names are found in the working directory. A log is
+    /// not held: it is read once, when it is opened, and its name is its own.
     pub(crate) fn from_stdin(name: &str) -> Result<Self, Failure> {
-        let text = read_text(&mut io::stdin().lock())
-            .map_err(|why| Failure::new(format!("cannot read standard input: {why}")))?;
+        let cannot = |why: String| Failure::new(format!("cannot read standard input: {why}"));
+        let mut head = Vec::new();
+        let taken = io::stdin().lock().take(HEAD_LEN).read_to_end(&mut head);
+        taken.map_err(|error| cannot(words(&error)))?;
+        if wonin_read::is_log_head(&head) {
+            let name = "stdin.log".to_owned();
+            let paths = vec![name.clone()];
+            return Ok(Self { paths, streamed: Some(name), head, ..Self::default() });
+        }
+        let text = read_text(&mut head.chain(io::stdin().lock())).map_err(cannot)?;
         Ok(Self {
             paths: vec![name.to_owned()],
             texts: BTreeMap::from([(name.to_owned(), text)]),
@@ -94,6 +109,8 @@ impl DiskFiles {
             base: self.base.clone(),
             paths: self.paths.clone(),
             texts,
+            streamed: self.streamed.clone(),
+            head: self.head.clone(),
             skipped: self.skipped.clone(),
             loaded: AtomicUsize::new(0),
         }
@@ -111,23 +128,42 @@ impl Files for DiskFiles {
             return Ok(text.clone());
         }
         let at = self.on_disk(path);
-        // Asked before opening: a named pipe would wait for a writer for ever.
-        let kind = fs::metadata(&at).map_err(|error| words(&error))?;
-        if kind.is_dir() {
-            return Err("is a directory".to_owned());
-        }
-        if !kind.is_file() {
-            return Err("not a regular file".to_owned());
-        }
-        if kind.len() > FILE_LEN_MAX {
+        if regular(&at)?.len() > FILE_LEN_MAX {
             return Err(too_large());
         }
         read_text(&mut File::open(&at).map_err(|error| words(&error))?)
     }
 
+    fn open(&self, path: &str) -> Result<Box<dyn io::Read + Send>, String> {
+        self.loaded.fetch_add(1, Ordering::Relaxed);
+        if let Some(text) = self.texts.get(path) {
+            return Ok(Box::new(io::Cursor::new(text.clone())));
+        }
+        if self.streamed.as_deref() == Some(path) {
+            let head = io::Cursor::new(self.head.clone());
+            return Ok(Box::new(head.chain(io::stdin())));
+        }
+        let at = self.on_disk(path);
+        regular(&at)?;
+        Ok(Box::new(File::open(&at).map_err(|error| words(&error))?))
+    }
+
     fn exists(&self, path: &str) -> bool {
         self.texts.contains_key(path) || fs::symlink_metadata(self.on_disk(path)).is_ok()
     }
+}
+
+/// What is known of a file, unless it is none. Asked before opening: a named pipe would wait for a
+/// writer for ever.
+fn regular(at: &Path) -> Result<fs::Metadata, String> {
+    let kind = fs::metadata(at).map_err(|error| words(&error))?;
+    if kind.is_dir() {
+        return Err("is a directory".to_owned());
+    }
+    if !kind.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    Ok(kind)
 }
 
 fn too_large() -> String {

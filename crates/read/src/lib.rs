@@ -12,6 +12,8 @@ mod fragment;
 mod java;
 mod kafka;
 mod kubernetes;
+mod live;
+mod log;
 mod memory;
 mod nginx;
 mod paths;
@@ -21,5 +23,6 @@ mod spring;
 mod terraform;
 mod words;
 
+pub use log::{is_log_head, signal_names};
 pub use memory::MemoryFiles;
 pub use pipeline::{Files, read};

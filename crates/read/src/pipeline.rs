@@ -1,13 +1,14 @@
 //! From a list of files to evidence: load and parse on all cores, join in order.
 
 use std::collections::HashMap;
+use std::io::{Cursor, Read};
 
 use rayon::prelude::*;
 use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{apps, compose, kafka, kubernetes, nginx, servers, terraform};
+use crate::{apps, compose, kafka, kubernetes, live, log, nginx, servers, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -18,6 +19,12 @@ pub trait Files: Sync {
     /// elsewhere, a `.env` is often left out of a walk); or why it cannot be had, in words for a
     /// person. The path is relative like those of the walk and may begin with `../`.
     fn load(&self, path: &str) -> Result<String, String>;
+
+    /// The bytes of a file that may be too long to hold: a log, packed or not. Errors while
+    /// reading end the file there.
+    fn open(&self, path: &str) -> Result<Box<dyn Read + Send>, String> {
+        self.load(path).map(|text| -> Box<dyn Read + Send> { Box::new(Cursor::new(text)) })
+    }
 
     /// Whether there is such a file at all, found by the walk or not. A file that merely may be
     /// there (`.env`) is passed over in silence only where this says no.
@@ -42,6 +49,8 @@ const JOINERS: &[Joiner] = &[
     nginx::join,
     terraform::join,
     kubernetes::join,
+    live::join,
+    log::join,
 ];
 
 /// The state of joining: what was parsed, and the evidence so far.
@@ -55,7 +64,17 @@ pub(crate) struct Joining<'a> {
     loaded: HashMap<String, Result<FileId, String>>,
 }
 
-impl Joining<'_> {
+impl<'a> Joining<'a> {
+    /// The files themselves, for what is too long to load.
+    pub(crate) fn files(&self) -> &'a dyn Files {
+        self.files
+    }
+
+    /// Whether some format has understood the file of this path.
+    pub(crate) fn is_understood(&self, path: &str) -> bool {
+        matches!(self.loaded.get(path), Some(Ok(_)))
+    }
+
     /// The number of a file whose text is needed and that no format may have claimed: an `extends`
     /// file outside the walk, an `env_file`, a mounted configuration. Loads it once.
     pub(crate) fn load(&mut self, path: &str) -> Result<FileId, String> {
@@ -83,6 +102,22 @@ impl Joining<'_> {
     /// The text of a loaded file.
     pub(crate) fn text(&self, file: FileId) -> &str {
         self.evidence.sources.file(file).text()
+    }
+
+    /// Adds a file whose places are known once it has its number. Where `is_whole`, nobody else
+    /// need read it.
+    pub(crate) fn add_file(
+        &mut self,
+        path: &str,
+        is_whole: bool,
+        make: impl FnOnce(FileId) -> SourceFile,
+    ) -> FileId {
+        let id = FileId(self.evidence.sources.iter().count() as u32);
+        let source = make(id);
+        if is_whole {
+            self.loaded.insert(path.to_owned(), Ok(id));
+        }
+        self.evidence.sources.add(source)
     }
 
     /// Notes that a file loaded here was understood.

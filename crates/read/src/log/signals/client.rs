@@ -1,0 +1,287 @@
+//! Clients of databases, caches and other programs: what they waited for and how long
+//! (failure-knowledge 5).
+
+use super::{Text, text};
+
+pub(super) const TEXTS: &[Text] = &[
+    // Pools.
+    text(
+        "hikari.connection-not-available",
+        "Connection is not available, request timed out after",
+        r"(?P<pool>\S+) - Connection is not available, request timed out after (?P<ms>\d+)ms(?:\s*\(total=(?P<total>\d+), active=(?P<active>\d+), idle=(?P<idle>\d+), waiting=(?P<waiting>\d+)\))?",
+    ),
+    text(
+        "hikari.leak-detected",
+        "Apparent connection leak detected",
+        r"Apparent connection leak detected",
+    ),
+    text(
+        "hikari.leak-detected",
+        "Connection leak detection triggered",
+        r"Connection leak detection triggered for (?P<connection>[^,\n]+?) on thread (?P<thread>[^,\n]+)",
+    ),
+    text(
+        "hikari.thread-starvation",
+        "Thread starvation or clock leap detected",
+        r"Thread starvation or clock leap detected(?: \(housekeeper delta=(?P<delta>[^)]+)\))?",
+    ),
+    text(
+        "hikari.connection-dead",
+        "Failed to validate connection",
+        r"(?P<pool>\S+) - Failed to validate connection (?P<connection>\S+)",
+    ),
+    text(
+        "hikari.pool-not-filled",
+        "Exception during pool initialization",
+        r"(?P<pool>\S+) - Exception during pool initialization",
+    ),
+    text(
+        "dbcp.pool-exhausted",
+        "Cannot get a connection, pool error",
+        r"Cannot get a connection, pool error(?: (?P<why>[^\n]+))?",
+    ),
+    text(
+        "tomcat-jdbc.pool-exhausted",
+        "Unable to fetch a connection in",
+        r"Pool empty\. Unable to fetch a connection in (?P<s>\d+) seconds, none available\[size:(?P<size>\d+); busy:(?P<busy>\d+); idle:(?P<idle>\d+); lastwait:(?P<ms>\d+)\]",
+    ),
+    text(
+        "sqlalchemy.pool-exhausted",
+        "QueuePool limit of size",
+        r"QueuePool limit of size (?P<size>\d+) overflow (?P<overflow>\d+) reached, connection timed out, timeout (?P<s>[\d.]+)",
+    ),
+    text(
+        "http-client.pool-exhausted",
+        "Timeout waiting for connection from pool",
+        r"Timeout waiting for connection from pool",
+    ),
+    text(
+        "jedis.pool-exhausted",
+        "Could not get a resource from the pool",
+        r"Could not get a resource(?: since the pool is exhausted| from the pool)",
+    ),
+    text(
+        "jedis.pool-exhausted",
+        "Could not get a resource since the pool is exhausted",
+        r"Could not get a resource since the pool is exhausted",
+    ),
+    // PostgreSQL's driver.
+    text(
+        "pgjdbc.refused",
+        "refused. Check that the hostname and port are correct",
+        r"Connection to (?P<address>\S+) refused\. Check that the hostname and port are correct",
+    ),
+    text(
+        "pgjdbc.connect-failed",
+        "The connection attempt failed.",
+        r"The connection attempt failed\.",
+    ),
+    text(
+        "pgjdbc.connect-timeout",
+        "Connection attempt timed out.",
+        r"Connection attempt timed out\.",
+    ),
+    text(
+        "pgjdbc.io-error",
+        "An I/O error occurred while sending to the backend",
+        r"An I/O error occurred while sending to the backend",
+    ),
+    // MySQL's driver.
+    text(
+        "mysql.link-failure",
+        "Communications link failure",
+        r"Communications link failure(?s:.{0,300}?last packet (?:successfully received from the server was (?P<received_ms>[\d,]+) milliseconds ago\..{0,80}?last packet )?sent successfully to the server was (?P<ms>[\d,]+) milliseconds ago)?",
+    ),
+    text(
+        "mysql.no-driver-connection",
+        "No operations allowed after connection closed",
+        r"No operations allowed after connection closed",
+    ),
+    text("mysql.gone-away", "server has gone away", r"MySQL server has gone away"),
+    // Redis.
+    text(
+        "lettuce.command-timeout",
+        "Command timed out after",
+        r"Command timed out after (?P<time>[\w() ]*\w\)?)",
+    ),
+    text(
+        "lettuce.connect-failed",
+        "Unable to connect to ",
+        r"RedisConnection(?:Failure)?Exception: Unable to connect to (?:Redis|(?P<address>\S+))",
+    ),
+    text(
+        "jedis.connect-failed",
+        "JedisConnectionException",
+        r"JedisConnectionException: (?:Failed to connect to (?P<address>[^\s;]+)|(?P<why>[^\n]+))",
+    ),
+    // Netty and HTTP clients.
+    text(
+        "netty.connect-timeout",
+        "connection timed out after",
+        r"connection timed out after (?P<ms>\d+) ms: (?:[^/\s]*/)?(?P<address>[^\s,;]+)",
+    ),
+    text(
+        "netty.connect-timeout",
+        "connection timed out: ",
+        r"connection timed out: (?:[^/\s]*/)?(?P<address>[^\s,;]+:\d+)",
+    ),
+    text(
+        "http-client.read-timeout",
+        "Read timeout to ",
+        r"Read timeout to (?P<address>\S+) after (?P<ms>\d+) ?ms",
+    ),
+    text(
+        "http-client.request-timeout",
+        "Request timeout to ",
+        r"Request timeout to (?P<address>\S+) after (?P<ms>\d+) ?ms",
+    ),
+    text(
+        "http-client.connect-failed",
+        "Connect to ",
+        r"Connect to (?P<address>\S+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
+    ),
+    text("client.connect-timeout", "connect timed out", r"[Cc]onnect timed out"),
+    text("client.connect-timeout", "Connect timed out", r"Connect timed out"),
+    text("client.connect-timeout", "i/o timeout", r"dial tcp (?P<address>\S+): i/o timeout"),
+    text("client.connect-timeout", "ETIMEDOUT", r"connect ETIMEDOUT (?P<address>\S+)"),
+    text(
+        "client.connect-timeout",
+        "Connection timed out",
+        r"(?:ConnectException|ConnectTimeoutException|TimeoutError|OSError)[^\n]*Connection timed out(?:[^\n]*?: (?:[^/\s]*/)?(?P<address>\S+:\d+))?",
+    ),
+    text("client.read-timeout", "Read timed out", r"Read timed out"),
+    text(
+        "grpc.deadline-exceeded",
+        "deadline exceeded after",
+        r"(?:CallOptions|ClientCall|Context)? ?deadline exceeded after (?P<s>[\d.]+)s?(?s:.{0,300}?(?P<waiting_for_connection>waiting_for_connection))?",
+    ),
+    text("grpc.deadline-exceeded", "DEADLINE_EXCEEDED", r"DEADLINE_EXCEEDED"),
+    text("grpc.unavailable", "UNAVAILABLE: ", r"UNAVAILABLE: (?P<why>[^\n]+)"),
+    text("client.context-deadline", "context deadline exceeded", r"context deadline exceeded"),
+    // ZooKeeper.
+    text(
+        "zookeeper.session-timed-out",
+        "Client session timed out, have not heard from server in",
+        r"Client session timed out, have not heard from server in (?P<ms>\d+)ms",
+    ),
+    text(
+        "zookeeper.session-expired",
+        "Unable to reconnect to ZooKeeper service, session",
+        r"Unable to reconnect to ZooKeeper service, session (?P<session>0x[0-9a-f]+) has expired",
+    ),
+    text(
+        "zookeeper.session-expired",
+        "Expiring session 0x",
+        r"Expiring session (?P<session>0x[0-9a-f]+), timeout of (?P<ms>\d+)ms exceeded",
+    ),
+    text(
+        "zookeeper.connection-loss",
+        "KeeperErrorCode = ConnectionLoss",
+        r"KeeperErrorCode = ConnectionLoss(?: for (?P<path>\S+))?",
+    ),
+    // Names and ports.
+    text(
+        "client.refused",
+        "Connection refused",
+        r"[Cc]onnection refused(?:: (?:getsockopt|no further information))?(?:: (?:[^/\s:]*/)?(?P<address>\S+:\d+))?",
+    ),
+    text(
+        "client.refused",
+        "connection refused",
+        r"dial (?:tcp|udp) (?P<address>\S+): connect: connection refused|connection refused",
+    ),
+    text("client.refused", "ECONNREFUSED", r"ECONNREFUSED(?: (?P<address>\S+:\d+))?"),
+    text("client.reset", "Connection reset", r"Connection reset(?: by peer)?"),
+    text("client.reset", "connection reset by peer", r"connection reset by peer"),
+    text("client.reset", "ECONNRESET", r"ECONNRESET"),
+    text("client.broken-pipe", "Broken pipe", r"Broken pipe"),
+    text("client.broken-pipe", "broken pipe", r"broken pipe"),
+    text(
+        "client.no-route",
+        "No route to host",
+        r"No route to host(?:: (?:[^/\s:]*/)?(?P<address>\S+:\d+))?",
+    ),
+    text(
+        "client.no-route",
+        "no route to host",
+        r"dial (?:tcp|udp) (?P<address>\S+): connect: no route to host|no route to host",
+    ),
+    text("client.no-route", "EHOSTUNREACH", r"EHOSTUNREACH(?: (?P<address>\S+:\d+))?"),
+    text(
+        "client.name-unknown",
+        "Name or service not known",
+        r"(?:(?P<host>[\w.\-]+): )?Name or service not known",
+    ),
+    text(
+        "client.name-unknown",
+        "UnknownHostException",
+        r"UnknownHostException: (?:Failed to resolve ')?(?P<host>[\w.\-]+)",
+    ),
+    text(
+        "client.name-unknown",
+        "Temporary failure in name resolution",
+        r"(?:(?P<host>[\w.\-]+): )?Temporary failure in name resolution",
+    ),
+    text(
+        "client.name-unknown",
+        "no such host",
+        r"lookup (?P<host>[\w.\-]+)(?: on \S+)?: no such host",
+    ),
+    text("client.name-unknown", "getaddrinfo ENOTFOUND", r"getaddrinfo ENOTFOUND (?P<host>\S+)"),
+    text("client.name-unknown", "getaddrinfo EAI_AGAIN", r"getaddrinfo EAI_AGAIN (?P<host>\S+)"),
+    text(
+        "client.name-unknown",
+        "could not translate host name",
+        r#"could not translate host name "(?P<host>[^"]+)" to address"#,
+    ),
+    text(
+        "client.name-unknown",
+        "Could not resolve host",
+        r"Could not resolve host: (?P<host>[\w.\-]+)",
+    ),
+    // Certificates.
+    text("tls.expired", "certificate has expired", r"certificate has expired"),
+    text(
+        "tls.expired",
+        "CertificateExpiredException",
+        r"CertificateExpiredException: (?P<why>[^\n]+)",
+    ),
+    text(
+        "tls.expired",
+        "certificate expired",
+        r"(?:certificate expired|alert certificate expired)",
+    ),
+    text(
+        "tls.expired",
+        "has expired or is not yet valid",
+        r"certificate has expired or is not yet valid(?:: current time (?P<now>\S+) is (?P<side>after|before) (?P<limit>\S+))?",
+    ),
+    text("tls.untrusted", "PKIX path building failed", r"PKIX path building failed"),
+    text(
+        "tls.untrusted",
+        "unable to find valid certification path",
+        r"unable to find valid certification path to requested target",
+    ),
+    text(
+        "tls.untrusted",
+        "certificate signed by unknown authority",
+        r"x509: certificate signed by unknown authority",
+    ),
+    text("tls.untrusted", "self-signed certificate", r"self-signed certificate"),
+    text(
+        "tls.wrong-name",
+        "No subject alternative",
+        r"No subject alternative (?:DNS )?names? (?:matching|present)",
+    ),
+    text(
+        "tls.handshake-failed",
+        "SSLHandshakeException",
+        r"SSLHandshakeException: (?P<why>[^\n]+)",
+    ),
+    // The caller gave up.
+    text(
+        "resilience.circuit-open",
+        "CircuitBreaker '",
+        r"CircuitBreaker '(?P<name>[^']+)' is OPEN",
+    ),
+];

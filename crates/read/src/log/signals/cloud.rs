@@ -1,0 +1,144 @@
+//! Credentials and clocks (failure-knowledge 10), and what ECS and load balancers report
+//! (rollout-semantics 2, 9).
+
+use super::{Text, text};
+
+pub(super) const TEXTS: &[Text] = &[
+    text("aws.expired-token", "ExpiredToken", r"ExpiredToken(?:Exception)?"),
+    text("aws.expired-token", "The provided token has expired", r"The provided token has expired"),
+    text(
+        "aws.expired-token",
+        "The security token included in the request is expired",
+        r"The security token included in the request is expired",
+    ),
+    text(
+        "aws.expired-token",
+        "The credentials received have been expired",
+        r"The credentials received have been expired",
+    ),
+    text(
+        "aws.no-credentials",
+        "Unable to load credentials",
+        r"Unable to load credentials(?: from (?P<from>[^\n.]+))?",
+    ),
+    text(
+        "aws.no-credentials",
+        "Unable to load AWS credentials",
+        r"Unable to load AWS credentials from any provider in the chain",
+    ),
+    text("aws.no-credentials", "NoCredentialsError", r"NoCredentialsError"),
+    text("aws.invalid-token", "InvalidToken", r"InvalidToken"),
+    text("aws.unknown-key", "InvalidClientTokenId", r"InvalidClientTokenId"),
+    text("aws.unknown-key", "UnrecognizedClientException", r"UnrecognizedClientException"),
+    text("aws.unknown-key", "InvalidAccessKeyId", r"InvalidAccessKeyId"),
+    text("aws.clock-skewed", "RequestTimeTooSkewed", r"RequestTimeTooSkewed"),
+    text("aws.clock-skewed", "RequestExpired", r"RequestExpired"),
+    text("aws.clock-skewed", "RequestInTheFuture", r"RequestInTheFuture"),
+    text("aws.clock-skewed", "Signature not yet current", r"Signature not yet current"),
+    text("aws.signature-mismatch", "SignatureDoesNotMatch", r"SignatureDoesNotMatch"),
+    text("aws.access-denied", "AccessDenied", r"AccessDenied(?:Exception)?"),
+    text("aws.throttled", "ThrottlingException", r"ThrottlingException"),
+    text(
+        "aws.throttled",
+        "ProvisionedThroughputExceededException",
+        r"ProvisionedThroughputExceededException",
+    ),
+    text("aws.throttled", "SlowDown", r"SlowDown"),
+    // ECS events.
+    text(
+        "ecs.unhealthy",
+        "is unhealthy in",
+        r"\(service (?P<service>[^),]+)[^)]*\).*?(?:\(task (?P<task>[^)]+)\)|\(instance (?P<task2>[^)]+)\)).*?is unhealthy in \(?target-group (?P<target_group>[^)\s]+)\)?(?: due to \(reason (?P<why>[^)]+)\))?",
+    ),
+    text(
+        "ecs.health-checks-failed",
+        "Task failed ELB health checks",
+        r"Task failed ELB health checks",
+    ),
+    text(
+        "ecs.health-checks-failed",
+        "Health checks failed",
+        r"Health checks failed(?: with these codes: \[(?P<codes>[^\]]+)\])?",
+    ),
+    text(
+        "ecs.container-unhealthy",
+        "Task failed container health checks",
+        r"Task failed container health checks",
+    ),
+    text(
+        "ecs.draining",
+        "has begun draining connections",
+        r"(?:\(service (?P<service>[^),]+)[^)]*\))?.*?has begun draining connections on (?P<tasks>\d+) tasks?",
+    ),
+    text(
+        "ecs.stopped",
+        "has stopped ",
+        r"\(service (?P<service>[^),]+)[^)]*\).*?has stopped (?P<tasks>\d+) running tasks?",
+    ),
+    text(
+        "ecs.started",
+        "has started ",
+        r"\(service (?P<service>[^),]+)[^)]*\).*?has started (?P<tasks>\d+) tasks?",
+    ),
+    text(
+        "ecs.not-placed",
+        "was unable to place a task",
+        r"\(?service (?P<service>[^),\s]+)[^)]*\)? was unable to place a task(?: because (?P<why>[^.\n]+))?",
+    ),
+    text(
+        "ecs.deadlock",
+        "was unable to stop or start tasks during a deployment",
+        r"\(service (?P<service>[^),]+)[^)]*\) was unable to stop or start tasks during a deployment(?: because (?P<why>[^.\n]+))?",
+    ),
+    text(
+        "ecs.not-starting",
+        "is unable to consistently start tasks",
+        r"\(service (?P<service>[^),]+)[^)]*\) is unable to consistently start tasks successfully",
+    ),
+    text(
+        "ecs.steady",
+        "has reached a steady state",
+        r"\(service (?P<service>[^),]+)[^)]*\) has reached a steady state",
+    ),
+    text(
+        "ecs.deployment-completed",
+        "deployment completed",
+        r"\(service (?P<service>[^),]+)[^)]*\).*?deployment completed",
+    ),
+    text(
+        "ecs.circuit-breaker",
+        "ECS deployment circuit breaker",
+        r"ECS deployment circuit breaker: (?P<why>[^.\n]+)",
+    ),
+    text(
+        "ecs.deployment-failed",
+        "deployment failed: tasks failed to start",
+        r"deployment failed: tasks failed to start",
+    ),
+    text("ecs.rolling-back", "rolling back to", r"rolling back to (?:deploymentId )?(?P<to>\S+)"),
+    text(
+        "ecs.essential-exited",
+        "Essential container in task exited",
+        r"Essential container in task exited",
+    ),
+    text(
+        "ecs.cannot-pull",
+        "CannotPullContainerError",
+        r"CannotPullContainerError: (?P<why>[^\n]+)",
+    ),
+    text(
+        "ecs.no-resources",
+        "ResourceInitializationError",
+        r"ResourceInitializationError: (?P<why>[^\n]+)",
+    ),
+    text(
+        "ecs.not-steady-in-time",
+        "timeout while waiting for state to become",
+        r"timeout while waiting for state to become '(?P<state>[^']+)'.*?timeout: (?P<time>[^)\s]+)\)",
+    ),
+    text(
+        "ecs.not-steady-in-time",
+        "Max attempts exceeded",
+        r"Waiter ServicesStable failed: Max attempts exceeded",
+    ),
+];
