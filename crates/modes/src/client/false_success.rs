@@ -105,10 +105,23 @@ impl Mode for FalseSuccess {
     }
 }
 
-/// 202 promises nothing about the outcome.
+/// Words of an answer that promises nothing about the outcome: 202, or something to ask for the
+/// outcome with.
+const HONEST: &[&str] = &[
+    "202",
+    "accepted",
+    "jobid",
+    "job id",
+    "taskid",
+    "task id",
+    "requestid",
+    "queued",
+    "submitted",
+];
+
 fn is_honest(early: &EarlyAnswer) -> bool {
     let answer = early.answer.value.to_ascii_lowercase();
-    answer.contains("202") || answer.contains("accepted")
+    HONEST.iter().any(|word| answer.contains(word))
 }
 
 fn report(evidence: &Evidence, early: &[&EarlyAnswer]) -> Finding {

@@ -145,10 +145,12 @@ fn of_chain(inversion: &Inversion) -> Finding {
         duration_ms(outer.value),
         duration_ms(inner.value)
     );
+    // With equal times luck decides who gives up first.
+    let severity = if outer.value < inner.value { Severity::Medium } else { Severity::Low };
     let margin = inner.value.saturating_add(inner.value / 10).saturating_add(1000);
     Finding::new(&META, title)
         .service(inner_name)
-        .weigh(Role::Contributing, Severity::Medium, inversion.confidence)
+        .weigh(Role::Contributing, severity, inversion.confidence)
         .arithmetic(format!("outer {} ms ≤ inner {} ms", outer.value, inner.value))
         .because("the proxy waits this long for the answer, in ms", outer)
         .because(format!("{inner_name} waits this long for {inner_what}, in ms"), inner)

@@ -75,7 +75,8 @@
 //! - Inferred: that the address really is another one in a given deployment.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Gateway, Mode, ModeMeta, NotChecked, Role, Severity, Stack, Upstream,
+    Evidence, Finding, Fix, Gateway, Mode, ModeMeta, NotChecked, Restart, Role, Severity, Stack,
+    Upstream,
 };
 
 use crate::shared::addresses::is_dynamic;
@@ -126,9 +127,14 @@ fn finding(stack: &Stack, gateway: &Gateway) -> Option<Finding> {
          nobody or somebody else has",
         list(&names)
     );
+    // A proxy that is meant to outlive what stands behind it meets new addresses; one that is
+    // started by hand together with it hardly does.
+    let restart = stack.service(proxy).restart.as_ref().map(|policy| policy.value);
+    let outlives = restart.is_some_and(|policy| policy != Restart::No);
+    let severity = if outlives { Severity::Medium } else { Severity::Low };
     let mut finding = Finding::new(&META, title)
         .service(name.clone())
-        .weigh(Role::Latent, Severity::Medium, 65)
+        .weigh(Role::Latent, severity, 65)
         .leads_to("bad-gateway");
     for upstream in &kept {
         finding =

@@ -131,7 +131,7 @@ impl<'a> Finder<'_, 'a> {
         let answer = self.answer(class, method)?;
         let place = self.code.place(work.class, work.span);
         Some(EarlyAnswer {
-            endpoint: self.endpoint(class, annotation),
+            endpoint: self.endpoint(class, method, annotation),
             answer,
             work: Located::written(self.shown(place), place),
             blocks_common_pool: self.blocks(work),
@@ -162,7 +162,12 @@ impl<'a> Finder<'_, 'a> {
     }
 
     /// `GET /orders/{id}`.
-    fn endpoint(&self, class: usize, annotation: &'a Annotation) -> Located<String> {
+    fn endpoint(
+        &self,
+        class: usize,
+        method: &'a Method,
+        annotation: &'a Annotation,
+    ) -> Located<String> {
         let scope = Scope::class(class);
         let path = |annotation: &'a Annotation| {
             let arg = annotation.arg("value").or_else(|| annotation.arg("path"))?;
@@ -172,7 +177,8 @@ impl<'a> Finder<'_, 'a> {
         let decl = self.code.class(class).decl;
         let outer = decl.annotation("RequestMapping").or_else(|| decl.annotation("Path"));
         let prefix = outer.and_then(path).map(|(text, _)| text.value).unwrap_or_default();
-        let own = path(annotation);
+        // JAX-RS has the path in an annotation of its own.
+        let own = path(annotation).or_else(|| method.annotation("Path").and_then(path));
         let verb = match annotation.name.text.strip_suffix("Mapping") {
             Some("Request") => match annotation.arg("method").map(Expr::items) {
                 Some([Expr { kind: ExprKind::Member(_, verb), .. }, ..]) => verb.text.clone(),

@@ -224,7 +224,9 @@ impl<'a> Finder<'_, 'a> {
                 if super::codebase::returned(body).iter().any(|v| v.as_name() == Some(name)) {
                     return Fate::Returned;
                 }
-                self.kept(scope, body, name).unwrap_or(Fate::Dropped)
+                self.kept(scope, body, name).unwrap_or_else(|| {
+                    if is_handed_on(body, name) { Fate::Returned } else { Fate::Dropped }
+                })
             }
         }
     }
@@ -294,6 +296,22 @@ impl<'a> Finder<'_, 'a> {
     fn made(&self, scope: &Scope<'a>, expr: &'a Expr) -> Option<Made> {
         makers::made(self.values, scope, expr, 0)
     }
+}
+
+/// Classes that use what they are given and never end it.
+const BORROWERS: &[&str] = &["ExecutorCompletionService", "Thread"];
+
+/// Whether a variable is given to a new object, which may end it when it ends itself.
+fn is_handed_on(body: &[Stmt], name: &str) -> bool {
+    let mut handed = false;
+    walk(body, &mut |visit, _| {
+        if let Visit::Expr(Expr { kind: ExprKind::New(new), .. }) = visit {
+            let takes = new.args.iter().any(|arg| arg.as_name() == Some(name));
+            handed |= takes && !BORROWERS.contains(&new.of.name.as_str());
+        }
+        !handed
+    });
+    handed
 }
 
 /// Who holds what an expression gives.

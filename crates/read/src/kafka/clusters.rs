@@ -44,7 +44,8 @@ pub(super) fn number(stack: &mut Stack) {
     }
 }
 
-/// Two files of one directory with one id are two versions of one node, not two nodes.
+/// Two files of one directory with one id, or with one address to be reached at, are two versions
+/// of one node, not two nodes.
 fn same_node(one: &KafkaBroker, other: &KafkaBroker) -> bool {
     let id = |broker: &KafkaBroker| {
         ["node.id", "broker.id"]
@@ -52,7 +53,17 @@ fn same_node(one: &KafkaBroker, other: &KafkaBroker) -> bool {
             .find_map(|name| broker.settings.int(name))
             .map(|id| id.value)
     };
-    one.service.is_none() && other.service.is_none() && id(one).is_some() && id(one) == id(other)
+    let same_id = id(one).is_some() && id(one) == id(other);
+    let advertised = addresses(one);
+    let same_address = addresses(other).iter().any(|address| advertised.contains(address));
+    one.service.is_none() && other.service.is_none() && (same_id || same_address)
+}
+
+/// `host:port` of each address that a node advertises.
+fn addresses(broker: &KafkaBroker) -> Vec<String> {
+    let list = broker.settings.list("advertised.listeners");
+    let address = |text: &str| Some(text.split_once("://")?.1.to_ascii_lowercase());
+    list.iter().filter_map(|listener| address(&listener.value)).collect()
 }
 
 /// What a broker shares with the others of its cluster.
