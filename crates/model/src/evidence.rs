@@ -2,7 +2,9 @@
 
 use wonin_text::{FileId, Place, Sources};
 
-use crate::{ContainerState, Log, Registration, Series, Signal, Slow, Stack, ThreadDump};
+use crate::{
+    ContainerState, Log, Registration, Series, Signal, Slow, Stack, ThreadDump, ThreadSet,
+};
 
 /// Everything that readers, probes and rehearsals brought.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Evidence {
     pub registrations: Vec<Registration>,
     /// Thread dumps, in the order of time.
     pub dumps: Vec<ThreadDump>,
+    /// What the dumps of each process add up to.
+    pub threads: Vec<ThreadSet>,
     /// Slow statements and requests by template.
     pub slow: Vec<Slow>,
     /// Metrics.

@@ -19,6 +19,7 @@ mod server;
 mod service;
 mod spring;
 mod stack;
+mod threads;
 
 pub use code::{Code, EarlyAnswer, FrozenCredentials, PoolPerCall, Scope};
 pub use deploy::{
@@ -46,3 +47,4 @@ pub use service::{
 };
 pub use spring::App;
 pub use stack::{NameIndex, Network, Project, ServiceId, Stack, Volume};
+pub use threads::{GroupCount, LockOwner, StackGroup, StuckThread, ThreadGroup, ThreadSet};

@@ -1,6 +1,7 @@
 //! What was found running: containers, networks, thread dumps, series, slow statements.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use wonin_text::Place;
 
@@ -51,8 +52,11 @@ pub struct ThreadDump {
     pub place: Place,
     /// `jstack`, `jcmd-json`, `actuator`.
     pub format: &'static str,
-    /// Unix milliseconds, where the dump says it.
+    /// Unix milliseconds, where the dump says it; one without a zone is taken as UTC.
     pub at_ms: Option<i64>,
+    /// What dumps of one process have in common: an address or a process number; `None` where the
+    /// dump says nothing of the kind.
+    pub process: Option<String>,
     /// Threads in the order of the dump.
     pub threads: Vec<Thread>,
     /// Deadlocks that the dump itself names: thread names in a circle.
@@ -64,16 +68,33 @@ pub struct ThreadDump {
 pub struct Thread {
     /// Name.
     pub name: String,
+    /// What tells it from another one of its name, over all dumps of a process: its Java number.
+    pub id: Option<String>,
     /// Where it stands.
     pub place: Place,
     /// `RUNNABLE`, `BLOCKED`, `WAITING`, `TIMED_WAITING`; `None` where the format has none.
     pub state: Option<String>,
-    /// Frames, the innermost first: `java.lang.Thread.sleep(Native Method)`.
-    pub stack: Vec<String>,
-    /// Lock it waits for.
+    /// Frames, the innermost first, without module, version and hidden class numbers:
+    /// `java.lang.Thread.sleep(Native Method)`. Equal stacks of a dump share their memory; of a
+    /// deep one the innermost [`Thread::FRAMES_MAX`] are here.
+    pub stack: Arc<[String]>,
+    /// Lock that it cannot get, as `class@number`: somebody else holds it.
     pub waits_for: Option<String>,
+    /// Name of the thread that holds `waits_for`, where the dump itself says it.
+    pub waits_for_thread: Option<String>,
+    /// Condition or object on which it waits to be notified, which nobody holds.
+    pub waits_on: Option<String>,
     /// Locks it holds.
     pub holds: Vec<String>,
+    /// Processor time used so far, in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Whether it belongs to the virtual machine and runs no Java code: compilers, collectors.
+    pub is_internal: bool,
+}
+
+impl Thread {
+    /// How many frames of a stack are kept.
+    pub const FRAMES_MAX: usize = 256;
 }
 
 /// One statement or request of a slow log or an access log, summed over its template.

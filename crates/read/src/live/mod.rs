@@ -1,0 +1,191 @@
+//! What was found running: thread dumps, containers, registrations, slow statements, metrics.
+//!
+//! Files are known by their first bytes, not by their names. Some are parsed as a whole
+//! ([`WHOLE`]); the others go by line by line past all readers that want them, so that a file may
+//! be a slow log and a log at once and be as long as it likes.
+
+mod dumps;
+mod found;
+mod threads;
+
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use rayon::prelude::*;
+use wonin_model::ThreadDump;
+
+use crate::log::{kind, lines};
+use crate::pipeline::{Files, Joining};
+use found::Found;
+
+/// Bytes of a file that is parsed as a whole.
+const WHOLE_BYTES_MAX: u64 = 64 << 20;
+
+/// A kind of file that is parsed as a whole.
+struct Whole {
+    /// Name as shown under `read`.
+    name: &'static str,
+    /// Whether a file of this path that begins like this is of the kind.
+    accepts: fn(path: &str, head: &str) -> bool,
+    /// Reads it; places count in `text`.
+    read: fn(text: &str, found: &mut Found),
+}
+
+/// All kinds of files that are parsed as a whole, the most specific first.
+const WHOLE: &[Whole] = &[Whole {
+    name: "thread-dump",
+    accepts: |_, head| dumps::json::accepts(head),
+    read: dumps::json::read,
+}];
+
+/// A reader of lines.
+trait LineReader {
+    /// Takes a line, without its line break.
+    fn line(&mut self, number: u64, text: &str, found: &mut Found);
+    /// Takes the end of the file.
+    fn finish(self: Box<Self>, found: &mut Found);
+}
+
+/// Reads all that the walk found and no format of configuration has understood.
+pub(crate) fn join(joining: &mut Joining<'_>) {
+    let files = joining.files();
+    let candidates: Vec<String> = joining
+        .paths()
+        .iter()
+        .filter(|path| is_candidate(path) && !joining.is_understood(path))
+        .cloned()
+        .collect();
+    let found: Vec<Result<Option<Found>, String>> =
+        candidates.par_iter().map(|path| read_one(files, path)).collect();
+    let mut dumps = Vec::new();
+    for (path, found) in candidates.iter().zip(found) {
+        match found {
+            Ok(Some(found)) => add(joining, path, found, &mut dumps),
+            Ok(None) => {}
+            Err(why) => joining.skip_file(path, why),
+        }
+    }
+    add_dumps(joining, dumps);
+}
+
+/// Whether a file of this name may hold something.
+fn is_candidate(path: &str) -> bool {
+    const EXTENSIONS: &[&str] =
+        &["dump", "jstack", "metrics", "openmetrics", "prom", "tdump", "threads", "xml"];
+    let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+    kind::by_name(path) != kind::Name::Other
+        || extension.is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
+}
+
+fn read_one(files: &dyn Files, path: &str) -> Result<Option<Found>, String> {
+    // What cannot be opened is complained of by those who know that it should be there.
+    let Ok(source) = files.open(path).and_then(lines::unpack) else {
+        return Ok(None);
+    };
+    let mut lines = lines::Lines::new(source);
+    let head = String::from_utf8_lossy(lines.head()).into_owned();
+    if kind::is_binary(lines.head()) {
+        return Ok(None);
+    }
+    let mut found = Found::default();
+    if let Some(whole) = WHOLE.iter().find(|whole| (whole.accepts)(path, &head)) {
+        let text = whole_text(files, path)?;
+        (whole.read)(&text, &mut found);
+        found.formats.push(whole.name);
+        found.text = Some(text);
+    } else {
+        let is_log = kind::by_name(path) == kind::Name::Log || kind::looks_like_log(&head, true);
+        let mut readers = readers(&head, is_log);
+        if readers.is_empty() {
+            return Ok(None);
+        }
+        while let Some(line) = lines.next() {
+            let text = String::from_utf8_lossy(line.bytes);
+            for reader in &mut readers {
+                reader.line(line.number, &text, &mut found);
+            }
+        }
+        for reader in readers {
+            reader.finish(&mut found);
+        }
+    }
+    Ok((!found.is_empty() || !found.problems.is_empty()).then_some(found))
+}
+
+/// The readers that want a file which begins like this.
+fn readers(head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
+    let mut readers: Vec<Box<dyn LineReader>> = Vec::new();
+    if is_log || dumps::text::accepts(head) {
+        readers.push(Box::new(dumps::text::DumpText::default()));
+    }
+    readers
+}
+
+/// The text of a file that is parsed as a whole: unpacked, whatever its encoding.
+fn whole_text(files: &dyn Files, path: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let source = files.open(path).and_then(lines::unpack)?;
+    source.take(WHOLE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > WHOLE_BYTES_MAX {
+        return Err(format!("larger than {} MiB", WHOLE_BYTES_MAX >> 20));
+    }
+    Ok(match String::from_utf8_lossy(&bytes) {
+        Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
+        Cow::Owned(text) => text,
+    })
+}
+
+/// A dump with the path of its file.
+type Dump = (ThreadDump, String);
+
+/// Puts what one file said into the evidence; dumps wait until all are there.
+fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<Dump>) {
+    for problem in std::mem::take(&mut found.problems) {
+        joining.skip_file(path, problem);
+    }
+    if found.is_empty() {
+        return;
+    }
+    let is_whole = found.text.is_some();
+    let formats = std::mem::take(&mut found.formats);
+    let file = joining.add_file(path, is_whole, |file| found.settle(file, path));
+    for format in formats {
+        joining.note_read(file, format);
+    }
+    dumps.extend(found.dumps.into_iter().map(|dump| (dump, path.to_owned())));
+    let evidence = &mut joining.evidence;
+    evidence.containers.extend(found.containers);
+    evidence.registrations.extend(found.registrations);
+    evidence.slow.extend(found.slow);
+    evidence.series.extend(found.series);
+}
+
+/// Orders dumps by time, or by the numbers in their paths where they have none, and adds up those
+/// of each process.
+fn add_dumps(joining: &mut Joining<'_>, mut dumps: Vec<Dump>) {
+    dumps.sort_by_cached_key(|(dump, path)| {
+        (dump.at_ms.is_none(), dump.at_ms, natural(path), dump.place.span)
+    });
+    let dir = |path: &str| path.rsplit_once('/').map_or("", |(dir, _)| dir).to_owned();
+    let dirs: Vec<String> = dumps.iter().map(|(_, path)| dir(path)).collect();
+    let dumps: Vec<ThreadDump> = dumps.into_iter().map(|(dump, _)| dump).collect();
+    joining.evidence.threads = threads::sets(&dumps, &dirs);
+    joining.evidence.dumps = dumps;
+}
+
+/// A path as a key by which `dump-10` comes after `dump-9`.
+fn natural(path: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(digits);
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        parts.push((text.to_owned(), after[..end].parse().unwrap_or(u64::MAX)));
+        rest = &after[end..];
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;
