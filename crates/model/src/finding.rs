@@ -5,7 +5,7 @@ use std::fmt;
 
 use wonin_text::{Edit, FileId};
 
-use crate::{Evidence, Inheritance, Located, NotChecked, Origin};
+use crate::{Evidence, Hit, Inheritance, Located, NotChecked, Origin, Signal};
 
 /// The fixed facts of a failure mode.
 #[derive(Debug)]
@@ -142,6 +142,26 @@ impl Fix {
     }
 }
 
+/// A recognised text that a finding accounts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The signal's name.
+    pub signal: &'static str,
+    /// Its log's service, where known.
+    pub service: Option<String>,
+    /// How many of its events.
+    pub events: u64,
+}
+
+/// How much of what logs said a finding accounts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Events that it explains.
+    pub events: u64,
+    /// Events that are to be explained, over all logs.
+    pub of: u64,
+}
+
 /// What one mode found in one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -171,6 +191,12 @@ pub struct Finding {
     pub rehearse: Option<String>,
     /// What it stands in the way of, together with others.
     pub goal: Option<Goal>,
+    /// Texts in logs that it accounts for.
+    pub signals: Vec<Explained>,
+    /// Its share of the events; counted when all findings are known, `None` without logs.
+    pub explains: Option<Share>,
+    /// Ids of findings of the same diagnosis that lead to it; filled when all are known.
+    pub follows_from: Vec<&'static str>,
 }
 
 impl Finding {
@@ -190,6 +216,9 @@ impl Finding {
             fixes: Vec::new(),
             rehearse: None,
             goal: None,
+            signals: Vec::new(),
+            explains: None,
+            follows_from: Vec::new(),
         }
     }
 
@@ -235,6 +264,25 @@ impl Finding {
     #[must_use]
     pub fn because_at(mut self, claim: impl Into<String>, origin: Origin) -> Self {
         self.because.push(Because { claim: claim.into(), origin, value: None });
+        self
+    }
+
+    /// Adds a claim that `hit` of `signal` shows, and `events` of the signal to what the finding
+    /// accounts for: from now on it is observed.
+    #[must_use]
+    pub fn seen(
+        mut self,
+        claim: impl Into<String>,
+        signal: &Signal,
+        hit: Option<&Hit>,
+        events: u64,
+    ) -> Self {
+        self.standing = self.standing.max(Standing::Observed);
+        if let Some(hit) = hit {
+            self = self.because_at(claim, Origin::Written(hit.place));
+        }
+        let service = signal.service.clone();
+        self.signals.push(Explained { signal: signal.name, service, events });
         self
     }
 

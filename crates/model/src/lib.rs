@@ -27,11 +27,12 @@ pub use deploy::{
     KubeContainer, KubeService, KubeStrategy, KubeWorkload, LaunchType, Probe, ProbeTarget,
     TargetGroup, TaskDefinition, Unknown, Workload,
 };
-pub use diagnosis::{Diagnosis, Group, NotChecked};
+pub use diagnosis::{Diagnosis, Group, NotChecked, Unexplained};
 pub use event::{Hit, Level, Log, Signal, Template};
 pub use evidence::{Evidence, ReadFile, Skipped};
 pub use finding::{
-    Because, Confidence, FileEdit, Finding, Fix, Goal, Mode, ModeMeta, Role, Severity, Standing,
+    Because, Confidence, Explained, FileEdit, Finding, Fix, Goal, Mode, ModeMeta, Role, Severity,
+    Share, Standing,
 };
 pub use gateway::{Gateway, Upstream};
 pub use kafka::{

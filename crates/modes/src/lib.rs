@@ -6,6 +6,7 @@
 
 mod client;
 mod credentials;
+mod explain;
 mod identity;
 mod leak;
 mod redundancy;

@@ -3,14 +3,18 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use wonin_model::{Diagnosis, Evidence, Finding, Goal, Group};
+use wonin_model::{Diagnosis, Evidence, Finding, Goal, Group, Role, Standing};
 use wonin_text::{Place, Sources};
 
-/// Sorts findings root first and groups those that share a goal.
+use crate::explain;
+
+/// Counts what findings explain, sorts them root first and groups those that share a goal.
 pub(crate) fn arrange(evidence: &Evidence, diagnosis: &mut Diagnosis) {
     let sources = &evidence.sources;
     diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding));
     diagnosis.findings.dedup_by(|later, earlier| is_same(later, earlier));
+    explain::account(evidence, diagnosis);
+    diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding));
     diagnosis.groups = groups(&diagnosis.findings);
     diagnosis.not_checked.sort();
     diagnosis.not_checked.dedup();
@@ -27,15 +31,19 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
         && places(one) == places(other)
 }
 
-/// What was seen comes first, then the worst and surest, causes before what follows from them;
-/// equal ones by place, so that the order never depends on anything else.
+/// What was seen comes first, roots before what follows from them; then the worst, causes, those
+/// that explain most, and the surest; equal ones by place, so that the order never depends on
+/// anything else.
 fn order(sources: &Sources, finding: &Finding) -> impl Ord + use<> {
     let place = finding.because.iter().find_map(|because| because.origin.place());
     let at = place.map(|Place { file, span }| (sources.file(file).path().to_owned(), span));
+    let is_effect = finding.standing > Standing::Predicted && finding.role == Role::Symptom;
     (
         Reverse(finding.standing),
+        is_effect,
         Reverse(finding.severity),
         finding.role,
+        Reverse(finding.explains.map(|share| share.events)),
         Reverse(finding.confidence),
         finding.meta.id,
         at,

@@ -6,7 +6,7 @@ use wonin_text::SourceFile;
 
 use crate::frame::{Frame, Mark, frames};
 use crate::junit::summary;
-use crate::text::{fix_word, notes};
+use crate::text::{fix_word, notes, unexplained};
 use crate::view::{Shown, ShownFix, View};
 use crate::words::{count, severity_name};
 use crate::xml::escape;
@@ -35,6 +35,7 @@ pub fn render(view: &View) -> String {
         article(view, finding, index, &mut out);
     }
     list(&mut out, "Not checked", &view.not_checked, |open| {
+    list(&mut out, "Unexplained", &view.unexplained, |left| prose(&unexplained(left)));
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("<code>{}</code>{}: {}", open.mode, escape(&service), prose(&open.why))
     });

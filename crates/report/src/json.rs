@@ -15,7 +15,7 @@ struct Document<'a> {
     skipped: Vec<Skip<'a>>,
     findings: Vec<Found<'a>>,
     groups: Vec<Together<'a>>,
-    unexplained: [(); 0],
+    unexplained: Vec<Left<'a>>,
     not_checked: Vec<NotChecked<'a>>,
 }
 
@@ -49,7 +49,11 @@ struct Found<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     arithmetic: Option<&'a str>,
     because: Vec<Claim<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explains: Option<Explains>,
     leads_to: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    follows_from: &'a [&'static str],
     fixes: Vec<Repair<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rehearse: Option<&'a str>,
@@ -106,6 +110,20 @@ struct Together<'a> {
 }
 
 #[derive(Serialize)]
+struct Explains {
+    events: u64,
+    of: u64,
+}
+
+#[derive(Serialize)]
+struct Left<'a> {
+    events: u64,
+    template: &'a str,
+    path: &'a str,
+    line: u32,
+}
+
+#[derive(Serialize)]
 struct NotChecked<'a> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,7 +152,16 @@ pub fn render(view: &View) -> String {
             .iter()
             .map(|group| Together { title: &group.title, members: &group.members })
             .collect(),
-        unexplained: [],
+        unexplained: view
+            .unexplained
+            .iter()
+            .map(|left| Left {
+                events: left.events,
+                template: &left.template,
+                path: &left.spot.path,
+                line: left.spot.start.line,
+            })
+            .collect(),
         not_checked: view
             .not_checked
             .iter()
@@ -168,7 +195,9 @@ fn found(finding: &Shown) -> Found<'_> {
         title: &finding.title,
         arithmetic: finding.arithmetic.as_deref(),
         because: finding.because.iter().map(claim).collect(),
+        explains: finding.explains.map(|share| Explains { events: share.events, of: share.of }),
         leads_to: &finding.leads_to,
+        follows_from: &finding.follows_from,
         fixes: finding
             .fixes
             .iter()

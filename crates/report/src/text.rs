@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
-use wonin_model::Severity;
+use wonin_model::{Severity, Share};
 use wonin_text::{FileId, SourceFile, Span};
 
 use crate::frame::{Frame, frames};
-use crate::view::{Shown, ShownEdit, ShownFix, View, Where};
+use crate::view::{Shown, ShownEdit, ShownFix, ShownUnexplained, View, Where};
 use crate::words::{count, role_name, severity_name, standing_name, tally, wrap};
 
 /// Lines shown around a marked one.
@@ -49,6 +49,7 @@ pub fn render(view: &View, layout: Layout) -> String {
         )
     });
     section(&mut out, width, "not checked", &view.not_checked, |open| {
+    section(&mut out, width, "unexplained", &view.unexplained, unexplained);
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("{}{service}: {}", open.mode, open.why)
     });
@@ -61,6 +62,13 @@ pub fn render(view: &View, layout: Layout) -> String {
 }
 
 /// One finding with its frames, notes and repairs.
+/// `3 events like app.log:812: the words`.
+pub(crate) fn unexplained(left: &ShownUnexplained) -> String {
+    let ShownUnexplained { events, template, spot } = left;
+    let like = if *events == 1 { "1 event".to_owned() } else { format!("{events} events like") };
+    format!("{like} {}:{}: {template}", spot.path, spot.start.line)
+}
+
 fn full(view: &View, finding: &Shown, layout: Layout) -> String {
     let shown = frames(finding);
     let width = layout.width.saturating_sub(8).max(30);

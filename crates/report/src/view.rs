@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wonin_model::secret::Masker;
 use wonin_model::{
-    Because, Diagnosis, Evidence, Finding, Fix, ModeMeta, Origin, Role, Severity, Standing,
+    Because, Diagnosis, Evidence, Finding, Fix, ModeMeta, Origin, Role, Severity, Share, Standing,
 };
 use wonin_text::{FileId, Place, Position, SourceFile, Span};
 
@@ -152,8 +152,12 @@ pub struct Shown {
     pub arithmetic: Option<String>,
     /// The evidence, the most telling first.
     pub because: Vec<ShownBecause>,
+    /// How many of the events in logs it accounts for.
+    pub explains: Option<Share>,
     /// What follows.
     pub leads_to: Vec<String>,
+    /// Modes of findings from which it follows.
+    pub follows_from: Vec<&'static str>,
     /// The repairs.
     pub fixes: Vec<ShownFix>,
     /// How to see it happen.
@@ -207,6 +211,17 @@ pub struct Open {
     pub why: String,
 }
 
+/// Events of one kind that no finding accounts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownUnexplained {
+    /// Events.
+    pub events: u64,
+    /// Their words.
+    pub template: String,
+    /// The first one.
+    pub spot: Spot,
+}
+
 /// All that the renderers see.
 #[derive(Debug)]
 pub struct View {
@@ -218,6 +233,8 @@ pub struct View {
     pub findings: Vec<Shown>,
     /// Findings that help only together.
     pub groups: Vec<ShownGroup>,
+    /// Events that no finding accounts for.
+    pub unexplained: Vec<ShownUnexplained>,
     /// Modes that could not be checked.
     pub not_checked: Vec<Open>,
     /// What is left out.
@@ -231,7 +248,9 @@ pub struct View {
 impl View {
     /// Resolves and masks everything, then leaves out what the limits say.
     pub fn new(evidence: &Evidence, diagnosis: &Diagnosis, limits: Limits) -> Self {
-        let cites = !diagnosis.findings.is_empty() || !evidence.skipped.is_empty();
+        let cites = !diagnosis.findings.is_empty()
+            || !diagnosis.unexplained.is_empty()
+            || !evidence.skipped.is_empty();
         let masker = if cites { Masker::new(&evidence.sources) } else { Masker::default() };
         let mut showing = Showing { evidence, masker, files: BTreeMap::new() };
         let findings: Vec<Shown> = diagnosis
@@ -241,6 +260,12 @@ impl View {
             .map(|(index, f)| showing.finding(index, f))
             .collect();
         let skipped = evidence.skipped.iter().map(|skip| showing.skip(skip)).collect();
+        let unexplained = diagnosis.unexplained.iter().map(|left| ShownUnexplained {
+            events: left.events,
+            template: shorten(&showing.words(&left.template), QUOTE_LEN_MAX),
+            spot: showing.spot(left.place),
+        });
+        let unexplained = unexplained.collect();
         let not_checked = diagnosis.not_checked.iter().map(|open| Open {
             mode: open.mode,
             service: open.service.as_deref().map(|service| showing.words(service)),
@@ -258,6 +283,7 @@ impl View {
             read: read.collect(),
             skipped,
             groups: groups.collect(),
+            unexplained,
             not_checked: not_checked.collect(),
             findings,
             hidden: Hidden::default(),
@@ -385,7 +411,9 @@ impl Showing<'_> {
     }
 
     fn because(&mut self, because: &Because) -> ShownBecause {
+            explains: finding.explains,
         let at = match &because.origin {
+            follows_from: finding.follows_from.clone(),
             Origin::Default { of, source } => {
                 Where::Default { of: self.words(of), source: self.words(source) }
             }

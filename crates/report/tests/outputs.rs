@@ -157,8 +157,7 @@ fn comments_take_findings_back() {
         }
         let mut diagnosis = wonin_model::Diagnosis {
             findings: diagnosis.findings[..1].to_vec(),
-            groups: Vec::new(),
-            not_checked: Vec::new(),
+            ..wonin_model::Diagnosis::default()
         };
         let gone = suppress::apply(&evidence, &mut diagnosis);
         let titles: Vec<_> = diagnosis.findings.into_iter().map(|finding| finding.title).collect();
@@ -168,4 +167,36 @@ fn comments_take_findings_back() {
     assert!(case("# wonin: ignore[quorum-without-spare]").1.contains("gives no reason"));
     assert!(case("# wonin: ignore[single-replica] wrong one").1.contains("takes nothing back"));
     assert_eq!(case("wonin: ignore[quorum-without-spare] no comment").0, 0);
+}
+
+#[test]
+fn what_logs_said_is_counted_and_what_nobody_explains_is_listed() {
+    let (mut evidence, mut diagnosis) = fixture();
+    let log = support::add(&mut evidence, "app.log", "log", "ERROR odd\n");
+    let share = wonin_model::Share { events: 12, of: 14 };
+    diagnosis.findings[0].standing = wonin_model::Standing::Observed;
+    diagnosis.findings[0].explains = Some(share);
+    diagnosis.findings[0].follows_from = vec!["single-replica"];
+    diagnosis.unexplained = vec![wonin_model::Unexplained {
+        events: 2,
+        template: "odd <*>".to_owned(),
+        place: support::place(&evidence, log, "odd"),
+    }];
+    let view = View::new(&evidence, &diagnosis, Limits::default());
+    let document = parsed(&json::render(&view));
+    let schema = parsed(include_str!("../../../docs/schema/wonin.diagnosis-1.schema.json"));
+    assert_eq!(schema::problems(&schema, &document), [""; 0]);
+    assert_eq!(document["findings"][0]["explains"]["events"], 12);
+    assert_eq!(document["unexplained"][0]["path"], "app.log");
+    let shown = text::render(&view, text::Layout::default());
+    for expected in [
+        "explains: 12 of 14 events in logs",
+        "observed",
+        "follows from: single-replica",
+        "2 events like app.log:1: odd <*>",
+    ] {
+        assert!(shown.contains(expected), "{expected}:\n{shown}");
+    }
+    let page = html::render(&view);
+    assert!(page.contains("12 of 14 events in logs") && page.contains("app.log:1: odd &lt;*&gt;"));
 }

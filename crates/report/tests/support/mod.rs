@@ -95,6 +95,7 @@ pub(crate) fn fixture() -> (Evidence, Diagnosis) {
             service: Some("web".into()),
             why: "no startup time known: give --startup or a log".into(),
         }],
+        ..Diagnosis::default()
     };
     (evidence, diagnosis)
 }

@@ -1,0 +1,267 @@
+//! What findings account for of that which logs said, and which finding follows from which.
+
+use std::cmp::Reverse;
+
+use wonin_model::{
+    Diagnosis, Evidence, Explained, Finding, Level, Log, Role, Share, Standing, Template,
+    Unexplained,
+};
+
+/// Recognised texts that tell how things went and not that something failed.
+const ORDINARY: &[&str] = &[
+    "app.shutdown-started",
+    "app.started",
+    "app.starting",
+    "ecs.deployment-completed",
+    "ecs.draining",
+    "ecs.started",
+    "ecs.steady",
+    "ecs.stopped",
+    "hibernate.slow-statement",
+    "host.killed",
+    "kafka.producer-config",
+    "kafka.started",
+    "mongo.slow",
+    "pinot.instance",
+    "postgres.lock-acquired",
+    "postgres.shutting-down",
+    "postgres.slow-statement",
+    "postgres.starting",
+    "rabbitmq.data",
+    "rabbitmq.node",
+    "redis.address-updated",
+];
+
+/// Counts for each finding how many events it explains, lists the others, and puts what follows
+/// from a finding below it.
+pub(crate) fn account(evidence: &Evidence, diagnosis: &mut Diagnosis) {
+    let troubles = troubles(&evidence.logs);
+    let of: u64 = troubles.iter().map(|trouble| trouble.template.count).sum();
+    let mut covered = vec![0; troubles.len()];
+    for finding in &mut diagnosis.findings {
+        merge(&mut finding.signals);
+        if of > 0 {
+            let events = cover(finding, &troubles, &mut covered);
+            finding.explains = (events > 0).then_some(Share { events, of });
+        }
+    }
+    diagnosis.unexplained = left(&troubles, &covered);
+    follow(&mut diagnosis.findings);
+}
+
+/// Events of one kind that are to be explained.
+struct Trouble<'a> {
+    log: &'a Log,
+    template: &'a Template,
+}
+
+fn troubles(logs: &[Log]) -> Vec<Trouble<'_>> {
+    let all = logs.iter().flat_map(|log| log.templates.iter().map(move |template| (log, template)));
+    all.filter(|(_, template)| {
+        let tells = template.signals.iter().any(|name| !ORDINARY.contains(name));
+        template.level == Level::Error || tells
+    })
+    .map(|(log, template)| Trouble { log, template })
+    .collect()
+}
+
+/// Makes one entry of those of one signal; together they explain no more than there were.
+fn merge(signals: &mut Vec<Explained>) {
+    let mut merged: Vec<Explained> = Vec::new();
+    for one in signals.drain(..) {
+        let same = |known: &&mut Explained| {
+            known.signal == one.signal && known.service == one.service
+        };
+        match merged.iter_mut().find(same) {
+            Some(known) => known.events = known.events.max(one.events),
+            None => merged.push(one),
+        }
+    }
+    *signals = merged;
+}
+
+/// How many events a finding explains; adds them to what is covered of each kind.
+fn cover(finding: &Finding, troubles: &[Trouble<'_>], covered: &mut [u64]) -> u64 {
+    let mut left: Vec<u64> = finding.signals.iter().map(|one| one.events).collect();
+    let mut sum = 0;
+    for (trouble, covered) in troubles.iter().zip(covered) {
+        let mut open = trouble.template.count;
+        for (one, left) in finding.signals.iter().zip(&mut left) {
+            let is_here = trouble.template.signals.contains(&one.signal)
+                && one.service == trouble.log.service;
+            if is_here {
+                let taken = open.min(*left);
+                open -= taken;
+                *left -= taken;
+            }
+        }
+        let taken = trouble.template.count - open;
+        sum += taken;
+        *covered = trouble.template.count.min(*covered + taken);
+    }
+    sum
+}
+
+fn left(troubles: &[Trouble<'_>], covered: &[u64]) -> Vec<Unexplained> {
+    let mut open: Vec<(&Template, u64)> = troubles
+        .iter()
+        .zip(covered)
+        .map(|(trouble, covered)| (trouble.template, trouble.template.count - covered))
+        .filter(|(_, events)| *events > 0)
+        .collect();
+    open.sort_by_key(|(template, events)| (Reverse(template.level), Reverse(*events)));
+    open.truncate(Unexplained::SHOWN);
+    open.into_iter()
+        .map(|(template, events)| Unexplained {
+            events,
+            template: words(template),
+            place: template.example,
+        })
+        .collect()
+}
+
+/// The words of a template with what caused its events.
+fn words(template: &Template) -> String {
+    match &template.cause {
+        Some(cause) if !template.text.contains(cause.as_str()) => {
+            format!("{}: {cause}", template.text)
+        }
+        _ => template.text.clone(),
+    }
+}
+
+/// Links observed findings: one that another one names as its effect follows from it. Where the
+/// other one accounts for all that it was seen by, it is no cause of its own.
+fn follow(findings: &mut [Finding]) {
+    let observed: Vec<usize> = (0..findings.len())
+        .filter(|&index| findings[index].standing >= Standing::Observed)
+        .collect();
+    let mut links: Vec<(usize, usize)> = Vec::new();
+    for &effect in &observed {
+        for &cause in &observed {
+            let id = findings[effect].meta.id;
+            let named = findings[cause].leads_to.iter().any(|other| other == id);
+            if named && findings[cause].meta.id != id && !reaches(&links, effect, cause) {
+                links.push((cause, effect));
+            }
+        }
+    }
+    for &(cause, effect) in &links {
+        let id = findings[cause].meta.id;
+        let accounted = findings[effect].signals.iter().all(|one| {
+            findings[cause]
+                .signals
+                .iter()
+                .any(|other| other.signal == one.signal && other.service == one.service)
+        });
+        let effect = &mut findings[effect];
+        if !effect.follows_from.contains(&id) {
+            effect.follows_from.push(id);
+        }
+        if accounted && !effect.signals.is_empty() {
+            effect.role = Role::Symptom;
+        }
+    }
+}
+
+/// Whether `to` follows from `from` by way of the links so far.
+fn reaches(links: &[(usize, usize)], from: usize, to: usize) -> bool {
+    let mut open = vec![from];
+    let mut seen = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
+        }
+        for &(_, next) in links.iter().filter(|(cause, _)| *cause == at) {
+            if !seen.contains(&next) {
+                seen.push(next);
+                open.push(next);
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use wonin_model::ModeMeta;
+    use wonin_text::{FileId, Place, Span};
+
+    use super::*;
+
+    static ROOT: ModeMeta = ModeMeta { id: "root", family: "f", summary: "s", source: "" };
+    static EFFECT: ModeMeta = ModeMeta { id: "effect", family: "f", summary: "s", source: "" };
+
+    fn template(text: &str, level: Level, count: u64, signals: &[&'static str]) -> Template {
+        Template {
+            text: text.to_owned(),
+            cause: None,
+            level,
+            count,
+            first_ms: None,
+            last_ms: None,
+            example: Place { file: FileId(0), span: Span::new(0, 1) },
+            signals: signals.to_vec(),
+        }
+    }
+
+    fn evidence(templates: Vec<Template>) -> Evidence {
+        let log = Log {
+            file: FileId(0),
+            format: "plain",
+            service: None,
+            lines: 0,
+            events: 0,
+            errors: 0,
+            first_ms: None,
+            last_ms: None,
+            zone_assumed: false,
+            date_assumed: false,
+            clock_jumps: 0,
+            silence_ms: None,
+            templates,
+        };
+        Evidence { logs: vec![log], ..Evidence::default() }
+    }
+
+    fn observed(meta: &'static ModeMeta, signals: &[(&'static str, u64)]) -> Finding {
+        let mut finding = Finding::new(meta, meta.id);
+        finding.standing = Standing::Observed;
+        finding.signals = signals
+            .iter()
+            .map(|&(signal, events)| Explained { signal, service: None, events })
+            .collect();
+        finding
+    }
+
+    #[test]
+    fn events_are_counted_once_and_the_rest_is_listed_worst_first() {
+        let evidence = evidence(vec![
+            template("refused", Level::Error, 5, &["client.refused"]),
+            template("odd", Level::Error, 2, &[]),
+            template("often", Level::Error, 9, &[]),
+            template("a warning", Level::Warning, 50, &[]),
+            template("started", Level::Info, 1, &["app.started"]),
+        ]);
+        let mut diagnosis = Diagnosis {
+            findings: vec![observed(&ROOT, &[("client.refused", 3), ("client.refused", 3)])],
+            ..Diagnosis::default()
+        };
+        account(&evidence, &mut diagnosis);
+        assert_eq!(diagnosis.findings[0].explains, Some(Share { events: 3, of: 16 }));
+        let left: Vec<(&str, u64)> =
+            diagnosis.unexplained.iter().map(|one| (one.template.as_str(), one.events)).collect();
+        assert_eq!(left, [("often", 9), ("refused", 2), ("odd", 2)]);
+    }
+
+    #[test]
+    fn what_a_root_accounts_for_is_a_symptom_and_circles_have_a_beginning() {
+        let root = observed(&ROOT, &[("a", 2), ("b", 2)]).leads_to("effect");
+        let effect = observed(&EFFECT, &[("b", 2)]).leads_to("root");
+        let mut diagnosis = Diagnosis { findings: vec![effect, root], ..Diagnosis::default() };
+        account(&evidence(Vec::new()), &mut diagnosis);
+        let [effect, root] = &diagnosis.findings[..] else { panic!("two findings") };
+        assert_eq!((effect.role, effect.follows_from.as_slice()), (Role::Symptom, &["root"][..]));
+        assert_eq!((root.role, root.follows_from.len()), (Role::Cause, 0));
+    }
+}
