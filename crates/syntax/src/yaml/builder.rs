@@ -137,7 +137,8 @@ impl<'t> Builder<'t> {
         let mut node = if style == ScalarStyle::Plain {
             let is_null = range.is_empty() || matches!(value, "~" | "null" | "Null" | "NULL");
             let span = if range.is_empty() {
-                end = place::missing_value(self.text, range.end);
+                let is_flow = self.frames.last().is_some_and(|frame| frame.is_flow);
+                end = place::missing_value(self.text, range.end, is_flow);
                 Span::new(end, end)
             } else {
                 Span::new(range.start, range.end)

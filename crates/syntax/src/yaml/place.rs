@@ -79,12 +79,14 @@ fn trim_blank_lines(mut body: &str, indent: usize) -> &str {
 }
 
 /// Where the value of a key would stand that has none: after the colon.
-pub(super) fn missing_value(text: &str, parser_says: usize) -> usize {
+pub(super) fn missing_value(text: &str, parser_says: usize, is_flow: bool) -> usize {
     let rest = text.get(parser_says..).unwrap_or("");
     let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    let is_colon = rest[blanks..].strip_prefix(':').is_some_and(|behind| {
-        behind.is_empty() || behind.starts_with([' ', '\t', '\n', '\r', ',', ']', '}'])
-    });
+    let Some(behind) = rest[blanks..].strip_prefix(':') else { return parser_says };
+    // In blocks `:,` begins plain text.
+    let is_colon = behind.is_empty()
+        || behind.starts_with([' ', '\t', '\n', '\r'])
+        || (is_flow && behind.starts_with([',', ']', '}']));
     if is_colon { parser_says + blanks + 1 } else { parser_says }
 }
 
@@ -101,8 +103,10 @@ mod tests {
 
     #[test]
     fn an_empty_value_stands_after_the_colon() {
-        assert_eq!(missing_value("a:\nb: 1", 1), 2);
-        assert_eq!(missing_value("a :\n", 1), 3);
-        assert_eq!(missing_value("- \n", 1), 1);
+        assert_eq!(missing_value("a:\nb: 1", 1, false), 2);
+        assert_eq!(missing_value("a :\n", 1, false), 3);
+        assert_eq!(missing_value("- \n", 1, false), 1);
+        assert_eq!(missing_value("{a:}", 2, true), 3);
+        assert_eq!(missing_value("? a\n:, x: 1", 4, false), 4);
     }
 }

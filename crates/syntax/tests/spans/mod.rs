@@ -133,9 +133,10 @@ fn in_order<'n>(parent: &Node, children: impl Iterator<Item = &'n Node>) {
 /// A YAML scalar alone.
 pub(crate) fn yaml(written: &str, scalar: &Scalar, is_key: bool) -> Alone {
     let is_single_line = !written.contains(['\n', '\r']);
-    let could_be_a_marker = ["---", "...", "%"]
-        .iter()
-        .any(|mark| written.split(['\n', '\r']).any(|line| line.starts_with(mark)));
+    // At the first column these would be markers or begin something else.
+    let could_be_a_marker = written.split(['\n', '\r']).any(|line| {
+        ["---", "...", "%", ":", "?", "-"].iter().any(|mark| line.trim_start().starts_with(mark))
+    });
     let (before, after) = match scalar.style {
         Style::Plain if is_single_line && !is_key => ("k: ", ""),
         Style::Plain if could_be_a_marker => return Alone::CannotTell,
