@@ -69,9 +69,8 @@ fn troubles(logs: &[Log]) -> Vec<Trouble<'_>> {
 fn merge(signals: &mut Vec<Explained>) {
     let mut merged: Vec<Explained> = Vec::new();
     for one in signals.drain(..) {
-        let same = |known: &&mut Explained| {
-            known.signal == one.signal && known.service == one.service
-        };
+        let same =
+            |known: &&mut Explained| known.signal == one.signal && known.service == one.service;
         match merged.iter_mut().find(same) {
             Some(known) => known.events = known.events.max(one.events),
             None => merged.push(one),

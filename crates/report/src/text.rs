@@ -175,6 +175,12 @@ pub(crate) fn notes(finding: &Shown) -> Vec<(&'static str, String)> {
     }
     if let Some(command) = &finding.rehearse {
         notes.push(("rehearse", format!("`{command}`")));
+    if let Some(Share { events, of }) = finding.explains {
+        notes.push(("explains", format!("{events} of {of} events in logs")));
+    }
+    if !finding.follows_from.is_empty() {
+        notes.push(("follows from", finding.follows_from.join(", ")));
+    }
     }
     notes
 }

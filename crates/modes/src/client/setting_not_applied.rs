@@ -92,6 +92,7 @@ use wonin_text::Place;
 
 use crate::shared::clients::{View, hand_through, owner_name};
 use crate::shared::kafka_rules::{MATTERS, literal_harm};
+use crate::shared::timeouts::{self, SeenTimeout};
 use crate::shared::words::{count, list};
 
 pub(crate) struct SettingNotApplied;
@@ -111,11 +112,16 @@ impl Mode for SettingNotApplied {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         // Clients of one application share keys; each key is told once.
         let mut told = BTreeSet::new();
-        for client in &evidence.stack.kafka_clients {
+        let seen = timeouts::seen(evidence);
+        for (index, client) in evidence.stack.kafka_clients.iter().enumerate() {
+            let seen: Vec<&SeenTimeout<'_>> =
+                seen.iter().filter(|seen| seen.client == Some(index)).collect();
             let ignored = ineffective(&client.not_applied, &client.settings, false, &mut told);
             if !ignored.is_empty() {
-                findings.push(of_client(evidence, client, &ignored));
+                let finding = of_client(evidence, client, &ignored);
+                findings.push(observed(client, finding, &seen));
             }
+            findings.extend(seen.iter().filter_map(|seen| differs(client, seen)));
         }
         for broker in &evidence.stack.brokers {
             let ignored = ineffective(&broker.not_applied, &broker.settings, true, &mut told);
@@ -124,6 +130,60 @@ impl Mode for SettingNotApplied {
             }
         }
     }
+}
+
+/// Adds what logs show of settings that do not count: the wait ended after the default and not
+/// after what was written.
+fn observed(client: &KafkaClient, mut finding: Finding, seen: &[&SeenTimeout<'_>]) -> Finding {
+    for one in seen {
+        let setting = one.knob.setting;
+        let wished = client.not_applied.iter().find(|ignored| {
+            ignored.means.as_deref() == Some(setting)
+                && !matches!(ignored.why, WhyNotApplied::Overruled { .. })
+        });
+        let Some((ms, wished)) = one.ms.zip(wished) else { continue };
+        let Some(value) = timeouts::wished_ms(&wished.value.value) else { continue };
+        if one.knob.fits(ms, value) {
+            continue;
+        }
+        let default = one.knob.default_ms.is_some_and(|default| one.knob.fits(ms, default));
+        let whose = if default { format!(", the default of {setting}") } else { String::new() };
+        finding = one.tell(
+            finding,
+            &format!(
+                "the wait ended after {ms} ms{whose}; the {value} that is written never counted"
+            ),
+        );
+        finding.title = format!(
+            "the log shows {ms} ms{whose}: the {value} that is written for the {} never counted; {}",
+            client.name, finding.title
+        );
+        finding.confidence = 98;
+    }
+    finding
+}
+
+/// A wait that ended after another time than the setting that counts, as far as files tell.
+fn differs(client: &KafkaClient, seen: &SeenTimeout<'_>) -> Option<Finding> {
+    let setting = seen.knob.setting;
+    let ms = seen.ms?;
+    let counts = client.settings.get(setting).filter(|value| value.origin.is_certain())?;
+    let value = timeouts::wished_ms(&counts.value)?;
+    if seen.knob.fits(ms, value) || counts.origin.is_default() {
+        return None;
+    }
+    let title = format!(
+        "{setting} = {value} is written for the {}, but the log shows {ms}: likely another \
+         configuration ran",
+        client.name
+    );
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 70)
+        .because("the value in these files", counts);
+    let finding = seen.tell(finding, &seen.what());
+    Some(finding.fix(Fix::advice(
+        "compare with the values that the client logs at its start (`ProducerConfig values`, `ConsumerConfig values`)",
+    )))
 }
 
 /// A written setting that does not count, and what counts instead.

@@ -48,11 +48,12 @@
 //! - Inferred: what the person who wrote the value wanted it for.
 
 use wonin_model::{
-    ClientKind, ClientLibrary, Evidence, Finding, Fix, KafkaClient, Mode, ModeMeta, NotChecked,
-    Role, Severity,
+    ClientKind, ClientLibrary, Evidence, Finding, Fix, KafkaClient, Located, Mode, ModeMeta,
+    NotChecked, Role, Severity,
 };
 
 use crate::shared::clients::{View, owner_name};
+use crate::shared::timeouts::{self, SeenTimeout};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct WrongKnob;
@@ -70,16 +71,98 @@ impl Mode for WrongKnob {
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        for client in &evidence.stack.kafka_clients {
+        let mut own: Vec<(usize, Finding)> = Vec::new();
+        for (index, client) in evidence.stack.kafka_clients.iter().enumerate() {
             let finding = match client.library {
                 ClientLibrary::Java => java_producer(client),
                 ClientLibrary::Librdkafka => librdkafka(client),
                 ClientLibrary::Other => None,
             };
             let owner = || owner_name(&evidence.stack, client);
-            findings.extend(finding.map(|finding| finding.service(owner())));
+            own.extend(finding.map(|finding| (index, finding.service(owner()))));
+        }
+        observe(evidence, &mut own);
+        findings.extend(own.into_iter().map(|(_, finding)| finding));
+    }
+}
+
+/// Names the setting behind each number that logs show, unless it is the one that was meant.
+fn observe(evidence: &Evidence, own: &mut Vec<(usize, Finding)>) {
+    for seen in timeouts::seen(evidence) {
+        let Some(client) = seen.client else {
+            own.push((usize::MAX, named(evidence, &seen)));
+            continue;
+        };
+        if let Some((_, finding)) = own.iter_mut().find(|(index, _)| *index == client) {
+            let what = format!("{}, as {} says", seen.what(), seen.knob.setting);
+            *finding = seen.tell(finding.clone(), &what);
+        } else if !timeouts::is_told_elsewhere(evidence, &seen, client) {
+            own.push((usize::MAX, named(evidence, &seen)));
         }
     }
+}
+
+/// A wait in a log with the setting that ends it.
+fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
+    let knob = seen.knob;
+    let client = seen.client.and_then(|index| evidence.stack.kafka_clients.get(index));
+    let tuned = client.map(|client| tuned_instead(client, knob.setting)).unwrap_or_default();
+    let default = knob.default_ms.filter(|default| match seen.ms {
+        Some(ms) => knob.fits(ms, *default),
+        None => true,
+    });
+    let is_default = default.is_some() && seen.ms.is_some();
+    let tuned_words = tuned.first().map_or(String::new(), |other| {
+        format!("; {} = {} does not bound it", other.0, other.1.value)
+    });
+    let title = match (seen.ms, default) {
+        (Some(ms), Some(default)) if ms == default => {
+            format!("{ms} ms is the default of {}, which ends this wait{tuned_words}", knob.setting)
+        }
+        (Some(ms), Some(default)) => format!(
+            "{} ends this wait after {ms} ms: it is at its default of {default}{tuned_words}",
+            knob.setting
+        ),
+        (Some(ms), None) => {
+            format!("{} ends this wait: somebody set it to {ms} ms{tuned_words}", knob.setting)
+        }
+        (None, Some(default)) => format!(
+            "{} ends this wait (default {}){tuned_words}",
+            knob.setting,
+            duration_ms(default)
+        ),
+        (None, None) => format!("{} ends this wait{tuned_words}", knob.setting),
+    };
+    let severity = if is_default || !tuned.is_empty() { Severity::Medium } else { Severity::Low };
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 90);
+    finding.service = seen.service(evidence);
+    finding = seen.tell(finding, &seen.what());
+    if let Some(default) = knob.default_ms {
+        let whose = Located::default_of(default, knob.of, knob.source);
+        finding =
+            finding.because(format!("{} bounds how long {}", knob.setting, knob.bounds), &whose);
+    }
+    for (name, value) in &tuned {
+        finding = finding.because(format!("{name} bounds something else"), value);
+    }
+    finding.fix(Fix::advice(format!(
+        "find out why the wait is needed first; to make it longer or shorter, set {}",
+        knob.setting
+    )))
+}
+
+/// Other timeouts of the client that somebody wrote, with effect or without.
+fn tuned_instead(client: &KafkaClient, setting: &str) -> Vec<(&'static str, Located<i64>)> {
+    const TIMEOUTS: [&str; 5] = [
+        "request.timeout.ms",
+        "max.block.ms",
+        "delivery.timeout.ms",
+        "default.api.timeout.ms",
+        "socket.timeout.ms",
+    ];
+    let view = View { client, literal: true };
+    let others = TIMEOUTS.into_iter().filter(|name| *name != setting);
+    others.filter_map(|name| Some((name, view.written_int(name)?))).collect()
 }
 
 /// The Java client's default of `request.timeout.ms`.

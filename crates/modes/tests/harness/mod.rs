@@ -4,11 +4,13 @@
 //! a path (```` ```yaml docker-compose.yml ````) are the files that are read. `# error: [mode-id]`
 //! (`//` where that begins a comment) at the end of a line, or alone on the line above, says that a
 //! finding of that mode has its primary or a related place on that line. A line without a mark must
-//! not be the primary place of a finding of the mode under test. The rest is prose.
+//! not be the primary place of a finding of the mode under test. A line `# seen: [mode-id]` alone
+//! above one means the same of a finding that is observed; such lines are taken out before the
+//! file is read, so that logs and dumps stay as they are. The rest is prose.
 
 use std::collections::BTreeSet;
 
-use wonin_model::{Diagnosis, Evidence, Finding, Fix};
+use wonin_model::{Diagnosis, Evidence, Finding, Fix, Standing};
 use wonin_read::MemoryFiles;
 use wonin_text::Place;
 
@@ -25,6 +27,8 @@ struct Mark {
     path: String,
     line: usize,
     mode: String,
+    /// Whether the finding is to be observed.
+    observed: bool,
 }
 
 /// The scenarios of a document; headings without files are left out.
@@ -58,7 +62,8 @@ pub(crate) fn scenarios(document: &str) -> Vec<Scenario> {
 impl Scenario {
     /// Reads the files and examines what they hold.
     pub(crate) fn diagnose(&self) -> (Evidence, Diagnosis) {
-        let evidence = wonin_read::read(&MemoryFiles::new(self.files.clone()));
+        let files = self.files.iter().map(|(path, text)| (path.clone(), unmarked(text)));
+        let evidence = wonin_read::read(&MemoryFiles::new(files));
         let diagnosis = wonin_modes::examine(&evidence);
         (evidence, diagnosis)
     }
@@ -72,13 +77,14 @@ impl Scenario {
         let mut wrong = Vec::new();
         for finding in &diagnosis.findings {
             let lines = lines(&evidence, finding);
-            if finding.meta.id == mode && !lines.first().is_some_and(|line| marks.contains(line)) {
+            let is_marked = |line: &Mark| marks.iter().any(|mark| mark.is_at(line));
+            if finding.meta.id == mode && !lines.first().is_some_and(is_marked) {
                 let at = lines.first().map_or("no place".to_owned(), Mark::at);
                 wrong.push(format!("{at}: not marked: {}", finding.title));
             }
             seen.extend(lines);
         }
-        for mark in marks.iter().filter(|mark| !seen.contains(mark)) {
+        for mark in marks.iter().filter(|mark| !seen.iter().any(|seen| mark.is_met_by(seen))) {
             wrong.push(format!("{}: marked, but nothing found: {}", mark.at(), mark.mode));
         }
         for skipped in &evidence.skipped {
@@ -138,6 +144,14 @@ impl Scenario {
 }
 
 impl Mark {
+    fn is_at(&self, line: &Self) -> bool {
+        (&self.path, self.line, &self.mode) == (&line.path, line.line, &line.mode)
+    }
+
+    fn is_met_by(&self, seen: &Self) -> bool {
+        self.is_at(seen) && (seen.observed || !self.observed)
+    }
+
     fn at(&self) -> String {
         format!("{}:{}", self.path, self.line)
     }
@@ -146,6 +160,20 @@ impl Mark {
 /// The expected findings of a file.
 fn marks(path: &str, text: &str) -> Vec<Mark> {
     let mut found = Vec::new();
+    let mut index = 0;
+    for line in text.lines() {
+        if let Some(modes) = seen_mark(line) {
+            found.extend(modes.split(',').map(|mode| Mark {
+                path: path.to_owned(),
+                line: index + 1,
+                mode: mode.trim().to_owned(),
+                observed: true,
+            }));
+        } else {
+            index += 1;
+        }
+    }
+    let text = unmarked(text);
     for (index, line) in text.lines().enumerate() {
         let Some((before, modes)) = mark(line) else { continue };
         let alone = before.trim().is_empty();
@@ -155,10 +183,21 @@ fn marks(path: &str, text: &str) -> Vec<Mark> {
         });
         let line = index + 1 + usize::from(alone) + skipped.count();
         for mode in modes.split(',') {
-            found.push(Mark { path: path.to_owned(), line, mode: mode.trim().to_owned() });
+            let mode = mode.trim().to_owned();
+            found.push(Mark { path: path.to_owned(), line, mode, observed: false });
         }
     }
     found
+}
+
+/// The modes that a line alone names as seen on the next one.
+fn seen_mark(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("# seen: [")?.strip_suffix(']')
+}
+
+/// A file without its `seen` marks.
+fn unmarked(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| seen_mark(line).is_none()).collect()
 }
 
 /// What stands before a mark, and the modes it names.
@@ -177,6 +216,7 @@ fn lines(evidence: &Evidence, finding: &Finding) -> Vec<Mark> {
         path: evidence.sources.file(place.file).path().to_owned(),
         line: evidence.sources.position(place).line as usize,
         mode: finding.meta.id.to_owned(),
+        observed: finding.standing >= Standing::Observed,
     };
     places.map(line).collect()
 }

@@ -1,0 +1,163 @@
+//! What logs said, as evidence of a failure mode.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{Evidence, Finding, Hit, Signal};
+
+use super::measure::about;
+
+/// The variable parts of a hit by name.
+pub(crate) type Values = BTreeMap<&'static str, String>;
+
+/// Signals of these names, in the order of the evidence.
+pub(crate) fn signals<'e>(evidence: &'e Evidence, names: &[&str]) -> Vec<&'e Signal> {
+    evidence.signals.iter().filter(|signal| names.contains(&signal.name)).collect()
+}
+
+/// The signal of this name that the same service's logs hold.
+pub(crate) fn beside<'e>(
+    evidence: &'e Evidence,
+    name: &str,
+    service: Option<&str>,
+) -> Option<&'e Signal> {
+    let mut named = evidence.signals.iter().filter(|signal| signal.name == name);
+    named.find(|signal| signal.service.as_deref() == service)
+}
+
+/// The part of a signal whose values satisfy a condition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'e> {
+    pub(crate) signal: &'e Signal,
+    /// The first such hit that was kept.
+    pub(crate) hit: Option<&'e Hit>,
+    /// How many events.
+    pub(crate) events: u64,
+    whole: bool,
+}
+
+impl<'e> Part<'e> {
+    /// All of it.
+    pub(crate) fn whole(signal: &'e Signal) -> Self {
+        Self { signal, hit: signal.hits.first(), events: signal.count, whole: true }
+    }
+
+    /// What satisfies the condition; `None` where nothing does.
+    pub(crate) fn of(signal: &'e Signal, is_meant: impl Fn(&Values) -> bool) -> Option<Self> {
+        let counts = signal.values.iter().filter(|(values, _)| is_meant(values));
+        let events: u64 = counts.map(|(_, count)| count).sum();
+        let hit = signal.hits.iter().find(|hit| is_meant(&hit.values));
+        let whole = events == signal.count;
+        (events > 0).then_some(Self { signal, hit, events, whole })
+    }
+
+    /// `seen 12 times, 2025-03-02 10:00:01 to 10:04:22`.
+    pub(crate) fn when(&self) -> String {
+        let times =
+            if self.events == 1 { "once".to_owned() } else { format!("{} times", self.events) };
+        let (first, last) = if self.whole {
+            (self.signal.first_ms, self.signal.last_ms)
+        } else {
+            (self.hit.and_then(|hit| hit.at_ms), None)
+        };
+        match (first, last) {
+            (Some(first), Some(last)) if self.events > 1 && last > first => {
+                format!("seen {times}, {}", between(first, last))
+            }
+            (Some(first), _) if self.events == 1 => format!("seen {times}, {}", moment(first)),
+            (Some(first), _) => format!("seen {times}, first {}", moment(first)),
+            _ => format!("seen {times}"),
+        }
+    }
+
+    /// Adds what was seen to a finding, with what it shows.
+    pub(crate) fn tell(&self, finding: Finding, what: &str) -> Finding {
+        let claim = format!("{}: {what}", self.when());
+        finding.seen(claim, self.signal, self.hit, self.events)
+    }
+
+    /// Lets a finding account for it without a word of its own.
+    pub(crate) fn count_in(&self, finding: Finding) -> Finding {
+        finding.seen("", self.signal, None, self.events)
+    }
+}
+
+/// How long a signal lasted: from its first event to its last, in milliseconds.
+pub(crate) fn lasted_ms(signal: &Signal) -> Option<i64> {
+    Some(signal.last_ms?.saturating_sub(signal.first_ms?))
+}
+
+/// Moves what is seen into the finding that was predicted; says it as a new one where none was.
+pub(crate) fn into_predicted(
+    findings: &mut Vec<Finding>,
+    index: Option<usize>,
+    tell: impl FnOnce(Finding) -> Finding,
+    otherwise: impl FnOnce() -> Option<Finding>,
+) {
+    match index {
+        Some(index) => {
+            let finding = findings.remove(index);
+            findings.insert(index, tell(finding));
+        }
+        None => findings.extend(otherwise().map(tell)),
+    }
+}
+
+/// A number that a value holds: `1,234`, `30000`.
+pub(crate) fn number(values: &Values, name: &str) -> Option<u64> {
+    values.get(name)?.chars().filter(|c| *c != ',').collect::<String>().parse().ok()
+}
+
+/// A moment, UTC: `2025-03-02 10:00:01`.
+pub(crate) fn moment(at_ms: i64) -> String {
+    let (day, second) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000) / 1000);
+    let (year, month, day) = civil(day);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Two moments; the day is said once where it is the same.
+pub(crate) fn between(first_ms: i64, last_ms: i64) -> String {
+    let (first, last) = (moment(first_ms), moment(last_ms));
+    match (first.split_once(' '), last.split_once(' ')) {
+        (Some((day, _)), Some((other, time))) if day == other => format!("{first} to {time}"),
+        _ => format!("{first} to {last}"),
+    }
+}
+
+/// A span of time as people say it.
+pub(crate) fn span(ms: i64) -> String {
+    about(ms.unsigned_abs())
+}
+
+/// The date of a day since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant,
+/// "chrono-Compatible Low-Level Date Algorithms").
+fn civil(day: i64) -> (i64, i64, i64) {
+    let shifted = day + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_dates() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00");
+        assert_eq!(moment(951_782_399_000), "2000-02-28 23:59:59");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(moment(-1000), "1969-12-31 23:59:59");
+        assert_eq!(
+            between(1_740_909_601_000, 1_740_909_862_000),
+            "2025-03-02 10:00:01 to 10:04:22"
+        );
+        let (first, last) = (moment(i64::MIN), moment(i64::MAX));
+        assert!(first.starts_with('-') && last.len() > 10);
+    }
+}
