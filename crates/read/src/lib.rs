@@ -23,6 +23,6 @@ mod spring;
 mod terraform;
 mod words;
 
-pub use log::{is_log_head, signal_names};
+pub use log::{group_messages, is_log_head, signal_names};
 pub use memory::MemoryFiles;
 pub use pipeline::{Files, read};

@@ -264,7 +264,7 @@ impl Miner {
                 if signature.words() < 2 {
                     continue;
                 }
-                for at in (0..signature.tokens.len()).filter(|&at| signature.is_word(at)) {
+                for at in (1..signature.tokens.len()).filter(|&at| signature.is_word(at)) {
                     let hash = hash_without(signature, at);
                     columns.entry((at, hash)).or_default().push(number as u32);
                 }

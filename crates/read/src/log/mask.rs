@@ -1,5 +1,10 @@
-//! Words and variables: a message cut into pieces, of which some look like values whatever the
+//! Words and values: a message cut into pieces, of which some look like values whatever the
 //! program was.
+//!
+//! One list for all programs: numbers with their units, dates, addresses, paths, identifiers,
+//! whatever holds a digit, and nothing at all where a value is due (`user=`).
+
+use super::time::{Base, parse};
 
 /// One piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +23,12 @@ pub(super) enum Kind {
     Word,
     /// A value by its looks: number, address, path, identifier, or several of them.
     Value,
-    /// Punctuation.
+    /// One character of punctuation.
     Mark,
 }
 
 /// Pieces of a message that count; what follows them is one value.
-pub(super) const PIECES_MAX: usize = 128;
+const PIECES_MAX: usize = 96;
 
 /// Cuts a message into pieces.
 pub(super) fn cut(message: &str, pieces: &mut Vec<Piece>) {
@@ -36,78 +41,55 @@ pub(super) fn cut(message: &str, pieces: &mut Vec<Piece>) {
             continue;
         }
         let spaced = at > 0;
-        let start = at;
-        if let Some(len) = date_len(&bytes[at..]) {
-            push(pieces, at, at + len, Kind::Value, spaced);
-            at += len;
-            continue;
-        }
-        if let Some(len) = size_len(&bytes[at..]) {
-            push(pieces, at, at + len, Kind::Value, spaced);
-            at += len;
-            if bytes.get(at).is_some_and(|b| !b.is_ascii_whitespace()) {
-                let start = at;
-                while at < bytes.len() && !bytes[at].is_ascii_whitespace() {
-                    at += 1;
-                }
-                chunk(bytes, start, at, false, pieces);
-            }
-            continue;
-        }
-        while at < bytes.len() && !bytes[at].is_ascii_whitespace() {
-            at += 1;
-        }
         if pieces.len() >= PIECES_MAX {
-            push(pieces, start, bytes.len(), Kind::Value, spaced);
+            push(pieces, at..bytes.len(), Kind::Value, spaced);
             return;
         }
-        chunk(bytes, start, at, spaced, pieces);
+        let len = date_len(&bytes[at..]).or_else(|| quantity_len(&bytes[at..]));
+        if let Some(len) = len {
+            push(pieces, at..at + len, Kind::Value, spaced);
+            at += len;
+        }
+        let start = at;
+        at += bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        chunk(bytes, start..at, spaced && len.is_none(), pieces);
     }
 }
 
-fn push(pieces: &mut Vec<Piece>, start: usize, end: usize, kind: Kind, spaced: bool) {
-    // Values with nothing but punctuation between them are one: `1,2,3`, `10.0.0.1:80`, `a=1;2`.
-    if kind == Kind::Value && !spaced {
-        if let [.., value, mark] = pieces.as_mut_slice()
-            && mark.kind == Kind::Mark
-            && !mark.spaced
-            && value.kind == Kind::Value
+/// Adds a piece. Values with nothing but white space or one mark between them are one: `1 2 3`,
+/// `10.0.0.1:80`.
+fn push(pieces: &mut Vec<Piece>, range: std::ops::Range<usize>, kind: Kind, spaced: bool) {
+    let (start, end) = (range.start as u32, range.end as u32);
+    if kind == Kind::Value {
+        if !spaced
+            && let [.., value, mark] = pieces.as_mut_slice()
+            && (value.kind, mark.kind, mark.spaced) == (Kind::Value, Kind::Mark, false)
         {
-            value.end = end as u32;
+            value.end = end;
             pieces.pop();
             return;
         }
         if let Some(last) = pieces.last_mut()
             && last.kind == Kind::Value
         {
-            last.end = end as u32;
+            last.end = end;
             return;
         }
     }
-    pieces.push(Piece { start: start as u32, end: end as u32, kind, spaced });
+    pieces.push(Piece { start, end, kind, spaced });
 }
 
-/// What stands between two white spaces.
-fn chunk(bytes: &[u8], start: usize, end: usize, mut spaced: bool, pieces: &mut Vec<Piece>) {
-    let mut at = start;
+/// Cuts what stands between two white spaces.
+fn chunk(bytes: &[u8], range: std::ops::Range<usize>, spaced: bool, pieces: &mut Vec<Piece>) {
+    let (mut at, end) = (range.start, range.end);
+    let mut spaced = spaced;
     while at < end {
-        if matches!(bytes[at], b'<' | b'>')
-            && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
-            && at == start
-        {
-            let len = size_len(&bytes[at + 1..]).unwrap_or(0);
-            if len == 0 {}
-        }
         if is_mark(bytes[at]) {
-            push(pieces, at, at + 1, Kind::Mark, spaced);
+            let is_due = is_empty_value(bytes[at], bytes.get(at + 1).copied(), spaced);
+            push(pieces, at..at + 1, Kind::Mark, spaced);
             spaced = false;
             at += 1;
-            // An empty value is a value: `user=`, `host ()`.
-            let next = bytes.get(at).copied().unwrap_or(b' ');
-            if (bytes[at - 1] == b'(' && next == b')')
-                || (bytes[at - 1] == b'='
-                    && matches!(next, b' ' | b',' | b';' | b')' | b']' | b'}'))
-            {
+            if is_due {
                 pieces.push(Piece {
                     start: at as u32,
                     end: at as u32,
@@ -117,211 +99,235 @@ fn chunk(bytes: &[u8], start: usize, end: usize, mut spaced: bool, pieces: &mut 
             }
             continue;
         }
-        let len = value_len(&bytes[at..end], at == start || bytes[at - 1] != b'.');
-        if len > 0 {
-            push(pieces, at, at + len, Kind::Value, spaced);
-            spaced = false;
-            at += len;
-            continue;
+        let mut len = compound_len(&bytes[at..end]);
+        let mut kind = Kind::Value;
+        if len == 0 {
+            let word = bytes[at..end].iter().take_while(|byte| !is_mark(**byte));
+            let mut has_digit = false;
+            len = word.inspect(|byte| has_digit |= byte.is_ascii_digit()).count();
+            if !has_digit && (spaced || !is_assigned(bytes, pieces)) {
+                kind = Kind::Word;
+            }
         }
-        let word = at;
-        let mut has_digit = false;
-        while at < end && !is_mark(bytes[at]) {
-            has_digit |= bytes[at].is_ascii_digit();
-            at += 1;
-        }
-        let kind = if has_digit { Kind::Value } else { Kind::Word };
-        push(pieces, word, at, kind, spaced);
+        push(pieces, at..at + len, kind, spaced);
         spaced = false;
+        at += len;
     }
 }
 
-fn is_mark(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'=' | b':'
-            | b','
-            | b';'
-            | b'('
-            | b')'
-            | b'['
-            | b']'
-            | b'{'
-            | b'}'
-            | b'<'
-            | b'>'
-            | b'"'
-            | b'\''
-            | b'|'
-            | b'!'
-            | b'?'
-            | b'&'
-            | b'`'
-    )
+/// Whether `=` stands right before: `state=ready`.
+fn is_assigned(bytes: &[u8], pieces: &[Piece]) -> bool {
+    pieces.last().is_some_and(|last| last.kind == Kind::Mark && bytes[last.start as usize] == b'=')
 }
 
-/// Date and time within a message.
-fn date_len(bytes: &[u8]) -> Option<usize> {
-    let first = *bytes.first()?;
-    if first.is_ascii_digit() {
-        // Only what is longer than a number.
-        if !matches!(bytes.get(4), Some(b'-' | b'/')) && bytes.get(2) != Some(&b'/') {
-            return None;
-        }
-    } else if !first.is_ascii_uppercase()
-        || !bytes.get(1..3)?.iter().all(u8::is_ascii_lowercase)
-        || !matches!(bytes.get(3), Some(b' ' | b','))
-    {
-        return None;
-    }
-    super::time::parse(bytes, super::time::Base::default()).map(|s| s.len)
-}
-
-const UNITS: &[&[u8]] = &[
-    b"bytes",
-    b"byte",
-    b"KB",
-    b"MB",
-    b"GB",
-    b"TB",
-    b"B",
-    b"KiB",
-    b"MiB",
-    b"GiB",
-    b"kB",
-    b"ms",
-    b"s",
-    b"us",
-    b"ns",
-    b"sec",
-    b"secs",
-    b"seconds",
-    b"second",
-    b"min",
-    b"minutes",
-    b"minute",
-    b"hours",
-    b"hour",
-    b"milliseconds",
-];
-
-fn number_unit(bytes: &[u8]) -> Option<usize> {
-    let sign = usize::from(matches!(bytes.first(), Some(b'<' | b'>' | b'-' | b'~')));
-    let digits =
-        bytes[sign..].iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b',')).count();
-    if digits == 0 || !bytes[sign].is_ascii_digit() {
-        return None;
-    }
-    let mut at = sign + digits;
-    if bytes.get(at) == Some(&b' ') {
+/// Marks that end a word.
+const MARKS: [bool; 256] = {
+    let mut table = [false; 256];
+    let marks = b"=:,;()[]{}<>\"'|!?&`";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
         at += 1;
     }
-    let unit = bytes[at..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
-    let end = at + unit;
-    if UNITS.contains(&&bytes[at..end])
-        && !bytes
-            .get(end)
-            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b':' | b'=' | b'_'))
-    {
-        Some(end)
-    } else {
-        None
+    table
+};
+
+fn is_mark(byte: u8) -> bool {
+    MARKS[usize::from(byte)]
+}
+
+/// Whether nothing stands where a value is due: `user= tty=`, `host ()`.
+fn is_empty_value(mark: u8, next: Option<u8>, spaced: bool) -> bool {
+    let next = next.unwrap_or(b' ');
+    match mark {
+        b'(' => next == b')',
+        b'=' if !spaced => {
+            next.is_ascii_whitespace() || matches!(next, b',' | b';' | b')' | b']' | b'}')
+        }
+        _ => false,
     }
 }
 
-/// A number with its unit, and the same again in parentheses: `1190 bytes (1.16 KB)`.
-fn size_len(bytes: &[u8]) -> Option<usize> {
-    let len = number_unit(bytes)?;
-    if bytes[len..].starts_with(b" (")
-        && let Some(inner) = number_unit(&bytes[len + 2..])
-        && bytes.get(len + 2 + inner) == Some(&b')')
+/// Any year will do where only the length counts.
+const YEARLESS: Base = Base { day: 0, year: 2000 };
+
+/// A date with its time.
+fn date_len(bytes: &[u8]) -> Option<usize> {
+    let may_be = match bytes {
+        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ' | b',', ..] => true,
+        [b'0'..=b'9', _, _, _, b'-' | b'/', ..] => true,
+        [b'0'..=b'9', _, b'/' | b'-', ..] => true,
+        _ => false,
+    };
+    if !may_be {
+        return None;
+    }
+    Some(parse(bytes, YEARLESS)?.len)
+}
+
+const UNITS: &[&str] = &[
+    "B",
+    "GB",
+    "GiB",
+    "KB",
+    "KiB",
+    "MB",
+    "MiB",
+    "TB",
+    "byte",
+    "bytes",
+    "h",
+    "hour",
+    "hours",
+    "kB",
+    "m",
+    "millis",
+    "milliseconds",
+    "min",
+    "mins",
+    "minute",
+    "minutes",
+    "ms",
+    "ns",
+    "s",
+    "sec",
+    "second",
+    "seconds",
+    "secs",
+    "us",
+];
+
+/// A number with its unit, perhaps the same again in parentheses: `1190 bytes (1.16 KB)`, `<1 s`.
+fn quantity_len(bytes: &[u8]) -> Option<usize> {
+    let len = number_with_unit(bytes)?;
+    if let Some(again) = bytes[len..].strip_prefix(b" (")
+        && let Some(inner) = number_with_unit(again)
+        && again.get(inner) == Some(&b')')
     {
         return Some(len + inner + 3);
     }
     Some(len)
 }
 
-/// Six and more pairs of hexadecimal digits with colons.
-fn pairs_len(bytes: &[u8]) -> usize {
-    let mut pairs = 0;
-    let mut at = 0;
-    while bytes.get(at).is_some_and(u8::is_ascii_hexdigit)
-        && bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
-    {
-        pairs += 1;
-        at += 2;
-        if bytes.get(at) == Some(&b':') && bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit) {
-            at += 1;
-        } else {
-            break;
-        }
+fn number_with_unit(bytes: &[u8]) -> Option<usize> {
+    let sign = usize::from(matches!(bytes.first()?, b'<' | b'>' | b'-' | b'~' | b'+'));
+    let is_part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+    if !bytes.get(sign)?.is_ascii_digit() {
+        return None;
     }
-    if pairs >= 6 { at } else { 0 }
+    let mut at = sign + bytes[sign..].iter().take_while(is_part).count();
+    at += usize::from(bytes.get(at) == Some(&b' '));
+    let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let goes_on =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b':' | b'=' | b'_');
+    let is_unit = UNITS.iter().any(|unit| unit.as_bytes() == &bytes[at..end]);
+    (is_unit && !bytes.get(end).is_some_and(goes_on)).then_some(end)
 }
 
-/// Bytes of a value that may hold marks: a path, an address of the web, a name with a port.
-fn value_len(bytes: &[u8], _is_start: bool) -> usize {
+/// Bytes of a value that may hold marks: a path, a web address, a name with a port, pairs of
+/// hexadecimal digits; 0 for none.
+fn compound_len(bytes: &[u8]) -> usize {
     let pairs = pairs_len(bytes);
     if pairs > 0 {
         return pairs;
     }
-    let ends = |byte: u8| {
-        matches!(
-            byte,
-            b',' | b';'
-                | b'('
-                | b')'
-                | b'['
-                | b']'
-                | b'{'
-                | b'}'
-                | b'<'
-                | b'>'
-                | b'"'
-                | b'\''
-                | b'|'
-                | b'`'
-        )
-    };
-    let len = bytes.iter().position(|byte| ends(*byte)).unwrap_or(bytes.len());
+    let ends = |byte: u8| is_mark(byte) && !matches!(byte, b':' | b'=' | b'&' | b'!' | b'?');
+    let mut len = bytes.iter().position(|byte| ends(*byte)).unwrap_or(bytes.len());
+    while len > 0 && matches!(bytes[len - 1], b':' | b'.' | b'!' | b'?') {
+        len -= 1;
+    }
     let part = &bytes[..len];
-    let trimmed = part.len()
-        - part.iter().rev().take_while(|byte| matches!(byte, b':' | b'.' | b'!' | b'?')).count();
-    let part = &part[..trimmed];
-    // Keys before a value stay words: `path=/a/b`, `at:/a`.
-    if let Some(slash) = part.iter().position(|byte| matches!(byte, b'/' | b'\\')) {
-        let before = &part[..slash];
-        if before.is_empty() || before == b"." || before == b".." || before == b"~" {
-            return if part.len() > 1 { part.len() } else { 0 };
+    path_len(part).or_else(|| host_port_len(part)).unwrap_or(0)
+}
+
+fn path_len(part: &[u8]) -> Option<usize> {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let slash = part.iter().position(is_slash)?;
+    let before = &part[..slash];
+    let is_rooted = matches!(before, b"" | b"." | b".." | b"~") && part.len() > 1;
+    let is_web = before.ends_with(b":") && part[slash..].starts_with(b"//");
+    let is_drive = matches!(before, [b'A'..=b'Z' | b'a'..=b'z', b':']);
+    // Keys before a value stay words: `path:/a/b`.
+    let is_relative = !before.iter().any(|byte| matches!(byte, b'=' | b':'))
+        && part.iter().filter(|byte| is_slash(byte)).count() >= 2;
+    (is_rooted || is_web || is_drive || is_relative).then_some(part.len())
+}
+
+/// `host.name:8080`.
+fn host_port_len(part: &[u8]) -> Option<usize> {
+    let colon = part.iter().position(|byte| *byte == b':')?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let digits = part[colon + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = colon + 1 + digits;
+    let is_whole = part.get(end).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let name = &part[..colon];
+    let is_host = name.contains(&b'.') && name.iter().all(is_name);
+    (is_host && is_whole && (2..=5).contains(&digits)).then_some(end)
+}
+
+/// Six and more pairs of hexadecimal digits with colons: a hardware address, a fingerprint.
+fn pairs_len(bytes: &[u8]) -> usize {
+    let is_pair = |at: usize| {
+        bytes.get(at..at + 2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mut at = 0;
+    while is_pair(at) && bytes.get(at + 2) == Some(&b':') && is_pair(at + 3) {
+        at += 3;
+    }
+    if at >= 15 { at + 2 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn masked(message: &str) -> String {
+        let mut pieces = Vec::new();
+        cut(message, &mut pieces);
+        let mut out = String::new();
+        for piece in pieces {
+            if piece.spaced {
+                out.push(' ');
+            }
+            out.push_str(match piece.kind {
+                Kind::Value => "<*>",
+                _ => &message[piece.start as usize..piece.end as usize],
+            });
         }
-        let is_scheme = before.ends_with(b":") && part[slash..].starts_with(b"//");
-        let is_drive = before.len() == 2 && before[1] == b':' && before[0].is_ascii_alphabetic();
-        if is_scheme || is_drive {
-            return part.len();
-        }
-        if !before.iter().any(|byte| matches!(byte, b'=' | b':'))
-            && part.iter().filter(|byte| matches!(byte, b'/' | b'\\')).count() >= 2
-        {
-            return part.len();
+        out
+    }
+
+    #[test]
+    fn what_looks_like_a_value_is_one() {
+        for (message, expected) in [
+            ("Took 12.5 seconds to read /var/log/a.log", "Took <*> to read <*>"),
+            ("from 10.0.0.1:8080 and db.example.com:5432", "from <*> and <*>"),
+            ("id=550e8400-e29b-41d4-a716-446655440000, n=0x1f", "id=<*>, n=<*>"),
+            ("user= host () at Sun Jul  3 10:05:25 2005", "user=<*> host (<*>) at <*>"),
+            ("850 bytes (0.8 KB) sent, lifetime <1 sec", "<*> sent, lifetime <*>"),
+            ("[1, 2,3] of {a: b} 4 5", "[<*>, <*>] of {a: b} <*>"),
+            ("state=ready, a = b", "state=<*>, a = b"),
+            ("GET https://a.example/x?y=z HTTP/1.1", "GET <*>"),
+            ("chip FF:F2:9F:16:E2:23:00:0D up", "chip <*> up"),
+            ("read/write of C:\\Users\\x.", "read/write of <*>."),
+        ] {
+            assert_eq!(masked(message), expected, "{message}");
         }
     }
-    // `host.name:8080`.
-    if let Some(colon) = part.iter().position(|byte| *byte == b':')
-        && colon > 0
-    {
-        let port = part[colon + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let name = &part[..colon];
-        let is_name = name.contains(&b'.')
-            && name
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-        let follows = part.get(colon + 1 + port);
-        if is_name
-            && (2..=5).contains(&port)
-            && follows.is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        {
-            return colon + 1 + port;
+
+    proptest! {
+        #[test]
+        fn pieces_are_in_order_and_within(message in r#"[a-z0-9A-F=:,()/\\. <>"원]{0,80}"#) {
+            let mut pieces = Vec::new();
+            cut(&message, &mut pieces);
+            let mut last = 0;
+            for piece in pieces {
+                prop_assert!(piece.start >= last && piece.end >= piece.start);
+                prop_assert!(message.get(piece.start as usize..piece.end as usize).is_some());
+                last = piece.end;
+            }
         }
     }
-    0
 }

@@ -36,6 +36,22 @@ pub fn is_log_head(head: &[u8]) -> bool {
     })
 }
 
+/// Which messages are of one template: a number for each, equal for equal templates. For
+/// measuring how well templates are found.
+pub fn group_messages(messages: &[&str]) -> Vec<usize> {
+    let mut miner = drain::Miner::default();
+    let mut numbers: Vec<usize> = Vec::new();
+    for message in messages {
+        if miner.is_full() {
+            let new = miner.lay_together();
+            numbers.iter_mut().for_each(|number| *number = new[*number] as usize);
+        }
+        numbers.push(miner.learn(0, message) as usize);
+    }
+    let new = miner.lay_together();
+    numbers.into_iter().map(|number| new[number] as usize).collect()
+}
+
 /// Reads all logs that the walk found.
 pub(crate) fn join(joining: &mut Joining<'_>) {
     let files = joining.files();

@@ -48,7 +48,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "ecs.unhealthy",
         "is unhealthy in",
-        r"\(service (?P<service>[^),]+)[^)]*\).*?(?:\(task (?P<task>[^)]+)\)|\(instance (?P<task2>[^)]+)\)).*?is unhealthy in \(?target-group (?P<target_group>[^)\s]+)\)?(?: due to \(reason (?P<why>[^)]+)\))?",
+        r"\(service (?P<service>[^),]+)[^)]*\).*?(?:\((?:task|instance) (?P<task>[^)\s]+)\).*?)?is unhealthy in \(?target-group (?P<target_group>[^)\s]+)\)?(?: due to \(reason (?P<why>[^)]+)\))?",
     ),
     text(
         "ecs.health-checks-failed",

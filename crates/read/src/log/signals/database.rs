@@ -214,7 +214,11 @@ pub(super) const TEXTS: &[Text] = &[
         "while waiting for a connection to server",
         r"Timeout waiting for a pooled item after (?P<ms>\d+) MILLISECONDS|while waiting for a connection to server (?P<address>\S+)",
     ),
-    text("mongo.slow", "\"Slow query\"", r#""ns":"(?P<ns>[^"]+)"|"Slow query""#),
+    text(
+        "mongo.slow",
+        "\"Slow query\"",
+        r#""Slow query"(?:.*?"ns":"(?P<ns>[^"]+)")?(?:.*?"durationMillis":(?P<ms>\d+))?"#,
+    ),
     // Elasticsearch and OpenSearch.
     text(
         "elasticsearch.no-master",

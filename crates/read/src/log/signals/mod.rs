@@ -119,7 +119,7 @@ impl Matcher {
             };
             // A literal that occurs often is tried a few times only.
             if tried.iter().filter(|&&other| other == index).count() >= 4
-                || found.iter().any(|found| found.name == text.name)
+                || found.iter().any(|found| found.name == text.name && !found.values.is_empty())
             {
                 continue;
             }
@@ -132,8 +132,14 @@ impl Matcher {
             while !event.is_char_boundary(end) {
                 end -= 1;
             }
-            if let Some(found_here) = capture(regex, text.name, &event[start..end], start) {
-                found.push(found_here);
+            let Some(here) = capture(regex, text.name, &event[start..end], start) else {
+                continue;
+            };
+            // Of two texts for one signal the one with values counts.
+            match found.iter_mut().find(|found| found.name == text.name) {
+                None => found.push(here),
+                Some(known) if !here.values.is_empty() => *known = here,
+                Some(_) => {}
             }
         }
         may_have_exception
