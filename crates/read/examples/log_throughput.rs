@@ -1,18 +1,35 @@
 //! How fast a log is read: `log_throughput FILE…` prints lines per second and peak memory.
 //!
-//! Without a file it writes one of a million lines into memory first.
+//! `log_throughput --made GIB` reads a made log of that size, which never is in memory as a whole.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::time::Instant;
 
 use wonin_read::{Files, read};
 
 struct Given {
     paths: Vec<String>,
-    made: Option<Vec<u8>>,
+    /// Bytes of the made log.
+    made: Option<u64>,
+}
+
+/// The same lines again and again.
+struct Again {
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Again {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let rest = &self.block[self.at..];
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        self.at = (self.at + count) % self.block.len();
+        Ok(count)
+    }
 }
 
 impl Files for Given {
@@ -25,8 +42,8 @@ impl Files for Given {
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Read + Send>, String> {
-        match &self.made {
-            Some(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+        match self.made {
+            Some(bytes) => Ok(Box::new(Again { block: made(100_000), at: 0 }.take(bytes))),
             None => Ok(Box::new(File::open(path).map_err(|error| error.to_string())?)),
         }
     }
@@ -76,10 +93,12 @@ fn peak_kib() -> String {
 
 fn main() {
     let paths: Vec<String> = std::env::args().skip(1).collect();
-    let files = if paths.is_empty() {
-        Given { paths: vec!["made.log".to_owned()], made: Some(made(1_000_000)) }
-    } else {
-        Given { paths, made: None }
+    let files = match paths.as_slice() {
+        [flag, gib] if flag == "--made" => {
+            let bytes = (gib.parse::<f64>().unwrap_or(1.0) * f64::from(1 << 30)) as u64;
+            Given { paths: vec!["made.log".to_owned()], made: Some(bytes) }
+        }
+        _ => Given { paths, made: None },
     };
     let start = Instant::now();
     let evidence = read(&files);

@@ -119,7 +119,7 @@ fn date(logs: &mut [(&str, Told)]) {
             let base = time::Base::of(stream_last);
             let days = match date {
                 time::Date::None => known.day - base.day,
-                _ => time::days(known.year, 1, 1) - time::days(base.year, 1, 1),
+                _ => time::days_between_years(base, known.year),
             };
             *shift = days * time::DAY_MS;
             stream.shift(*shift);

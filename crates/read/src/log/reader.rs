@@ -220,6 +220,11 @@ impl Reader {
                 return;
             }
         }
+        if let Some(fields) = logfmt(text) {
+            self.structured(number, raw, text, index, &fields, Style::Logfmt);
+            return;
+        }
+        let stream = &mut self.told.streams[index];
         let is_indented = text.starts_with([' ', '\t']);
         if is_indented
             && stream.event.is_open()
@@ -241,12 +246,6 @@ impl Reader {
             self.told.streams[index].event.add(number, raw, text);
             return;
         }
-        if head.at.is_none()
-            && let Some(fields) = logfmt(text)
-        {
-            self.structured(number, raw, text, index, &fields, Style::Logfmt);
-            return;
-        }
         self.flush(index);
         let at = head.at.or_else(|| parse(outer?.as_bytes(), Base::default()));
         let stream = &mut self.told.streams[index];
@@ -254,7 +253,7 @@ impl Reader {
         stream.event.level = head.level;
         stream.event.style = Some(head.style);
         stream.event.message_start = head.message;
-        stream.event.state = begins(&text[head.message..]).unwrap_or_default();
+        stream.event.state = begins(text).or_else(|| begins(&text[head.message..])).unwrap_or_default();
     }
 
     /// Whether a line without a time goes on with the open event; sets its state.

@@ -51,6 +51,13 @@ pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// Days from a day to the same date of another year.
+pub(super) fn days_between_years(from: Base, year: i64) -> i64 {
+    let is_after_february = from.day >= days(from.year, 3, 1);
+    let month = if is_after_february { 3 } else { 1 };
+    days(year, month, 1) - days(from.year, month, 1)
+}
+
 fn year_of(day: i64) -> i64 {
     let guess = 1970 + day.div_euclid(366);
     (guess..).find(|&year| days(year + 1, 1, 1) > day).unwrap_or(guess)
