@@ -64,6 +64,10 @@ pub struct EcsService {
     pub maximum_percent: Option<Located<u32>>,
     /// `health_check_grace_period_seconds`.
     pub grace_period_s: Option<Located<u64>>,
+    /// `deployment_controller.type` where it is written: `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
+    pub controller: Option<Located<String>>,
+    /// `scheduling_strategy` where it is written: `REPLICA`, `DAEMON`.
+    pub scheduling_strategy: Option<Located<String>>,
     /// `launch_type` or the capacity provider.
     pub launch_type: Option<Located<LaunchType>>,
     /// `deployment_circuit_breaker.enable`.

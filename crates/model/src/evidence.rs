@@ -3,7 +3,8 @@
 use wonin_text::{FileId, Place, Sources};
 
 use crate::{
-    ContainerState, Log, Registration, Series, Signal, Slow, Stack, ThreadDump, ThreadSet,
+    ContainerState, GivenStartup, Load, Log, Registration, Series, Signal, Slow, Stack, ThreadDump,
+    ThreadSet,
 };
 
 /// Everything that readers, probes and rehearsals brought.
@@ -13,6 +14,9 @@ pub struct Evidence {
     pub sources: Sources,
     /// What is configured.
     pub stack: Stack,
+    /// How long a start takes, as the caller knows it (`--startup`); it counts for every
+    /// deployment.
+    pub startup: Option<GivenStartup>,
     /// What logs said.
     pub logs: Vec<Log>,
     /// Texts that were recognised in logs, by name and service.
@@ -27,6 +31,8 @@ pub struct Evidence {
     pub threads: Vec<ThreadSet>,
     /// Slow statements and requests by template.
     pub slow: Vec<Slow>,
+    /// What slow logs and access logs say of each server as a whole.
+    pub loads: Vec<Load>,
     /// Metrics.
     pub series: Vec<Series>,
     /// Files that were understood, in the order of their paths.

@@ -19,6 +19,7 @@ mod server;
 mod service;
 mod spring;
 mod stack;
+pub mod startup;
 mod threads;
 
 pub use code::{Code, EarlyAnswer, FrozenCredentials, PoolPerCall, Scope};
@@ -39,7 +40,9 @@ pub use kafka::{
     ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, KafkaTopic, NotApplied,
     Settings, WhyNotApplied,
 };
-pub use live::{Burst, ContainerState, Registration, Series, Slow, Thread, ThreadDump};
+pub use live::{
+    Burst, ContainerState, Load, LoadSlot, Registration, Series, Slow, Thread, ThreadDump,
+};
 pub use located::{Inheritance, Located, Origin};
 pub use server::{Server, ServerProduct};
 pub use service::{
@@ -48,4 +51,5 @@ pub use service::{
 };
 pub use spring::App;
 pub use stack::{NameIndex, Network, Project, ServiceId, Stack, Volume};
+pub use startup::GivenStartup;
 pub use threads::{GroupCount, LockOwner, StackGroup, StuckThread, ThreadGroup, ThreadSet};

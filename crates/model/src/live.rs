@@ -121,11 +121,18 @@ pub struct Slow {
     pub first_ms: Option<i64>,
     /// Last time.
     pub last_ms: Option<i64>,
-    /// Clients with their counts, the most frequent first.
+    /// Sum of the times that it waited for locks, in microseconds, where the source tells.
+    pub lock_us: Option<u64>,
+    /// Clients with their counts, the most frequent first; at most [`Slow::CLIENTS_MAX`].
     pub clients: Vec<(String, u64)>,
     /// The largest run of the template from one client with one varying parameter: how many
     /// within how many milliseconds, and the gap between two.
     pub burst: Option<Burst>,
+}
+
+impl Slow {
+    /// How many clients are kept.
+    pub const CLIENTS_MAX: usize = 16;
 }
 
 /// A run of like requests.
@@ -139,10 +146,63 @@ pub struct Burst {
     pub span_ms: u64,
     /// Begin, Unix milliseconds.
     pub at_ms: i64,
-    /// Distinct values of the varying parameter.
+    /// Distinct sets of parameters.
     pub distinct: u64,
+    /// How many parameters were not the same in all requests; 1 is the mark of a loop that asks
+    /// for one thing at a time.
+    pub varying: u32,
     /// Where it begins.
     pub place: Place,
+}
+
+/// All statements or requests of one server that a slow log or an access log has.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// As in [`Slow::source`].
+    pub source: &'static str,
+    /// The service, where known.
+    pub service: Option<String>,
+    /// First event.
+    pub place: Place,
+    /// Events.
+    pub events: u64,
+    /// Templates among them.
+    pub templates: u64,
+    /// Sum of the durations as logged, in microseconds.
+    pub total_us: u64,
+    /// Sum of the own service times by the single-server identity, in microseconds; `None` where
+    /// times are not known.
+    pub service_us: Option<u64>,
+    /// First and last time, Unix milliseconds.
+    pub first_ms: Option<i64>,
+    /// Last time.
+    pub last_ms: Option<i64>,
+    /// Time slots in which something happened, ascending; they widen so that there are at most
+    /// [`Load::SLOTS_MAX`].
+    pub slots: Vec<LoadSlot>,
+    /// Width of a slot in milliseconds.
+    pub slot_ms: i64,
+}
+
+impl Load {
+    /// How many slots are kept.
+    pub const SLOTS_MAX: usize = 256;
+}
+
+/// What one server did in one time slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadSlot {
+    /// Begin, Unix milliseconds.
+    pub at_ms: i64,
+    /// Events that ended in it.
+    pub events: u64,
+    /// Sum of their durations as logged, in microseconds.
+    pub total_us: u64,
+    /// Sum of their own service times, in microseconds: near the slot's width, one server was busy
+    /// all the time.
+    pub service_us: u64,
+    /// The longest duration, in microseconds.
+    pub max_us: u64,
 }
 
 /// Numbers over time.

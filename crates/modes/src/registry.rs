@@ -30,7 +30,31 @@ use crate::replication::quorum_without_spare::QuorumWithoutSpare;
 use crate::replication::replication_exceeds_brokers::ReplicationExceedsBrokers;
 use crate::replication::single_replica::SingleReplica;
 use crate::replication::unclean_election::UncleanElection;
+use crate::rollout::breaker_trips_first::BreakerTripsFirst;
+use crate::rollout::check_timeout_too_short::CheckTimeoutTooShort;
+use crate::rollout::container_check_kills::ContainerCheckKills;
 use crate::rollout::dependency_not_ready::DependencyNotReady;
+use crate::rollout::disruption_budget_blocks::DisruptionBudgetBlocks;
+use crate::rollout::endless_churn::EndlessChurn;
+use crate::rollout::health_check_outpaces_startup::HealthCheckOutpacesStartup;
+use crate::rollout::interval_not_above_timeout::IntervalNotAboveTimeout;
+use crate::rollout::killed_hard::KilledHard;
+use crate::rollout::liveness_equals_readiness::LivenessEqualsReadiness;
+use crate::rollout::liveness_kills_slow_start::LivenessKillsSlowStart;
+use crate::rollout::matcher_excludes_status::MatcherExcludesStatus;
+use crate::rollout::no_room_to_roll::NoRoomToRoll;
+use crate::rollout::pipeline_gives_up_first::PipelineGivesUpFirst;
+use crate::rollout::probe_target_wrong::ProbeTargetWrong;
+use crate::rollout::progress_deadline_too_short::ProgressDeadlineTooShort;
+use crate::rollout::requests_cut_at_drain::RequestsCutAtDrain;
+use crate::rollout::rollout_deadlock::RolloutDeadlock;
+use crate::rollout::rollout_halves_capacity::RolloutHalvesCapacity;
+use crate::rollout::rollout_zero_capacity::RolloutZeroCapacity;
+use crate::rollout::silent_rollback::SilentRollback;
+use crate::rollout::slow_detection::SlowDetection;
+use crate::rollout::slow_stop::SlowStop;
+use crate::rollout::surge_cannot_schedule::SurgeCannotSchedule;
+use crate::rollout::swarm_update_pauses::SwarmUpdatePauses;
 use crate::rollout::unhealthy_never_restarted::UnhealthyNeverRestarted;
 use crate::saturation::connections_exceed_server_limit::ConnectionsExceedServerLimit;
 use crate::saturation::heap_exceeds_memory::HeapExceedsMemory;
@@ -77,7 +101,31 @@ pub const MODES: &[&dyn Mode] = &[
     &SingleReplica,
     &UncleanElection,
     // rollout
+    &BreakerTripsFirst,
+    &CheckTimeoutTooShort,
+    &ContainerCheckKills,
     &DependencyNotReady,
+    &DisruptionBudgetBlocks,
+    &EndlessChurn,
+    &HealthCheckOutpacesStartup,
+    &IntervalNotAboveTimeout,
+    &KilledHard,
+    &LivenessEqualsReadiness,
+    &LivenessKillsSlowStart,
+    &MatcherExcludesStatus,
+    &NoRoomToRoll,
+    &PipelineGivesUpFirst,
+    &ProbeTargetWrong,
+    &ProgressDeadlineTooShort,
+    &RequestsCutAtDrain,
+    &RolloutDeadlock,
+    &RolloutHalvesCapacity,
+    &RolloutZeroCapacity,
+    &SilentRollback,
+    &SlowDetection,
+    &SlowStop,
+    &SurgeCannotSchedule,
+    &SwarmUpdatePauses,
     &UnhealthyNeverRestarted,
     // saturation
     &ConnectionsExceedServerLimit,

@@ -25,6 +25,41 @@ pub(crate) fn add_service_key(
     Some(insert(body, at, replacement))
 }
 
+/// Adds an argument (or a block of several lines) in front of what a block of Terraform holds;
+/// `None` where the place is none that is laid out over several lines.
+pub(crate) fn add_argument(sources: &Sources, block: Place, lines: &[&str]) -> Option<FileEdit> {
+    let file = sources.file(block.file);
+    let text = file.slice(block.span);
+    let header = &text[..text.find('{')?];
+    let is_block = header.starts_with("resource") || header.trim().chars().all(is_name);
+    let rest = &text[header.len() + 1..];
+    let broken = rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
+    if !is_block || !broken {
+        return None;
+    }
+    let start = block.span.start as usize;
+    let before = line_before(file, start)?;
+    let indent = if before.trim().is_empty() { before } else { "" };
+    let added: String = lines.iter().map(|line| format!("\n{indent}  {line}")).collect();
+    Some(insert(block, start + header.len() + 1, added))
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Adds an entry in front of the first one of a YAML mapping; `None` where its layout is not
+/// known.
+pub(crate) fn add_entry(sources: &Sources, mapping: Place, text: &str) -> Option<FileEdit> {
+    let file = sources.file(mapping.file);
+    let at = mapping.span.start as usize;
+    if file.text().get(at..)?.starts_with('{') {
+        return Some(insert(mapping, at + 1, format!("{text}, ")));
+    }
+    let before = line_before(file, at)?;
+    before.trim().is_empty().then(|| insert(mapping, at, format!("{text}\n{before}")))
+}
+
 /// Gives every broker of a cluster a property, beside one that it already has. Nodes that share
 /// the text of their settings get it once; `None` where one of them cannot be given it.
 pub(crate) fn add_property(
@@ -125,6 +160,24 @@ pub(crate) fn insert(place: Place, at: usize, replacement: String) -> FileEdit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_and_entries_follow_the_layout_around_them() {
+        let mut sources = Sources::default();
+        let text = "resource \"a\" \"b\" {\n  name = 1\n}\n";
+        let file = sources.add(SourceFile::new("main.tf", text));
+        let block = Place { file, span: Span::new(0, text.len() - 1) };
+        let edit = add_argument(&sources, block, &["x {", "  y = 1", "}"]).expect("a block");
+        let expected = "resource \"a\" \"b\" {\n  x {\n    y = 1\n  }\n  name = 1\n}\n";
+        assert_eq!(wonin_text::apply(text, &[edit.edit]).as_deref(), Ok(expected));
+        let text = "probe:\n  a: 1\nflow: {a: 1}\n";
+        let file = sources.add(SourceFile::new("a.yaml", text));
+        let place = |at: usize| Place { file, span: Span::new(at, at + 4) };
+        let block = add_entry(&sources, place(9), "b: 2").expect("a mapping");
+        let flow = add_entry(&sources, place(20), "b: 2").expect("a mapping");
+        let expected = "probe:\n  b: 2\n  a: 1\nflow: {b: 2, a: 1}\n";
+        assert_eq!(wonin_text::apply(text, &[block.edit, flow.edit]).as_deref(), Ok(expected));
+    }
 
     /// The text after `NODE_ID` (`node.id`) got a neighbour.
     fn after(text: &str, value: &str) -> Option<String> {

@@ -6,11 +6,12 @@
 //! finding of that mode has its primary or a related place on that line. A line without a mark must
 //! not be the primary place of a finding of the mode under test. A line `# seen: [mode-id]` alone
 //! above one means the same of a finding that is observed; such lines are taken out before the
-//! file is read, so that logs and dumps stay as they are. The rest is prose.
+//! file is read, so that logs and dumps stay as they are. The rest is prose. What follows the path
+//! (`--startup 150s`) is what the caller says beside the files.
 
 use std::collections::BTreeSet;
 
-use wonin_model::{Diagnosis, Evidence, Finding, Fix, Standing};
+use wonin_model::{Diagnosis, Evidence, Finding, Fix, GivenStartup, Standing};
 use wonin_read::MemoryFiles;
 use wonin_text::Place;
 
@@ -19,6 +20,7 @@ use wonin_text::Place;
 pub(crate) struct Scenario {
     pub(crate) heading: String,
     pub(crate) files: Vec<(String, String)>,
+    pub(crate) startup: Option<GivenStartup>,
 }
 
 /// A line (from 1) of a file on which a finding is expected.
@@ -49,10 +51,15 @@ pub(crate) fn scenarios(document: &str) -> Vec<Scenario> {
             }
         } else if let Some(info) = line.strip_prefix("```") {
             let path = info.split_whitespace().nth(1).unwrap_or("").to_owned();
+            let given: Vec<&str> =
+                info.split_whitespace().skip(2).filter(|word| *word != "--startup").collect();
+            if let Some(scenario) = found.last_mut().filter(|_| !given.is_empty()) {
+                scenario.startup = Some(GivenStartup::parse(&given).unwrap());
+            }
             open = Some((path, String::new()));
         } else if line.starts_with('#') {
             let heading = line.trim_start_matches('#').trim().to_owned();
-            found.push(Scenario { heading, files: Vec::new() });
+            found.push(Scenario { heading, files: Vec::new(), startup: None });
         }
     }
     found.retain(|scenario| !scenario.files.is_empty());
@@ -63,7 +70,8 @@ impl Scenario {
     /// Reads the files and examines what they hold.
     pub(crate) fn diagnose(&self) -> (Evidence, Diagnosis) {
         let files = self.files.iter().map(|(path, text)| (path.clone(), unmarked(text)));
-        let evidence = wonin_read::read(&MemoryFiles::new(files));
+        let mut evidence = wonin_read::read(&MemoryFiles::new(files));
+        evidence.startup.clone_from(&self.startup);
         let diagnosis = wonin_modes::examine(&evidence);
         (evidence, diagnosis)
     }
@@ -224,5 +232,5 @@ fn lines(evidence: &Evidence, finding: &Finding) -> Vec<Mark> {
 /// The fences with a path below one heading of a mode's page, as a scenario.
 pub(crate) fn section(page: &str, heading: &str) -> Scenario {
     let found = scenarios(page).into_iter().find(|scenario| scenario.heading == heading);
-    found.unwrap_or(Scenario { heading: heading.to_owned(), files: Vec::new() })
+    found.unwrap_or(Scenario { heading: heading.to_owned(), files: Vec::new(), startup: None })
 }

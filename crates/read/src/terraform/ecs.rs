@@ -168,6 +168,9 @@ fn ecs_service(
         .filter_map(|block| block.get("update"))
         .find_map(|value| value.text().and_then(|t| duration_s(&t)).map(|s| value.located(s)));
     let launch_type = launch_type(arguments, task.as_ref(), layer);
+    let controller = blocks(arguments, "deployment_controller")
+        .into_iter()
+        .find_map(|block| block.get("type")?.located_text());
     let mut read = Reading { value: arguments, place: service.place, unknown };
     let off = || Located::default_of(false, "aws_ecs_service", layer.source());
     EcsService {
@@ -180,6 +183,8 @@ fn ecs_service(
             .int("deployment_maximum_percent", Some(default(200, "ECS replica service", layer))),
         grace_period_s: read
             .int("health_check_grace_period_seconds", Some(default(0, "ECS service", layer))),
+        controller,
+        scheduling_strategy: arguments.get("scheduling_strategy").and_then(Value::located_text),
         launch_type,
         breaker_enabled: of_breaker.0.or_else(|| breaker.is_none().then(off)),
         breaker_rollback: of_breaker.1.or_else(|| breaker.is_none().then(off)),

@@ -1,0 +1,157 @@
+//! # Tasks that are killed and started without end
+//!
+//! ## What fails
+//!
+//! A deployment of a release that does not pass its health check goes on for days: tasks start, are
+//! killed, start again. It costs CPU, log volume and image pulls, and nobody is told.
+//!
+//! ## Why
+//!
+//! ECS slows down only tasks that stop before they run. A task killed by a health check after that is
+//! replaced at once, every time. What ends a deployment is the circuit breaker, and that is off unless
+//! it is switched on.
+//!
+//! ## Example
+//!
+//! ```terraform main.tf
+//! resource "aws_lb_target_group" "web" {
+//!   name = "web"
+//!   port = 8080
+//! }
+//!
+//! resource "aws_ecs_service" "web" {
+//!   name          = "web"
+//!   desired_count = 2
+//!   load_balancer {
+//!     target_group_arn = aws_lb_target_group.web.arn
+//!     container_name   = "web"
+//!     container_port   = 8080
+//!   }
+//! }
+//! ```
+//!
+//! ## Fix
+//!
+//! ```terraform main.tf
+//! resource "aws_lb_target_group" "web" {
+//!   name = "web"
+//!   port = 8080
+//! }
+//!
+//! resource "aws_ecs_service" "web" {
+//!   name          = "web"
+//!   desired_count = 2
+//!   deployment_circuit_breaker {
+//!     enable   = true
+//!     rollback = true
+//!   }
+//!   load_balancer {
+//!     target_group_arn = aws_lb_target_group.web.arn
+//!     container_name   = "web"
+//!     container_port   = 8080
+//!   }
+//! }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse rollout . --service web --startup 30m`: it ends never.
+//!
+//! ## Evidence
+//!
+//! - Amazon ECS developer guide, "Service throttle logic": tasks that were running are not throttled;
+//!   "Deployment circuit breaker". Row E12 of the rollout rules.
+
+use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Severity};
+use wonin_rollout::closed::{check_budget_ms, survival_probability};
+
+use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal, started};
+use crate::shared::edits::add_argument;
+use crate::shared::words::duration_ms;
+
+pub(crate) struct EndlessChurn;
+
+static META: ModeMeta = ModeMeta {
+    id: "endless-churn",
+    family: "rollout",
+    summary: "nothing ends a deployment whose tasks fail their health check",
+    source: include_str!("endless_churn.rs"),
+};
+
+impl Mode for EndlessChurn {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(
+        &self,
+        evidence: &Evidence,
+        findings: &mut Vec<Finding>,
+        open: &mut Vec<NotChecked>,
+    ) {
+        let mut telling = Telling::default();
+        for ecs in ecs_services(evidence) {
+            let off = ecs.service.breaker_enabled.as_ref().is_some_and(|enabled| !enabled.value);
+            let wanted = ecs.service.desired_count.as_ref().is_none_or(|count| count.value > 0);
+            if off && wanted && ecs.target().is_some() {
+                telling.say(ecs.deployment, unbroken(evidence, &ecs));
+            }
+        }
+        telling.finish(META.id, findings, open);
+    }
+}
+
+fn unbroken(evidence: &Evidence, ecs: &Ecs) -> Finding {
+    let mut finding = match killed_at_ms(evidence, ecs) {
+        Some((early_ms, late_ms)) => {
+            let title = format!(
+                "nothing ends it: each new task is killed {} to {} after it runs, and the next one \
+                 started",
+                duration_ms(early_ms),
+                duration_ms(late_ms)
+            );
+            Finding::new(&META, title)
+                .weigh(Role::Contributing, Severity::Medium, 85)
+                .arithmetic("0 failures end a deployment without a circuit breaker")
+        }
+        None => Finding::new(
+            &META,
+            "a release that fails its health check is killed and started without end: no circuit \
+             breaker",
+        )
+        .weigh(Role::Latent, Severity::Low, 80),
+    };
+    let enabled = ecs.service.breaker_enabled.as_ref();
+    finding = match enabled.filter(|enabled| !enabled.origin.is_default()) {
+        Some(enabled) => finding.because("the circuit breaker is switched off", enabled),
+        None => {
+            let at = Origin::Written(ecs.deployment.place);
+            finding.because_at("no `deployment_circuit_breaker`", at)
+        }
+    };
+    finding.rehearse(rehearsal(evidence, ecs.deployment)).fix(switch_on(evidence, ecs))
+}
+
+fn switch_on(evidence: &Evidence, ecs: &Ecs) -> Fix {
+    let title = "switch the circuit breaker on, with rollback";
+    let Some(enabled) = &ecs.service.breaker_enabled else { return Fix::advice(title) };
+    let mut fix = Fix::replace(title, enabled, "true");
+    if enabled.origin.is_default() {
+        let block = ["deployment_circuit_breaker {", "  enable   = true", "  rollback = true", "}"];
+        fix.edits.extend(add_argument(&evidence.sources, ecs.deployment.place, &block));
+    }
+    fix
+}
+
+/// When each task is killed, earliest and latest, where the start is known to lose each time.
+fn killed_at_ms(evidence: &Evidence, ecs: &Ecs) -> Option<(u64, u64)> {
+    let started = started(evidence, ecs.deployment)?.ok()?;
+    let plan = started.ecs()?;
+    let check = plan.target?;
+    if survival_probability(&check, plan.startup.time.min_ms(), plan.grace_ms) > 0.0 {
+        return None;
+    }
+    let first_ms = check_budget_ms(&check) + check.failure_ms();
+    let kill = |phase_ms: u64| plan.grace_ms.max(first_ms + phase_ms) + plan.lag_ms;
+    Some((kill(0), kill(check.interval_ms)))
+}

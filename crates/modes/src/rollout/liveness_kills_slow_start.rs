@@ -1,0 +1,206 @@
+//! # A liveness probe that kills what still starts
+//!
+//! ## What fails
+//!
+//! Pods restart without end (`CrashLoopBackOff`, "Liveness probe failed … will be restarted") although
+//! nothing is wrong with them; the rollout ends at its progress deadline. It begins with a slower node,
+//! a lower CPU limit or a longer migration.
+//!
+//! ## Why
+//!
+//! A container that is not up yet is killed after initialDelay + (failureThreshold − 1) × period, one
+//! period later at best. With a startup probe, that probe's numbers count and liveness waits for it;
+//! without one, liveness counts from the start. After each kill the container starts anew and meets the
+//! same limit; the waits between the restarts grow to 5 minutes.
+//!
+//! ## Example
+//!
+//! ```yaml web.yaml --startup 150s
+//! apiVersion: apps/v1
+//! kind: Deployment
+//! metadata: { name: web }
+//! spec:
+//!   template:
+//!     metadata: { labels: { app: web } }
+//!     spec:
+//!       containers:
+//!         - name: web
+//!           image: example/web:1
+//!           livenessProbe:
+//!             httpGet: { path: /healthz, port: 8080 }
+//! ```
+//!
+//! ## Fix
+//!
+//! ```yaml web.yaml --startup 150s
+//! apiVersion: apps/v1
+//! kind: Deployment
+//! metadata: { name: web }
+//! spec:
+//!   template:
+//!     metadata: { labels: { app: web } }
+//!     spec:
+//!       containers:
+//!         - name: web
+//!           image: example/web:1
+//!           startupProbe:
+//!             httpGet: { path: /healthz, port: 8080 }
+//!             failureThreshold: 30
+//!           livenessProbe:
+//!             httpGet: { path: /healthz, port: 8080 }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! `wonin rehearse rollout . --service web --startup 150s`.
+//!
+//! ## Evidence
+//!
+//! - Kubernetes `prober/worker.go`, `kuberuntime_manager.go`; documentation, "Configure Liveness,
+//!   Readiness and Startup Probes". Rows K1, K2 and K7 of the rollout rules.
+//! - Inferred: that the first probe comes at any moment of its period with equal chance.
+
+use wonin_model::{
+    Evidence, Finding, Fix, KubeContainer, Mode, ModeMeta, NotChecked, Probe, Role, Severity,
+};
+use wonin_rollout::closed::{probe_budget_ms, probe_failures_needed, probe_survival_probability};
+use wonin_rollout::plan::KubernetesPlan;
+use wonin_rollout::{Startup, configured};
+
+use crate::shared::deploys::{
+    Kube, Start, Telling, numbers_of, percent, rehearsal, start_of, workloads,
+};
+use crate::shared::edits::add_entry;
+use crate::shared::words::duration_ms;
+
+pub(crate) struct LivenessKillsSlowStart;
+
+static META: ModeMeta = ModeMeta {
+    id: "liveness-kills-slow-start",
+    family: "rollout",
+    summary: "probes restart a container before it is up, every time",
+    source: include_str!("liveness_kills_slow_start.rs"),
+};
+
+impl Mode for LivenessKillsSlowStart {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(
+        &self,
+        evidence: &Evidence,
+        findings: &mut Vec<Finding>,
+        open: &mut Vec<NotChecked>,
+    ) {
+        let mut telling = Telling::default();
+        for kube in workloads(evidence) {
+            // The startup time that is known is that of the first container that is probed.
+            let mut probed = kube.containers().filter(|one| judge(one).is_some());
+            let Some(container) = probed.next() else { continue };
+            let Some((_, probe)) = judge(container) else { continue };
+            let Some(start) = start_of(evidence, &kube.deployment.name) else {
+                telling.leave_open(kube.deployment, unknown(probe));
+                continue;
+            };
+            let units = container.cpu_limit_millis.as_ref().map(|millis| {
+                u32::try_from(millis.value.saturating_mul(1024) / 1000).unwrap_or(u32::MAX)
+            });
+            match configured::startup(&start.given, units) {
+                Ok(startup) => {
+                    if let Some(finding) = killed(evidence, &kube, container, startup, &start) {
+                        telling.say(kube.deployment, finding);
+                    }
+                }
+                Err(why) => telling.leave_open(kube.deployment, why),
+            }
+        }
+        telling.finish(META.id, findings, open);
+    }
+}
+
+/// The probe that can kill a container which is not up: startup, else liveness.
+fn judge(container: &KubeContainer) -> Option<(&'static str, &Probe)> {
+    let startup = container.startup.as_ref().map(|probe| ("startupProbe", probe));
+    startup.or_else(|| container.liveness.as_ref().map(|probe| ("livenessProbe", probe)))
+}
+
+fn unknown(probe: &Probe) -> String {
+    let least = numbers_of(probe).map_or_else(String::new, |numbers| {
+        format!(" (a start may take {})", duration_ms(probe_budget_ms(&numbers)))
+    });
+    format!("no startup time known: give --startup or a log{least}")
+}
+
+fn killed(
+    evidence: &Evidence,
+    kube: &Kube,
+    container: &KubeContainer,
+    startup: Startup,
+    start: &Start,
+) -> Option<Finding> {
+    let (kind, probe) = judge(container)?;
+    let numbers = numbers_of(probe)?;
+    let mut plan = KubernetesPlan::new(1, startup);
+    plan.startup_probe = container.startup.as_ref().and_then(numbers_of);
+    plan.liveness = container.liveness.as_ref().and_then(numbers_of);
+    let start_ms = startup.time.max_ms();
+    let survival = probe_survival_probability(&plan, start_ms);
+    if survival >= 1.0 {
+        return None;
+    }
+    let budget_ms = probe_budget_ms(&numbers);
+    let (began, allowed) = (duration_ms(start_ms), duration_ms(budget_ms));
+    let title = if survival > 0.0 {
+        format!(
+            "luck decides whether a start of {began} ends before `{kind}` kills it ({} do)",
+            percent(survival)
+        )
+    } else {
+        format!(
+            "`{kind}` allows {allowed}, and a start takes {began}: the container is killed each time"
+        )
+    };
+    let severity = if survival < 0.5 { Severity::High } else { Severity::Medium };
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Cause, severity, start.confidence())
+        .arithmetic(format!(
+            "{} + ({} - 1) × {} = {allowed} < {began}",
+            duration_ms(numbers.initial_delay_ms),
+            numbers.failure_threshold,
+            duration_ms(numbers.period_ms)
+        ))
+        .because("failures in a row that kill", &probe.failure_threshold)
+        .because("period of the probe, in seconds", &probe.period_s)
+        .because("wait before the first probe, in seconds", &probe.initial_delay_s)
+        .because_at(format!("`{kind}`"), probe.target.origin.clone())
+        .leads_to("crash-loop")
+        .leads_to("progress-deadline-exceeded")
+        .rehearse(rehearsal(evidence, kube.deployment));
+    let needed = probe_failures_needed(&numbers, start_ms);
+    let finding = start.because(finding);
+    Some(if kind == "startupProbe" {
+        let title = format!("let it fail {needed} times");
+        let mut fix = Fix::replace(title, &probe.failure_threshold, needed.to_string());
+        if probe.failure_threshold.origin.is_default() {
+            let entry = format!("failureThreshold: {needed}");
+            fix.edits.extend(add_entry(&evidence.sources, probe.place, &entry));
+        }
+        finding.fix(fix)
+    } else {
+        let advice = format!(
+            "add a `startupProbe` that asks the same, with `failureThreshold: {needed}` every {} s",
+            probe.period_s.value
+        );
+        let delay =
+            probe.initial_delay_s.value.saturating_add((start_ms - budget_ms).div_ceil(1000));
+        let title =
+            format!("or wait {delay} s before the first probe, which delays every later restart");
+        let mut fix = Fix::replace(title, &probe.initial_delay_s, delay.to_string());
+        if probe.initial_delay_s.origin.is_default() {
+            let entry = format!("initialDelaySeconds: {delay}");
+            fix.edits.extend(add_entry(&evidence.sources, probe.place, &entry));
+        }
+        finding.fix(Fix::advice(advice)).fix(fix)
+    })
+}

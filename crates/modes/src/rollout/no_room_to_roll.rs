@@ -1,0 +1,190 @@
+//! # No room for the first new task
+//!
+//! ## What fails
+//!
+//! The deployment starts no task: "service web was unable to place a task because no container
+//! instance met all of its requirements".
+//!
+//! ## Why
+//!
+//! If all old tasks must stay, at least one more than the wanted number has to fit in the cluster. A
+//! static host port lets an instance run one task only, so that N tasks fill N instances; CPU,
+//! memory and network interfaces limit in the same way. With room for the wanted tasks only, and a
+//! minimum of 100 %, nothing can move.
+//!
+//! ## Example
+//!
+//! ```terraform main.tf
+//! resource "aws_ecs_task_definition" "web" {
+//!   family       = "web"
+//!   network_mode = "bridge"
+//!   container_definitions = jsonencode([{
+//!     name         = "web"
+//!     image        = "example/web:1"
+//!     memory       = 512
+//!     portMappings = [{ containerPort = 8080, hostPort = 8080 }]
+//!   }])
+//! }
+//!
+//! resource "aws_ecs_service" "web" {
+//!   name            = "web"
+//!   launch_type     = "EC2"
+//!   task_definition = aws_ecs_task_definition.web.arn
+//!   desired_count   = 2
+//! }
+//! ```
+//!
+//! ## Fix
+//!
+//! A dynamic host port behind a load balancer (`hostPort = 0`), `awsvpc`, or a minimum that lets one
+//! task stop first.
+//!
+//! ```terraform main.tf
+//! resource "aws_ecs_task_definition" "web" {
+//!   family       = "web"
+//!   network_mode = "bridge"
+//!   container_definitions = jsonencode([{
+//!     name         = "web"
+//!     image        = "example/web:1"
+//!     memory       = 512
+//!     portMappings = [{ containerPort = 8080, hostPort = 0 }]
+//!   }])
+//! }
+//!
+//! resource "aws_ecs_service" "web" {
+//!   name            = "web"
+//!   launch_type     = "EC2"
+//!   task_definition = aws_ecs_task_definition.web.arn
+//!   desired_count   = 2
+//! }
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Deploy the same revision again with `--force-new-deployment` and read the service events.
+//!
+//! ## Evidence
+//!
+//! - Amazon ECS developer guide, "Task placement" and "Service event messages"; ECS API,
+//!   `PortMapping.hostPort`. Rows E6, E7 and E8 of the rollout rules.
+//! - How many instances there are is not in these files: the finding says how many are needed.
+
+use wonin_model::{
+    EcsContainer, Evidence, Finding, Fix, LaunchType, Located, Mode, ModeMeta, NotChecked, Role,
+    Severity, TaskDefinition,
+};
+
+use crate::shared::deploys::{Ecs, Limits, Telling, ecs_services};
+use crate::shared::words::count;
+
+pub(crate) struct NoRoomToRoll;
+
+static META: ModeMeta = ModeMeta {
+    id: "no-room-to-roll",
+    family: "rollout",
+    summary: "the cluster has to hold one task more than wanted, and may not",
+    source: include_str!("no_room_to_roll.rs"),
+};
+
+impl Mode for NoRoomToRoll {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(
+        &self,
+        evidence: &Evidence,
+        findings: &mut Vec<Finding>,
+        open: &mut Vec<NotChecked>,
+    ) {
+        let mut telling = Telling::default();
+        for ecs in ecs_services(evidence) {
+            let (Some(limits), Some(task)) = (ecs.limits(), &ecs.service.task) else { continue };
+            if !on_instances(&ecs, task) || limits.bounds.stop_room() > 0 {
+                continue;
+            }
+            if limits.bounds.is_deadlock() {
+                continue;
+            }
+            match static_port(task) {
+                Some(port) => telling.say(ecs.deployment, one_per_instance(&limits, port)),
+                None => telling.leave_open(ecs.deployment, needs(task)),
+            }
+        }
+        telling.finish(META.id, findings, open);
+    }
+}
+
+/// Whether the tasks run on instances, which can be full.
+fn on_instances(ecs: &Ecs, task: &TaskDefinition) -> bool {
+    let launch = ecs.service.launch_type.as_ref();
+    let written = launch.is_some_and(|launch| !launch.origin.is_default());
+    let ec2 = launch.is_some_and(|launch| launch.value == LaunchType::Ec2);
+    // Without a launch type the cluster's default may be Fargate, which takes `awsvpc` alone.
+    let mode = task.network_mode.as_ref().map(|mode| mode.value.as_str());
+    ec2 && (written || matches!(mode, Some("bridge" | "host")))
+}
+
+/// A port of the instance that only one task can have.
+fn static_port(task: &TaskDefinition) -> Option<&Located<u16>> {
+    let mode = task.network_mode.as_ref().map(|mode| mode.value.as_str());
+    let port = |one: &'_ EcsContainer| one.host_ports.first().is_some();
+    if mode == Some("awsvpc") {
+        return None;
+    }
+    task.containers.iter().find(|one| port(one)).and_then(|one| one.host_ports.first())
+}
+
+fn one_per_instance(limits: &Limits, port: &Located<u16>) -> Finding {
+    let n = limits.desired.value;
+    let title = format!(
+        "each instance can run one task (host port {}), and a deployment needs one more than {}: {} instances",
+        port.value,
+        count(n as usize, "task"),
+        n + 1
+    );
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Latent, Severity::Medium, 70)
+        .arithmetic(format!(
+            "{n} old tasks must stay + 1 new one = {} instances with port {} free",
+            n + 1,
+            port.value
+        ))
+        .because("host port, one task per instance", port)
+        .leads_to("task-not-placed");
+    let mut finding = limits.because(finding);
+    if n > 1 {
+        let less = wonin_rollout::bounds::largest_min_percent(n);
+        let title = format!("or let one task stop first: at least {less} % stay");
+        finding = finding.fix(Fix::replace(title, limits.min, less.to_string()));
+    }
+    let title = "let the instance choose the port: `hostPort` 0, behind a load balancer";
+    finding.fixes.insert(0, Fix::replace(title, port, "0"));
+    finding
+}
+
+/// What one more task takes.
+fn needs(task: &TaskDefinition) -> String {
+    let sum = |of: &dyn Fn(&EcsContainer) -> u32| -> u32 {
+        task.containers.iter().map(of).fold(0, u32::saturating_add)
+    };
+    let cpu = task.cpu_units.as_ref().map_or_else(
+        || sum(&|one| one.cpu_units.as_ref().map_or(0, |cpu| cpu.value)),
+        |cpu| cpu.value,
+    );
+    let memory = task.memory_mib.as_ref().map_or_else(
+        || {
+            sum(&|one| {
+                let of = one.memory_reservation_mib.as_ref().or(one.memory_mib.as_ref());
+                of.map_or(0, |memory| memory.value)
+            })
+        },
+        |memory| memory.value,
+    );
+    let interface = task.network_mode.as_ref().is_some_and(|mode| mode.value == "awsvpc");
+    let interface = if interface { " and a network interface" } else { "" };
+    format!(
+        "the size of the cluster is not known: a deployment needs {cpu} CPU units, {memory} MiB\
+         {interface} free on one instance"
+    )
+}
