@@ -389,7 +389,7 @@ fn share_alike(one: &Signature, other: &Signature) -> Option<usize> {
             same += usize::from(one.word == other.word);
         }
     }
-    Some(if all == 0 { 100 } else { same * 100 / all })
+    Some((same * 100).checked_div(all).unwrap_or(100))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::structured::{json, unescape};
 
 /// How the lines of a file are wrapped; found once for the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Envelope {
+pub(crate) enum Envelope {
     None,
     /// `kafka-1  | text` of Compose and Swarm.
     Compose,
@@ -18,30 +18,30 @@ pub(super) enum Envelope {
 
 /// A line out of its envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Inner<'a> {
+pub(crate) struct Inner<'a> {
     /// Who wrote it.
-    pub(super) service: Option<&'a str>,
-    pub(super) text: &'a str,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) text: &'a str,
     /// The engine's own time, as written.
-    pub(super) time: Option<&'a str>,
+    pub(crate) time: Option<&'a str>,
 }
 
 const ALL: [Envelope; 4] = [Envelope::Docker, Envelope::Cri, Envelope::Kubectl, Envelope::Compose];
 
 impl Envelope {
     /// The envelope that most of the first lines have.
-    pub(super) fn of<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let all = lines.clone().filter(|line| !line.trim().is_empty()).count();
+    pub(crate) fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
         let mut scratch = String::new();
-        let mut fits = |envelope: &Envelope| {
-            let count = lines.clone().filter(|line| envelope.open(line, &mut scratch).is_some());
-            all > 0 && count.count() * 10 >= all * 7
+        let mut fits = |envelope: &Self| {
+            let count = lines.iter().filter(|line| envelope.open(line, &mut scratch).is_some());
+            !lines.is_empty() && count.count() * 10 >= lines.len() * 7
         };
         ALL.into_iter().find(&mut fits).unwrap_or(Self::None)
     }
 
     /// Takes the envelope off; `None` where the line has none.
-    pub(super) fn open<'a>(self, line: &'a str, scratch: &'a mut String) -> Option<Inner<'a>> {
+    pub(crate) fn open<'a>(self, line: &'a str, scratch: &'a mut String) -> Option<Inner<'a>> {
         match self {
             Self::None => Some(Inner { service: None, text: line, time: None }),
             Self::Compose => compose(line),
@@ -71,7 +71,7 @@ fn compose(line: &str) -> Option<Inner<'_>> {
 }
 
 /// `kafka-1`, `shop_kafka_1`, `shop_kafka.1.x7f@host` without what tells instances apart.
-pub(super) fn service_of_container(name: &str) -> &str {
+pub(crate) fn service_of_container(name: &str) -> &str {
     if let Some((service, rest)) = name.split_once('.')
         && rest.as_bytes().first().is_some_and(u8::is_ascii_digit)
     {
@@ -153,7 +153,7 @@ mod tests {
             let inner = envelope.open(line, &mut scratch).unwrap();
             assert_eq!((inner.service, inner.text), (service, text));
         }
-        assert_eq!(Envelope::of(["2024-06-01 12:00:00 | INFO | x"].into_iter()), Envelope::None);
+        assert_eq!(Envelope::of(std::iter::once("2024-06-01 12:00:00 | INFO | x")), Envelope::None);
     }
 
     #[test]

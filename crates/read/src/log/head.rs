@@ -550,6 +550,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn the_text_begins_behind_time_level_and_logger() {
         let (info, warning, error) = (Level::Info, Level::Warning, Level::Error);
         for (line, style, level, message) in [

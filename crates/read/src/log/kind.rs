@@ -87,13 +87,11 @@ pub(crate) fn by_name(path: &str) -> Name {
 /// `.log`, `.out` or `.err` at the end or before what rotation adds.
 fn is_log_name(name: &str) -> bool {
     let name = without_rotation(name);
+    let extension = name.rsplit('.').next().unwrap_or("");
     let ends = [".log", ".out", ".err", "_log", "-log", ".trace"];
     ends.iter().any(|end| name.ends_with(end) && name.len() > end.len())
         || name == "log"
-        || name.contains(".log.")
-            && !name.ends_with(".yml")
-            && !name.ends_with(".yaml")
-            && !name.ends_with(".md")
+        || name.contains(".log.") && !matches!(extension, "yml" | "yaml" | "md" | "xml" | "json")
 }
 
 /// A name without `.1`, `.2024-06-01`, `-20240601`.
@@ -137,7 +135,7 @@ fn serde_like_list(text: &str) -> bool {
 pub(crate) fn is_binary(head: &[u8]) -> bool {
     let strange =
         head.iter().filter(|byte| matches!(byte, 0x01..=0x08 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f));
-    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    let zeros = memchr::memchr_iter(0, head).count();
     head.starts_with(b"\x7fELF")
         || strange.count() * 50 > head.len()
         || (zeros * 10 > head.len() && head.first() != Some(&0))
@@ -179,7 +177,7 @@ pub(crate) fn looks_like_log(text: &str, is_cut: bool) -> bool {
 
 /// Whether every line has the same number of commas: a table, times in its first column or not.
 fn is_table(lines: &[&str]) -> bool {
-    let commas = |line: &str| line.bytes().filter(|byte| *byte == b',').count();
+    let commas = |line: &str| memchr::memchr_iter(b',', line.as_bytes()).count();
     let first = commas(lines[0]);
     let is_heading = !lines[0].contains(": ") && !lines[0].as_bytes()[0].is_ascii_digit();
     lines.len() > 2

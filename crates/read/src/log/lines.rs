@@ -196,9 +196,9 @@ impl Read for Utf16 {
             if self.source.by_ref().take(8 << 10).read_to_end(&mut raw)? == 0 {
                 return Ok(0);
             }
-            let units = raw.chunks_exact(2).map(|pair| match self.is_big {
-                true => u16::from_be_bytes([pair[0], pair[1]]),
-                false => u16::from_le_bytes([pair[0], pair[1]]),
+            let units = raw.chunks_exact(2).map(|pair| {
+                let unit = [pair[0], pair[1]];
+                if self.is_big { u16::from_be_bytes(unit) } else { u16::from_le_bytes(unit) }
             });
             // A pair of surrogates on the edge of a chunk becomes two replacement characters.
             let text = char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}'));

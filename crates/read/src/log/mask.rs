@@ -153,12 +153,12 @@ const YEARLESS: Base = Base { day: 0, year: 2000 };
 
 /// A date with its time.
 fn date_len(bytes: &[u8]) -> Option<usize> {
-    let may_be = match bytes {
-        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ' | b',', ..] => true,
-        [b'0'..=b'9', _, _, _, b'-' | b'/', ..] => true,
-        [b'0'..=b'9', _, b'/' | b'-', ..] => true,
-        _ => false,
-    };
+    let may_be = matches!(
+        bytes,
+        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ' | b',', ..]
+            | [b'0'..=b'9', _, _, _, b'-' | b'/', ..]
+            | [b'0'..=b'9', _, b'/' | b'-', ..]
+    );
     if !may_be {
         return None;
     }

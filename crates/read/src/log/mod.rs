@@ -4,7 +4,7 @@
 //! evidence keeps an excerpt: the lines that templates and hits point to.
 
 mod drain;
-mod envelope;
+pub(crate) mod envelope;
 mod event;
 mod head;
 pub(crate) mod kind;
@@ -44,7 +44,9 @@ pub fn group_messages(messages: &[&str]) -> Vec<usize> {
     for message in messages {
         if miner.is_full() {
             let new = miner.lay_together();
-            numbers.iter_mut().for_each(|number| *number = new[*number] as usize);
+            for number in &mut numbers {
+                *number = new[*number] as usize;
+            }
         }
         numbers.push(miner.learn(0, message) as usize);
     }

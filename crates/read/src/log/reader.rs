@@ -143,7 +143,7 @@ struct Reader {
     last_name: (String, usize),
     miner: Miner,
     mined: Vec<Mined>,
-    causes: BTreeMap<u64, ()>,
+    causes: BTreeSet<u64>,
     found: Vec<Found>,
 }
 
@@ -168,7 +168,7 @@ impl Reader {
             last_name: (String::new(), 0),
             miner: Miner::default(),
             mined: Vec::new(),
-            causes: BTreeMap::new(),
+            causes: BTreeSet::new(),
             found: Vec::new(),
         }
     }
@@ -214,11 +214,11 @@ impl Reader {
         if text.is_empty() {
             return;
         }
-        if text.starts_with('{') {
-            if let Some(fields) = json(text) {
-                self.structured(number, raw, text, index, &fields, Style::Json);
-                return;
-            }
+        if text.starts_with('{')
+            && let Some(fields) = json(text)
+        {
+            self.structured(number, raw, text, index, &fields, Style::Json);
+            return;
         }
         if let Some(fields) = logfmt(text) {
             self.structured(number, raw, text, index, &fields, Style::Logfmt);
@@ -253,7 +253,8 @@ impl Reader {
         stream.event.level = head.level;
         stream.event.style = Some(head.style);
         stream.event.message_start = head.message;
-        stream.event.state = begins(text).or_else(|| begins(&text[head.message..])).unwrap_or_default();
+        stream.event.state =
+            begins(text).or_else(|| begins(&text[head.message..])).unwrap_or_default();
     }
 
     /// Whether a line without a time goes on with the open event; sets its state.
@@ -356,8 +357,8 @@ impl Reader {
         let at_ms = event.at_ms.or(stream.last_ms);
         self.count(&event, index, level, cause, at_ms);
         for found in self.found.drain(..) {
-            let (line, _, within) = event.locate(found.at);
-            let seen = Seen { line, within, at_ms, values: found.values };
+            let (line, shown, within) = event.locate(found.at);
+            let seen = Seen { line, shown: shown.into(), within, at_ms, values: found.values };
             self.told.signals.entry((found.name, index)).or_default().add(seen);
         }
         let mut event = event;
@@ -365,7 +366,7 @@ impl Reader {
         self.told.streams[index].event = event;
     }
 
-    /// Counts the event for its template, and keeps the lines that its signals point to.
+    /// Counts the event for its template.
     fn count(
         &mut self,
         event: &Event,
@@ -378,9 +379,9 @@ impl Reader {
         if let Some((class, _)) = cause {
             let hash = hash_bytes(7, class.as_bytes());
             if self.causes.len() < CAUSES_MAX {
-                self.causes.insert(hash, ());
+                self.causes.insert(hash);
             }
-            if self.causes.contains_key(&hash) {
+            if self.causes.contains(&hash) {
                 key = mix(key, hash);
             }
         }
@@ -417,15 +418,6 @@ impl Reader {
         }
         for found in &self.found {
             mined.signals.insert(found.name);
-            let is_kept = self
-                .told
-                .signals
-                .get(&(found.name, index))
-                .is_none_or(|tally| tally.hits.len() < wonin_model::Signal::KEPT);
-            if is_kept {
-                let (line, shown, _) = event.locate(found.at.clone());
-                self.told.shown.entry(line).or_insert_with(|| shown.to_owned());
-            }
         }
     }
 
@@ -438,7 +430,7 @@ impl Reader {
                     vacant.insert(mined);
                 }
                 std::collections::btree_map::Entry::Occupied(mut known) => {
-                    known.get_mut().join(mined)
+                    known.get_mut().join(mined);
                 }
             }
         }
@@ -455,6 +447,11 @@ impl Reader {
             mined.text.push_str(if text.is_empty() { "<*>" } else { &text });
             self.told.shown.entry(mined.line).or_insert_with(|| mined.shown.to_string());
             self.told.templates.push((mined.stream, mined));
+        }
+        for seen in
+            self.told.signals.values().flat_map(|tally| tally.hits.iter().chain(&tally.last))
+        {
+            self.told.shown.entry(seen.line).or_insert_with(|| seen.shown.to_string());
         }
         self.told
     }

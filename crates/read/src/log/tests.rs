@@ -69,6 +69,7 @@ fn told(name: &str, text: &str) -> (&'static str, u64, u64, String) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn formats_are_found_by_themselves() {
     for (name, text, format, events, errors, template) in [
         (

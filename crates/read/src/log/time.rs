@@ -60,7 +60,7 @@ pub(super) fn days_between_years(from: Base, year: i64) -> i64 {
 
 fn year_of(day: i64) -> i64 {
     let guess = 1970 + day.div_euclid(366);
-    (guess..).find(|&year| days(year + 1, 1, 1) > day).unwrap_or(guess)
+    (guess..guess + 64).find(|&year| days(year + 1, 1, 1) > day).unwrap_or(guess)
 }
 
 /// A cursor over the bytes of one time.
@@ -114,9 +114,9 @@ impl Cursor<'_> {
 
     fn month_name(&mut self) -> Option<i64> {
         let name = self.bytes.get(self.at..self.at + 3)?;
-        let month = MONTHS.iter().position(|known| name == *known)?;
+        let (month, _) = (1..).zip(MONTHS).find(|(_, known)| name == *known)?;
         self.at += 3;
-        Some(month as i64 + 1)
+        Some(month)
     }
 }
 

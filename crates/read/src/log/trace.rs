@@ -99,8 +99,8 @@ pub(super) fn cause(event: &str) -> Option<(&str, &str)> {
             deepest = split_class(rest, false).or(deepest);
         } else if let Some(rest) = line.strip_prefix("panic: ") {
             own = own.or(Some(("panic", rest)));
-        } else if line.starts_with(' ') || line.starts_with('\t') {
-            continue;
+        } else if line.starts_with([' ', '\t']) {
+            // A frame.
         } else if index > 0 && is_python_end(line) {
             last_of_python = split_class(line, false);
         } else if own.is_none() {

@@ -30,13 +30,15 @@ pub(in crate::log) type Values = BTreeMap<&'static str, String>;
 pub(in crate::log) struct Seen {
     /// Line, and the bytes of the text within it.
     pub(in crate::log) line: u64,
+    /// The line itself.
+    pub(in crate::log) shown: Box<str>,
     pub(in crate::log) within: std::ops::Range<usize>,
     pub(in crate::log) at_ms: Option<i64>,
     pub(in crate::log) values: Values,
 }
 
 /// What one signal said so far in one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::log) struct Tally {
     pub(in crate::log) count: u64,
     pub(in crate::log) first_ms: Option<i64>,
@@ -48,23 +50,8 @@ pub(in crate::log) struct Tally {
     width: usize,
 }
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            count: 0,
-            first_ms: None,
-            last_ms: None,
-            hits: Vec::new(),
-            last: None,
-            values: Vec::new(),
-            slots: BTreeMap::new(),
-            width: 0,
-        }
-    }
-}
-
 impl Tally {
-    /// Counts one hit; says whether its line is to be kept for good.
+    /// Counts one hit. The first ones and the last one are kept.
     pub(in crate::log) fn add(&mut self, mut seen: Seen) {
         for value in seen.values.values_mut() {
             let mut end = value.len().min(VALUE_BYTES_MAX);
