@@ -70,6 +70,7 @@ use wonin_model::{
 use crate::shared::clients::owner_name;
 use crate::shared::measure::{parse_ms, setting_ms};
 use crate::shared::reach::command_words;
+use crate::shared::seen::{Part, Values, beside, signals};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct DelayBeyondConnectCap;
@@ -93,10 +94,12 @@ impl Mode for DelayBeyondConnectCap {
         open: &mut Vec<NotChecked>,
     ) {
         let stack = &evidence.stack;
+        let own = observed(evidence);
+        findings.extend(own.iter().cloned());
         let mut clients = stack.kafka_clients.iter();
         let Some(client) = clients.find(|one| one.library == ClientLibrary::Java) else { return };
         let delays: Vec<_> = stack.services().filter_map(|(id, _)| delay(stack, id)).collect();
-        if delays.is_empty() {
+        if delays.is_empty() && own.is_empty() {
             open.push(NotChecked {
                 mode: META.id,
                 service: None,
@@ -107,6 +110,63 @@ impl Mode for DelayBeyondConnectCap {
         findings.extend(found);
     }
 }
+
+/// Recognises first contacts that answer too late: connections given up for their set-up time, or
+/// opened (by a proxy in between) without an answer within request.timeout.ms.
+fn observed(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for signal in signals(evidence, &["kafka.connection-setup-timeout", "kafka.request-timeout"]) {
+        let service = signal.service.as_deref();
+        let is_first =
+            |values: &Values| values.get("node").is_some_and(|node| node.starts_with('-'));
+        let is_setup = signal.name == "kafka.connection-setup-timeout";
+        let Some(part) = Part::of(signal, is_first) else { continue };
+        let ended = beside(evidence, "kafka.not-present-in-metadata", service);
+        if ended.is_none() && (!is_setup || part.events < 2) {
+            continue;
+        }
+        let longest = signal.all("ms").iter().filter_map(|ms| ms.parse::<u64>().ok()).max();
+        let waited = longest.unwrap_or(REQUEST_TIMEOUT_MS);
+        let what = if is_setup {
+            format!("a connection was not set up within up to {waited} ms")
+        } else {
+            format!("a first contact took the connection and gave no answer within {waited} ms")
+        };
+        let title =
+            format!("{what}: a client that starts now needs three answers in a row and gets none");
+        let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 80);
+        finding.service.clone_from(&signal.service);
+        finding = part.tell(finding, &what);
+        let mut arithmetic = format!(
+            "connect + ApiVersions + Metadata = 3 answers, each later than {waited} ms: 3 × {waited} = {} ms at least",
+            waited.saturating_mul(3)
+        );
+        if let Some(ended) = ended {
+            let bound = ended
+                .all("ms")
+                .first()
+                .map_or("max.block.ms".to_owned(), |ms| format!("max.block.ms {ms}"));
+            arithmetic = format!("{arithmetic} > {bound}");
+            finding = Part::whole(ended)
+                .tell(finding, "follows: no metadata before max.block.ms ended the wait");
+        }
+        for (name, what) in [
+            ("kafka.request-cancelled", "follows: the request on it was cancelled"),
+            ("kafka.bootstrap-disconnected", "the same contact"),
+        ] {
+            if let Some(other) = beside(evidence, name, service) {
+                finding = Part::whole(other).tell(finding, what);
+            }
+        }
+        found.push(finding.arithmetic(arithmetic).leads_to("wrong-knob").fix(Fix::advice(
+            "find what delays the answers; raising request.timeout.ms alone does not help a client that starts: max.block.ms and socket.connection.setup.timeout.max.ms bound it too",
+        )));
+    }
+    found
+}
+
+/// The Java client's default of `request.timeout.ms`; the text does not hold the number.
+const REQUEST_TIMEOUT_MS: u64 = 30_000;
 
 /// A delay that a service's command adds to packets (`tc … netem delay 30s`,
 /// `pumba netem delay --time 30000`), in milliseconds.

@@ -85,6 +85,7 @@ use wonin_model::{
 
 use crate::shared::clients::{View, owner_name};
 use crate::shared::kafka_rules::SHORT_POLL_INTERVAL_MS;
+use crate::shared::seen::{Part, Shown, beside, number, recognise, signals};
 
 pub(crate) struct PollIntervalTooShort;
 
@@ -103,6 +104,7 @@ impl Mode for PollIntervalTooShort {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let consumers = evidence.stack.kafka_clients.iter();
         let mut told = BTreeSet::new();
+        let mut own = Vec::new();
         for client in consumers.filter(|client| client.kind == ClientKind::Consumer) {
             let literal = View { client, literal: true };
             let counts = !literal.changes(&["max.poll.interval.ms"]);
@@ -112,10 +114,82 @@ impl Mode for PollIntervalTooShort {
             }
             if interval.place().is_none_or(|place| told.insert(place)) {
                 let owner = owner_name(&evidence.stack, client);
-                findings.push(too_short(client, &interval, counts).service(owner));
+                own.push(too_short(client, &interval, counts).service(owner));
             }
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises consumers that left their group because a poll came too late.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for signal in
+        signals(evidence, &["kafka.poll-interval-exceeded", "librdkafka.poll-interval-exceeded"])
+    {
+        let service = signal.service.as_deref();
+        let hit = signal.hits.first();
+        let setting = hit.and_then(|hit| number(&hit.values, "setting_ms"));
+        let late = hit.and_then(|hit| number(&hit.values, "ms"));
+        let what = match (setting, late) {
+            (Some(setting), Some(late)) => {
+                format!("the next poll was {late} ms later than {setting} ms allow")
+            }
+            _ => "the consumer left its group: the time between two polls was too long".to_owned(),
+        };
+        let mut shown: Shown<'_> = vec![(Part::whole(signal), what)];
+        for (name, what) in [
+            (
+                "kafka.commit-failed",
+                "follows: its records go to another member and are handled again",
+            ),
+            ("kafka.member-removed", "follows: the broker removed it"),
+        ] {
+            let other = beside(evidence, name, service);
+            shown.extend(other.map(|other| (Part::whole(other), what.to_owned())));
+        }
+        recognise(own, &shown, || Some(left(evidence, setting, late)));
+    }
+}
+
+/// A consumer that left its group, without its settings or with the default of them.
+fn left(evidence: &Evidence, setting: Option<u64>, late: Option<u64>) -> Finding {
+    let consumers =
+        evidence.stack.kafka_clients.iter().filter(|client| client.kind == ClientKind::Consumer);
+    let values: Vec<Located<i64>> = consumers
+        .filter_map(|client| View { client, literal: false }.int("max.poll.interval.ms"))
+        .map(|chosen| chosen.value)
+        .collect();
+    let interval = match &values[..] {
+        [only] => only.clone(),
+        _ => Located::default_of(
+            setting.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(300_000),
+            "the Apache Kafka client, unless it is set",
+            "Kafka documentation, Consumer Configs, max.poll.interval.ms",
+        ),
+    };
+    let title = match setting {
+        Some(setting) => format!(
+            "handling one poll's records took longer than max.poll.interval.ms = {setting}: the consumer left its group"
+        ),
+        None => format!(
+            "handling one poll's records took longer than max.poll.interval.ms (likely {}): the consumer left its group",
+            interval.value
+        ),
+    };
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 92)
+        .because("the longest time between two polls", &interval)
+        .leads_to("rebalance-loop");
+    if let Some((setting, late)) = setting.zip(late) {
+        finding = finding.arithmetic(format!(
+            "{setting} ms + {late} ms = {} ms between two polls at least",
+            setting.saturating_add(late)
+        ));
+    }
+    finding.fix(Fix::advice(
+        "find what makes the slow record slow; else fewer records per poll (max.poll.records, 500 by default), or an interval above max.poll.records × the slowest record",
+    ))
 }
 
 fn too_short(client: &KafkaClient, interval: &Located<i64>, counts: bool) -> Finding {

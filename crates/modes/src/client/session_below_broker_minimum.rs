@@ -81,6 +81,7 @@ use wonin_model::{
 
 use crate::shared::clients::{View, owner_name};
 use crate::shared::kafka_rules::{broker_of, has_classic_group, minimum_session};
+use crate::shared::seen::{all_of, recognise};
 
 pub(crate) struct SessionBelowBrokerMinimum;
 
@@ -99,13 +100,46 @@ impl Mode for SessionBelowBrokerMinimum {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let mut told = BTreeSet::new();
+        let mut own = Vec::new();
         for client in stack.kafka_clients.iter().filter(|client| has_classic_group(client)) {
             let Some((session, counts)) = session_of(client) else { continue };
             if session.place().is_none_or(|place| told.insert(place)) {
-                findings.extend(refused(stack, client, &session, counts));
+                own.extend(refused(stack, client, &session, counts));
             }
         }
+        let shown = all_of(
+            evidence,
+            &[
+                (
+                    "kafka.invalid-session-timeout",
+                    "the broker refused the group member for its session timeout",
+                ),
+                ("kafka.join-failed", "follows: the consumer does not join"),
+            ],
+        );
+        let is_refused =
+            shown.iter().any(|(part, _)| part.signal.name == "kafka.invalid-session-timeout");
+        if is_refused {
+            recognise(&mut own, &shown, || Some(unknown_session()));
+        }
+        findings.extend(own);
     }
+}
+
+/// A refusal in a log, without the client's settings.
+fn unknown_session() -> Finding {
+    let minimum = Located::default_of(
+        6000,
+        "Apache Kafka 3.9 broker",
+        "Kafka documentation, Broker Configs, group.min.session.timeout.ms",
+    );
+    let title =
+        "session.timeout.ms is outside what the broker accepts: the consumer never joins its group";
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 96)
+        .because("group.min.session.timeout.ms, unless the broker sets another", &minimum)
+        .leads_to("consumer-never-joins")
+        .fix(Fix::advice("ask for 45000, the client's default since Kafka 3.0, and a third of it or less for heartbeat.interval.ms"))
 }
 
 /// The written session timeout, and whether it counts.

@@ -109,6 +109,7 @@ use crate::shared::clients::{Owner, owner, owner_name, replace_text};
 use crate::shared::hosts::{Endpoint, endpoint};
 use crate::shared::kafka::{Cluster, advertised, cluster_of, clusters};
 use crate::shared::reach::{holders, service_at};
+use crate::shared::seen::{Part, Shown, beside, recognise, signals};
 use crate::shared::words;
 
 pub(crate) struct SingleBootstrap;
@@ -139,7 +140,56 @@ impl Mode for SingleBootstrap {
                 by_owner.entry(owner(client)).or_default().push(lone);
             }
         }
-        findings.extend(by_owner.values().map(|lones| report(evidence, lones)));
+        let mut own: Vec<Finding> =
+            by_owner.values().map(|lones| report(evidence, lones)).collect();
+        observe(evidence, &mut own);
+        findings.extend(own);
+    }
+}
+
+/// Recognises a client that tries its only first contact in vain. Bootstrap entries are numbered
+/// -1, -2 and so on: where the second one is tried too, there is a second one.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for signal in signals(evidence, &["kafka.connection-not-established"]) {
+        let at =
+            |node: &str| Part::of(signal, |values| values.get("node").is_some_and(|n| n == node));
+        let Some(first) = at("-1").filter(|_| at("-2").is_none()) else { continue };
+        let service = signal.service.as_deref();
+        let address =
+            first.hit.and_then(|hit| hit.values.get("address")).cloned().unwrap_or_default();
+        let what = format!("the first contact {address} is down and no second one is tried");
+        let mut shown: Shown<'_> = vec![(first, what)];
+        // What never came shows that there was nobody else to ask.
+        let mut ended = false;
+        for (name, what) in [
+            ("kafka.bootstrap-disconnected", "the same contact"),
+            ("kafka.not-present-in-metadata", "follows: nobody gave the client any metadata"),
+            ("kafka.no-node-assigned", "follows: nobody was there to call"),
+            ("kafka.api-timeout", "follows: nobody was there to call"),
+        ] {
+            if let Some(other) = beside(evidence, name, service) {
+                ended |= name != "kafka.bootstrap-disconnected";
+                shown.push((Part::whole(other), what.to_owned()));
+            }
+        }
+        let lists_one = beside(evidence, "kafka.producer-config", service).is_some_and(|signal| {
+            let lists = signal.all("bootstrap_servers");
+            !lists.is_empty() && lists.iter().all(|list| !list.contains(','))
+        });
+        if own.is_empty() && !(ended || lists_one) {
+            continue;
+        }
+        recognise(own, &shown, || {
+            let title = format!(
+                "the client knows {address} alone to start from: while that broker is down it finds none"
+            );
+            let finding = Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, if lists_one { 92 } else { 80 })
+                .arithmetic("entries of bootstrap.servers tried = 1 (node -1), reachable = 0");
+            Some(finding.fix(Fix::advice(
+                "list two or three brokers in bootstrap.servers, or a name with an address of each",
+            )))
+        });
     }
 }
 

@@ -79,6 +79,7 @@ use wonin_model::{
 
 use crate::shared::hosts::{Endpoint, endpoint, is_loopback};
 use crate::shared::kafka::{Cluster, advertised, bound, clusters};
+use crate::shared::seen::{Part, Shown, Values, all_of, beside, recognise, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct AdvertisedLoopback;
@@ -97,13 +98,71 @@ impl Mode for AdvertisedLoopback {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let mut own = Vec::new();
         for cluster in &clusters(stack) {
-            findings.extend(between_brokers(stack, cluster));
-            findings.extend(to_containers(stack, cluster));
-            findings.extend(wrong_port(stack, cluster));
-            findings.extend(one_address_twice(cluster));
+            let mut between: Vec<Finding> = between_brokers(stack, cluster).into_iter().collect();
+            observe_brokers(evidence, &mut between);
+            own.extend(between);
+            own.extend(to_containers(stack, cluster));
+            own.extend(wrong_port(stack, cluster));
+            own.extend(one_address_twice(cluster));
         }
+        observe_clients(evidence, &mut own);
+        findings.extend(own);
         findings.extend(registered_instances(stack));
+    }
+}
+
+/// Recognises copies between brokers that fail where they advertise loopback to each other.
+fn observe_brokers(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let what = "a replica cannot be fetched from its leader";
+    let shown = all_of(evidence, &[("kafka.replica-fetch-failed", what)]);
+    recognise(own, &shown, || None);
+}
+
+/// Recognises clients that were told to dial themselves: they reached the cluster by a name and
+/// then fail at loopback, which a broker (and not a bootstrap entry) told them.
+fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for signal in signals(evidence, &["kafka.connection-not-established"]) {
+        let is_told = |values: &Values| {
+            let node = values.get("node").is_some_and(|node| !node.starts_with('-'));
+            let host = values.get("address").and_then(|address| address.split(['/', ':']).next());
+            node && host.is_some_and(is_loopback)
+        };
+        let Some(part) = Part::of(signal, is_told) else { continue };
+        let service = signal.service.as_deref();
+        let config = beside(evidence, "kafka.producer-config", service);
+        let first = config.and_then(|config| {
+            config.all("bootstrap_servers").first().map(|&list| list.to_owned())
+        });
+        let by_name = first.as_deref().is_some_and(|list| {
+            list.split(',').all(|one| {
+                !one.trim().is_empty() && !is_loopback(one.trim().split(':').next().unwrap_or(""))
+            })
+        });
+        // A broker of the stack itself that logs it dials another broker in vain.
+        let in_container = evidence
+            .stack
+            .services
+            .iter()
+            .any(|one| service == Some(one.name.value.as_str()) && one.network_mode.is_none());
+        if !by_name && !(in_container && !own.is_empty()) {
+            continue;
+        }
+        let address =
+            part.hit.and_then(|hit| hit.values.get("address")).cloned().unwrap_or_default();
+        let shown: Shown<'_> =
+            vec![(part, format!("a broker told it to dial {address}, which is itself"))];
+        recognise(own, &shown, || {
+            let first = first.clone().unwrap_or_default();
+            let title = format!(
+                "the client reached {first} and was sent to {address}, which is itself: the broker advertises loopback"
+            );
+            let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92);
+            Some(finding.fix(Fix::advice(
+                "advertise a name that clients of this network resolve, in a listener of their own (`INTERNAL://kafka:19092,EXTERNAL://localhost:9092`)",
+            )))
+        });
     }
 }
 

@@ -81,6 +81,7 @@ use wonin_model::{
 
 use crate::shared::jobs::runs_once;
 use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::seen::{Part, Shown, recognise, signals};
 use crate::shared::words::list;
 
 pub(crate) struct StaleVolumeIdentity;
@@ -99,13 +100,63 @@ impl Mode for StaleVolumeIdentity {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let mut own = Vec::new();
         for cluster in &clusters(stack) {
-            findings.extend(random_ids(cluster));
-            findings.extend(different_ids(cluster));
-            findings.extend(missing_id(cluster));
+            own.extend(random_ids(cluster));
+            own.extend(different_ids(cluster));
+            own.extend(missing_id(cluster));
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
         findings.extend(shared_volumes(stack));
     }
+}
+
+/// Recognises data on a volume that belongs to another cluster, node or version than the one that
+/// is configured.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    const TEXTS: [(&str, &str); 5] = [
+        ("kafka.stale-cluster-id", "cluster id"),
+        ("kafka.stale-node-id", "node id"),
+        ("etcd.cluster-id-mismatch", "cluster id"),
+        ("cassandra.host-id-collision", "host id"),
+        ("postgres.version-mismatch", "version"),
+    ];
+    for (name, what) in TEXTS {
+        for signal in signals(evidence, &[name]) {
+            let value = |name: &str| signal.all(name).first().map(|value| (*value).to_owned());
+            let pair = value("expected").or(value("server")).zip(value("read").or(value("files")));
+            let numbers = pair.map_or(String::new(), |(expected, read)| {
+                format!(": {read} is on the volume, {expected} is configured")
+            });
+            let shown: Shown<'_> =
+                vec![(Part::whole(signal), format!("the {what} does not match{numbers}"))];
+            let is_kafka = name.starts_with("kafka.");
+            let mut none = Vec::new();
+            let into = if is_kafka { &mut *own } else { &mut none };
+            recognise(into, &shown, || Some(mismatch(name, what, &numbers)));
+            own.append(&mut none);
+        }
+    }
+}
+
+fn mismatch(signal: &str, what: &str, numbers: &str) -> Finding {
+    let fix = match signal {
+        "postgres.version-mismatch" => {
+            "go back to the version that wrote the files, dump, and restore into the new one; or use pg_upgrade"
+        }
+        "cassandra.host-id-collision" => "give each node a volume of its own",
+        "etcd.cluster-id-mismatch" => {
+            "start the member with the data of its own cluster, or remove it, empty its volume and add it again"
+        }
+        _ => "write back the id that the volume holds; empty the volume only where its data may go",
+    };
+    let title =
+        format!("the data on the volume has another {what} than the node is given{numbers}");
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::Critical, 95)
+        .leads_to("node-refuses-to-start")
+        .fix(Fix::advice(fix))
 }
 
 /// Several nodes of Bitnami's image of which at least one draws its own cluster id.

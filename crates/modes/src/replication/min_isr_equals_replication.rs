@@ -88,10 +88,12 @@
 //!   `Partition.appendRecordsToLeader`; topic configs, `min.insync.replicas`.
 
 use wonin_model::{
-    ClientKind, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity, Stack,
+    ClientKind, Evidence, Finding, Fix, Hit, Located, Mode, ModeMeta, NotChecked, Role, Severity,
+    Stack,
 };
 
 use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::seen::{Part, Shown, number as number_in, recognise, signals};
 use crate::shared::words::list;
 
 pub(crate) struct MinIsrEqualsReplication;
@@ -121,13 +123,61 @@ impl Mode for MinIsrEqualsReplication {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let all = clusters(stack);
+        let mut own = Vec::new();
         for cluster in &all {
             for (factor, minimum, what) in PAIRS {
-                findings.extend(by_default(stack, cluster, factor, minimum, what));
+                own.extend(by_default(stack, cluster, factor, minimum, what));
             }
-            findings.extend(by_hand(stack, cluster, all.len() == 1));
+            own.extend(by_hand(stack, cluster, all.len() == 1));
         }
+        observe(evidence, all.is_empty(), &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises writes that are refused because too few replicas are in sync.
+fn observe(evidence: &Evidence, unknown: bool, own: &mut Vec<Finding>) {
+    let mut shown: Shown<'_> = Vec::new();
+    let mut numbers = None;
+    for signal in signals(evidence, &["kafka.not-enough-replicas"]) {
+        let told = signal.hits.iter().find(|hit| hit.values.contains_key("min_isr"));
+        if let Some(hit) = told {
+            let isr = hit.values.get("isr").map_or("", String::as_str);
+            numbers = number_of(hit).map(|minimum| (minimum, isr.to_owned()));
+        }
+        let what = match &numbers {
+            Some((minimum, isr)) => format!("writes are refused: in sync {isr}, wanted {minimum}"),
+            None => {
+                "writes are refused: fewer replicas in sync than min.insync.replicas".to_owned()
+            }
+        };
+        shown.push((Part::whole(signal), what));
+    }
+    recognise(own, &shown, || {
+        // With replicas to spare in the files, more brokers are gone than one.
+        if !unknown {
+            return None;
+        }
+        let (wanted, arithmetic) = match &numbers {
+            Some((minimum, isr)) => {
+                let in_sync =
+                    isr.split(',').filter(|one| one.chars().any(|c| c.is_ascii_digit())).count();
+                (minimum.to_string(), format!("in sync {in_sync} < min.insync.replicas {minimum}"))
+            }
+            None => ("min.insync.replicas".to_owned(), "in sync < min.insync.replicas".to_owned()),
+        };
+        let title = format!(
+            "fewer than {wanted} replicas in sync: writes with acks=all are refused; likely min.insync.replicas leaves none to spare"
+        );
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::High, 70)
+            .arithmetic(arithmetic);
+        Some(finding.fix(Fix::advice("bring the missing replicas back; keep min.insync.replicas at most replicas - 1 (3 and 2)")))
+    });
+}
+
+fn number_of(hit: &Hit) -> Option<u64> {
+    number_in(&hit.values, "min_isr")
 }
 
 /// What new topics get from the brokers' settings.

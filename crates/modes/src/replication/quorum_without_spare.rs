@@ -77,10 +77,11 @@ use std::collections::BTreeMap;
 
 use wonin_model::{
     Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, Server,
-    ServerProduct, Severity, Stack,
+    ServerProduct, Severity, Signal, Stack,
 };
 
 use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::seen::{Part, Shown, all_of, is_sustained, recognise, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct QuorumWithoutSpare;
@@ -100,9 +101,78 @@ impl Mode for QuorumWithoutSpare {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let kraft = clusters(stack);
-        findings.extend(kraft.iter().filter_map(controllers));
+        let mut own: Vec<Finding> = kraft.iter().filter_map(controllers).collect();
+        observe(evidence, &kraft, &mut own);
+        findings.extend(own);
         findings.extend(ensembles(stack).iter().filter_map(Ensemble::finding));
     }
+}
+
+/// Elections that go on for longer than a change of leader takes, in milliseconds.
+const ELECTIONS_MS: i64 = 8000;
+
+/// Recognises a Kafka quorum that has lost its majority. A short election is the ordinary way from
+/// one leader to the next.
+fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>) {
+    let lost = signals(evidence, &["kafka.raft-majority-lost"]);
+    let standing: Vec<_> = signals(evidence, &["kafka.raft-candidate", "kafka.raft-no-leader"])
+        .into_iter()
+        .filter(|signal| is_sustained(signal, 3, ELECTIONS_MS))
+        .collect();
+    let refused = signals(evidence, &["kafka.not-registered"]);
+    let is_short = lost.iter().all(|signal| signal.count < 2) && standing.is_empty();
+    let has_spare = !clusters.is_empty() && own.is_empty();
+    if (is_short && refused.is_empty()) || has_spare {
+        return;
+    }
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in standing {
+        let nodes = words_of(signal, "node");
+        shown.push((
+            Part::whole(signal),
+            format!("node {nodes} finds no majority and stands for election again and again"),
+        ));
+    }
+    for signal in lost {
+        let voters = words_of(signal, "voters");
+        let what = format!("the leader resigned: of the other voters {voters} still fetched");
+        shown.push((Part::whole(signal), what));
+    }
+    shown.extend(all_of(evidence, &[
+        ("kafka.not-registered", "a broker could not register with the quorum and shut down"),
+        ("kafka.heartbeat-not-sent", "a broker reaches no active controller"),
+        ("kafka.producer-ids-not-allocated", "no new producer ids, so new idempotent producers wait"),
+        ("kafka.raft-votes-rejected", "an election was lost"),
+        ("kafka.call-not-sent", "follows: what only a controller can do is not done"),
+        ("kafka.not-present-in-metadata", "follows: a topic without a leader is not in the metadata, and a new one cannot be made"),
+    ]));
+    for signal in signals(evidence, &["kafka.metadata-error"]) {
+        let part = Part::of(signal, |values| {
+            values
+                .get("error")
+                .is_some_and(|error| error.contains("LEADER") || error.contains("UNKNOWN_TOPIC"))
+        });
+        shown.extend(part.map(|part| (part, "follows: nobody elects a leader".to_owned())));
+    }
+    recognise(own, &shown, || {
+        let title = "the controllers have no majority: likely as few voters as cannot spare one";
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::Critical, 75)
+            .arithmetic("majority of n = floor(n/2)+1 of the configured voters; of 2 voters 2")
+            .leads_to("leader-election-stops")
+            .leads_to("topic-creation-stops");
+        Some(finding.fix(Fix::advice(
+            "bring the stopped voters back; configure 3 voters, the same list on every node: majority of 3 = 2, spare = 1",
+        )))
+    });
+}
+
+/// The values of one name, as a list.
+fn words_of(signal: &Signal, name: &str) -> String {
+    let mut values = signal.all(name);
+    values.sort_unstable();
+    values.truncate(4);
+    list(&values)
 }
 
 /// Votes that must agree.

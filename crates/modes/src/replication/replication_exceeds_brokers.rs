@@ -69,6 +69,7 @@ use wonin_text::Sources;
 use crate::shared::addresses::members;
 use crate::shared::edits::add_property;
 use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::seen::{Part, Shown, all_of, number as seen_number, recognise, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct ReplicationExceedsBrokers;
@@ -104,6 +105,7 @@ impl Mode for ReplicationExceedsBrokers {
     ) {
         let stack = &evidence.stack;
         let all = clusters(stack);
+        let mut own = Vec::new();
         for cluster in &all {
             let view = View {
                 sources: &evidence.sources,
@@ -126,11 +128,48 @@ impl Mode for ReplicationExceedsBrokers {
                 });
                 continue;
             }
-            findings.extend(view.broker_settings());
-            findings.extend(view.topics());
-            findings.extend(view.connect());
+            own.extend(view.broker_settings());
+            own.extend(view.topics());
+            own.extend(view.connect());
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises topics that could not be made for want of brokers.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut shown: Shown<'_> = Vec::new();
+    let mut numbers = None;
+    for signal in signals(evidence, &["kafka.replication-not-reachable"]) {
+        let hit = signal.hits.first();
+        numbers = hit.and_then(|hit| {
+            Some((seen_number(&hit.values, "factor")?, seen_number(&hit.values, "brokers")?))
+        });
+        let what = numbers.map_or("a topic could not be made".to_owned(), |(factor, brokers)| {
+            format!("a topic with {factor} replicas could not be made on {brokers} registered")
+        });
+        shown.push((Part::whole(signal), what));
+    }
+    let Some((factor, brokers)) = numbers else { return };
+    shown.extend(all_of(
+        evidence,
+        &[(
+            "kafka.coordinator-not-available",
+            "follows: without the offsets topic a group has no coordinator",
+        )],
+    ));
+    recognise(own, &shown, || {
+        let title =
+            format!("{factor} replicas, {brokers} brokers registered: the topic cannot be created");
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::High, 95)
+            .arithmetic(format!("{factor} replicas need {factor} brokers > {brokers}"))
+            .leads_to("consumer-never-joins");
+        Some(finding.fix(Fix::advice(format!(
+            "start the missing brokers, or ask for at most {brokers} (offsets.topic.replication.factor, default.replication.factor, or the topic's own number)"
+        ))))
+    });
 }
 
 struct View<'a> {

@@ -102,6 +102,9 @@ use wonin_text::Sources;
 
 use crate::shared::edits::add_property;
 use crate::shared::kafka::{Cluster, cluster_of, clusters};
+use crate::shared::seen::{
+    Part, Shown, Values, all_of, is_sustained, lasted_ms, recognise, signals,
+};
 use crate::shared::words::list;
 
 pub(crate) struct SingleReplica;
@@ -125,11 +128,95 @@ impl Mode for SingleReplica {
         let all = clusters(stack);
         for cluster in all.iter().filter(|cluster| cluster.broker_count() > 1) {
             let view = View { sources: &evidence.sources, stack, all: &all, cluster };
-            findings.extend(view.topics_by_default());
-            findings.extend(view.topics_by_hand());
-            findings.extend(view.internal_topics());
+            let mut topics: Vec<Finding> =
+                view.topics_by_default().into_iter().chain(view.topics_by_hand()).collect();
+            let mut internal: Vec<Finding> = view.internal_topics().into_iter().collect();
+            observe_topics(evidence, &mut topics);
+            observe_coordinators(evidence, &mut internal);
+            findings.extend(topics.into_iter().chain(internal));
+        }
+        if all.is_empty() {
+            let mut topics = Vec::new();
+            observe_topics(evidence, &mut topics);
+            findings.extend(topics);
         }
     }
+}
+
+/// Longer than a new topic is without a leader, in milliseconds.
+const LEADERLESS_MS: i64 = 5000;
+
+/// Recognises partitions that stay without a leader.
+fn observe_topics(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut shown: Shown<'_> = Vec::new();
+    let is_leaderless =
+        |values: &Values| values.get("error").is_some_and(|e| e == "LEADER_NOT_AVAILABLE");
+    for signal in signals(evidence, &["kafka.metadata-error"]) {
+        let part = Part::of(signal, is_leaderless);
+        let part = part.filter(|part| {
+            part.events >= 3 && lasted_ms(signal).is_none_or(|ms| ms >= LEADERLESS_MS)
+        });
+        let Some(part) = part else { continue };
+        let topic =
+            part.hit.and_then(|hit| hit.values.get("topic")).map_or("a topic", String::as_str);
+        shown.push((part, format!("{topic} has no leader and no other replica takes over")));
+    }
+    for signal in signals(evidence, &["kafka.leader-not-available"]) {
+        if is_sustained(signal, 3, LEADERLESS_MS) {
+            shown.push((Part::whole(signal), "a partition has no leader".to_owned()));
+        }
+    }
+    let expired = all_of(
+        evidence,
+        &[(
+            "kafka.records-expired",
+            "follows: records waited for a leader until delivery.timeout.ms",
+        )],
+    );
+    let is_down = || {
+        signals(evidence, &["kafka.connection-not-established"]).iter().any(|signal| {
+            is_sustained(signal, 3, LEADERLESS_MS)
+                && Part::of(signal, |values| {
+                    values.get("node").is_some_and(|node| !node.starts_with('-'))
+                })
+                .is_some()
+        })
+    };
+    // A record that expires tells of a leader that is gone only where a broker is seen to be.
+    if !shown.is_empty() || (!own.is_empty() && is_down()) {
+        shown.extend(expired);
+    }
+    let is_quorum =
+        !signals(evidence, &["kafka.raft-candidate", "kafka.raft-majority-lost"]).is_empty();
+    recognise(own, &shown, || {
+        if is_quorum {
+            return None;
+        }
+        let title = "partitions stay without a leader: likely their only replica is on a broker that is gone";
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::High, 70)
+            .arithmetic("likely 1 replica - 1 stopped broker = 0 replicas")
+            .leads_to("partitions-without-leader");
+        Some(finding.fix(Fix::advice(
+            "bring the broker back; then give the topics 3 replicas and min.insync.replicas 2 (default.replication.factor counts for topics made later only)",
+        )))
+    });
+}
+
+/// Recognises groups whose coordinator is gone with its broker.
+fn observe_coordinators(evidence: &Evidence, own: &mut Vec<Finding>) {
+    if own.is_empty() {
+        return;
+    }
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in
+        signals(evidence, &["kafka.coordinator-unavailable", "kafka.coordinator-not-available"])
+    {
+        if is_sustained(signal, 3, LEADERLESS_MS) {
+            shown.push((Part::whole(signal), "the group finds no coordinator".to_owned()));
+        }
+    }
+    recognise(own, &shown, || None);
 }
 
 /// One cluster of several brokers.

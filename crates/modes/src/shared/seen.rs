@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{Evidence, Finding, Hit, Signal};
+use wonin_model::{Evidence, Finding, Hit, Role, Severity, Signal};
 
 use super::measure::about;
 
@@ -86,20 +86,65 @@ pub(crate) fn lasted_ms(signal: &Signal) -> Option<i64> {
     Some(signal.last_ms?.saturating_sub(signal.first_ms?))
 }
 
-/// Moves what is seen into the finding that was predicted; says it as a new one where none was.
-pub(crate) fn into_predicted(
-    findings: &mut Vec<Finding>,
-    index: Option<usize>,
-    tell: impl FnOnce(Finding) -> Finding,
+/// What was seen, each with what it shows.
+pub(crate) type Shown<'e> = Vec<(Part<'e>, String)>;
+
+/// Adds what was seen to the finding that was predicted, of the same service where that tells; as
+/// a finding of its own where nothing was.
+pub(crate) fn recognise(
+    own: &mut Vec<Finding>,
+    shown: &Shown<'_>,
     otherwise: impl FnOnce() -> Option<Finding>,
 ) {
+    let Some((first, _)) = shown.first() else { return };
+    let index = predicted(own, first.signal.service.as_deref());
+    let tell =
+        |finding| shown.iter().fold(finding, |finding, (part, what)| part.tell(finding, what));
     match index {
-        Some(index) => {
-            let finding = findings.remove(index);
-            findings.insert(index, tell(finding));
-        }
-        None => findings.extend(otherwise().map(tell)),
+        Some(index) => own[index] = happened(tell(own[index].clone())),
+        None => own.extend(otherwise().map(|finding| {
+            // What was seen stands in front of what follows from it.
+            let Finding { because, .. } = finding.clone();
+            let mut told = tell(Finding { because: Vec::new(), ..finding });
+            told.because.extend(because);
+            told.service = told.service.or_else(|| first.signal.service.clone());
+            told
+        })),
     }
+}
+
+/// The predicted finding that what a service's log shows belongs to.
+fn predicted(own: &[Finding], service: Option<&str>) -> Option<usize> {
+    let of_service =
+        own.iter().position(|one| service.is_some() && one.service.as_deref() == service);
+    let cause = || own.iter().position(|one| one.role == Role::Cause);
+    of_service.or_else(cause).or(if own.is_empty() { None } else { Some(0) })
+}
+
+/// What was latent and is seen now is a cause; and it is as sure as it gets.
+fn happened(mut finding: Finding) -> Finding {
+    if finding.role == Role::Latent {
+        finding.role = Role::Cause;
+    }
+    finding.severity = finding.severity.max(Severity::Medium);
+    finding.confidence = finding.confidence.max(90);
+    finding
+}
+
+/// All of each signal of these names, with what it shows.
+pub(crate) fn all_of<'e>(evidence: &'e Evidence, names: &[(&str, &str)]) -> Shown<'e> {
+    let mut shown = Vec::new();
+    for (name, what) in names {
+        for signal in signals(evidence, &[name]) {
+            shown.push((Part::whole(signal), (*what).to_owned()));
+        }
+    }
+    shown
+}
+
+/// Whether a signal comes again and again: at least `count` events over at least `ms`.
+pub(crate) fn is_sustained(signal: &Signal, count: u64, ms: i64) -> bool {
+    signal.count >= count && lasted_ms(signal).is_none_or(|lasted| lasted >= ms)
 }
 
 /// A number that a value holds: `1,234`, `30000`.
