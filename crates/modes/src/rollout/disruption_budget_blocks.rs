@@ -123,12 +123,14 @@ fn blocked(kube: &Kube, budget: &DisruptionBudget) -> Option<Finding> {
     let (limit, needed, sum) = match (&budget.min_available, &budget.max_unavailable) {
         (Some(min), _) => {
             let (needed, text) = match min.value {
-                Count::Pods(pods) => (u64::from(pods), pods.to_string()),
+                Count::Pods(pods) => (u64::from(pods), String::new()),
                 Count::Percent(percent) => {
-                    (of(percent), format!("ceil({n} × {percent} %) = {}", of(percent)))
+                    let needed = of(percent);
+                    (needed, format!("ceil({n} × {percent} %) = {needed} must stay, "))
                 }
             };
-            (min, needed, format!("{n} - {text} = {} may go", i128::from(n) - i128::from(needed)))
+            let spare = u64::from(n).saturating_sub(needed);
+            (min, needed, format!("{text}{n} - {} = {spare} may go", needed.min(u64::from(n))))
         }
         (None, Some(max)) => {
             let allowed = match max.value {

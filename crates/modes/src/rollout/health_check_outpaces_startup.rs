@@ -124,12 +124,28 @@ impl Mode for HealthCheckOutpacesStartup {
                         telling.say(ecs.deployment, finding);
                     }
                 }
-                Some(Err(why)) => telling.leave_open(ecs.deployment, why),
+                Some(Err(why)) => {
+                    let allowed = allowed(&ecs).unwrap_or_default();
+                    telling.leave_open(ecs.deployment, format!("{why}{allowed}"));
+                }
                 None => {}
             }
         }
         telling.finish(META.id, findings, open);
     }
+}
+
+/// What the settings allow, for a start whose time is not known.
+fn allowed(ecs: &Ecs) -> Option<String> {
+    let group = ecs.target()?;
+    let (interval, failures) = (group.interval_s.as_ref()?, group.unhealthy_threshold.as_ref()?);
+    let grace = ecs.service.grace_period_s.as_ref()?;
+    if interval.value > INTERVAL_MAX_S || u64::from(failures.value) > FAILURES_MAX {
+        return None;
+    }
+    let check = AlbCheck::new(interval.value * 1000, 0, failures.value, 2);
+    let budget = seconds(check_budget_ms(&check));
+    Some(format!(" (checks surely allow {budget}, the grace period is {} s)", grace.value))
 }
 
 /// The numbers that decide, in milliseconds.

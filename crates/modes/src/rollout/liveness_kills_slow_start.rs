@@ -60,8 +60,11 @@
 //!   Readiness and Startup Probes". Rows K1, K2 and K7 of the rollout rules.
 //! - Inferred: that the first probe comes at any moment of its period with equal chance.
 
+use std::collections::BTreeMap;
+
 use wonin_model::{
-    Evidence, Finding, Fix, KubeContainer, Mode, ModeMeta, NotChecked, Probe, Role, Severity,
+    Deployment, Evidence, Finding, Fix, KubeContainer, Mode, ModeMeta, NotChecked, Probe, Role,
+    Severity,
 };
 use wonin_rollout::closed::{probe_budget_ms, probe_failures_needed, probe_survival_probability};
 use wonin_rollout::plan::KubernetesPlan;
@@ -94,13 +97,17 @@ impl Mode for LivenessKillsSlowStart {
         open: &mut Vec<NotChecked>,
     ) {
         let mut telling = Telling::default();
+        let mut waiting: BTreeMap<&str, Vec<(&Deployment, u64)>> = BTreeMap::new();
         for kube in workloads(evidence) {
             // The startup time that is known is that of the first container that is probed.
             let mut probed = kube.containers().filter(|one| judge(one).is_some());
             let Some(container) = probed.next() else { continue };
             let Some((_, probe)) = judge(container) else { continue };
             let Some(start) = start_of(evidence, &kube.deployment.name) else {
-                telling.leave_open(kube.deployment, unknown(probe));
+                if let Some(numbers) = numbers_of(probe) {
+                    let budget = (kube.deployment, probe_budget_ms(&numbers));
+                    waiting.entry(&kube.deployment.dir).or_default().push(budget);
+                }
                 continue;
             };
             let units = container.cpu_limit_millis.as_ref().map(|millis| {
@@ -115,6 +122,12 @@ impl Mode for LivenessKillsSlowStart {
                 Err(why) => telling.leave_open(kube.deployment, why),
             }
         }
+        for deployments in waiting.values() {
+            let why = unknown(deployments);
+            for (deployment, _) in deployments {
+                telling.leave_open(deployment, why.clone());
+            }
+        }
         telling.finish(META.id, findings, open);
     }
 }
@@ -125,11 +138,13 @@ fn judge(container: &KubeContainer) -> Option<(&'static str, &Probe)> {
     startup.or_else(|| container.liveness.as_ref().map(|probe| ("livenessProbe", probe)))
 }
 
-fn unknown(probe: &Probe) -> String {
-    let least = numbers_of(probe).map_or_else(String::new, |numbers| {
-        format!(" (a start may take {})", duration_ms(probe_budget_ms(&numbers)))
-    });
-    format!("no startup time known: give --startup or a log{least}")
+/// What is missing, and how long a start may take for those that wait for it.
+fn unknown(deployments: &[(&Deployment, u64)]) -> String {
+    let budgets = || deployments.iter().map(|(_, budget_ms)| *budget_ms);
+    let least = duration_ms(budgets().min().unwrap_or(0));
+    let most = duration_ms(budgets().max().unwrap_or(0));
+    let range = if least == most { least } else { format!("{least} to {most}") };
+    format!("no startup time known: give --startup or a log (probes surely allow {range})")
 }
 
 fn killed(

@@ -72,7 +72,10 @@
 
 use wonin_model::{Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity};
 
+use wonin_text::Sources;
+
 use crate::shared::deploys::{Telling, ecs_services, is_http};
+use crate::shared::edits::replace_text;
 
 pub(crate) struct MatcherExcludesStatus;
 
@@ -98,7 +101,9 @@ impl Mode for MatcherExcludesStatus {
         for ecs in ecs_services(evidence) {
             for group in ecs.service.target_groups.iter().filter(|group| is_http(group)) {
                 let matcher = group.matcher.as_ref().filter(|m| m.origin.is_certain());
-                if let Some(finding) = matcher.and_then(impossible) {
+                if let Some(finding) =
+                    matcher.and_then(|matcher| impossible(&evidence.sources, matcher))
+                {
                     telling.say(ecs.deployment, finding);
                 }
             }
@@ -119,7 +124,7 @@ fn codes(matcher: &str) -> Option<Vec<(u32, u32)>> {
     matcher.split(',').map(one).collect()
 }
 
-fn impossible(matcher: &Located<String>) -> Option<Finding> {
+fn impossible(sources: &Sources, matcher: &Located<String>) -> Option<Finding> {
     let codes = codes(&matcher.value)?;
     // Codes of two digits are those of gRPC.
     if codes.iter().any(|&(from, _)| from < 100) {
@@ -139,9 +144,8 @@ fn impossible(matcher: &Located<String>) -> Option<Finding> {
         })
         .collect();
     if !repaired.is_empty() {
-        fix.title = format!("match `{}`", repaired.join(","));
-        let quote = |text: &str| format!("\"{text}\"");
-        fix.edits = Fix::replace("", matcher, quote(&repaired.join(","))).edits;
+        let repaired = repaired.join(",");
+        fix = replace_text(sources, format!("match `{repaired}`"), matcher, &repaired);
     }
     Some(
         Finding::new(&META, title)
@@ -161,10 +165,10 @@ mod tests {
         assert_eq!(codes("200-299,302"), Some(vec![(200, 299), (302, 302)]));
         assert_eq!(codes("${var.codes}"), None);
         let at = |text: &str| Located::default_of(text.to_owned(), "", "");
-        assert!(impossible(&at("200,302-399")).is_none());
-        assert!(impossible(&at("0")).is_none(), "a code of gRPC");
+        assert!(impossible(&Sources::default(), &at("200,302-399")).is_none());
+        assert!(impossible(&Sources::default(), &at("0")).is_none(), "a code of gRPC");
         for wrong in ["200-500", "503", "100"] {
-            assert!(impossible(&at(wrong)).is_some(), "{wrong}");
+            assert!(impossible(&Sources::default(), &at(wrong)).is_some(), "{wrong}");
         }
     }
 }

@@ -66,7 +66,10 @@ use wonin_model::{
     Probe, ProbeTarget, Role, Severity, TargetGroup, TaskDefinition,
 };
 
+use wonin_text::Sources;
+
 use crate::shared::deploys::{Ecs, Kube, Telling, ecs_services, workloads};
+use crate::shared::edits::replace_text;
 use crate::shared::words::list;
 
 pub(crate) struct ProbeTargetWrong;
@@ -96,7 +99,7 @@ impl Mode for ProbeTargetWrong {
             }
         }
         for ecs in ecs_services(evidence) {
-            for finding in of_ecs(&ecs) {
+            for finding in of_ecs(&evidence.sources, &ecs) {
                 telling.say(ecs.deployment, finding);
             }
         }
@@ -154,7 +157,7 @@ fn of_probes(kube: &Kube) -> Vec<Finding> {
                     // Ports need not be declared; another container of the pod may listen.
                     let nowhere = !kube.containers().any(|one| has_number(one, number));
                     if nowhere && !container.ports.is_empty() {
-                        found.push(undeclared(container, kind, probe, number));
+                        found.push(undeclared(container, probe, number));
                     }
                 }
                 Port::Name(_) | Port::Unknown => {}
@@ -202,13 +205,8 @@ fn with_ports(mut finding: Finding, container: &KubeContainer) -> Finding {
     finding
 }
 
-fn undeclared(
-    container: &KubeContainer,
-    kind: &'static str,
-    probe: &Probe,
-    number: u16,
-) -> Finding {
-    let title = format!("`{kind}` asks port {number}, which the container does not declare");
+fn undeclared(container: &KubeContainer, probe: &Probe, number: u16) -> Finding {
+    let title = format!("a probe asks port {number}, which the container does not declare");
     let finding = Finding::new(&META, title)
         .weigh(Role::Latent, Severity::Low, 50)
         .arithmetic(format!("{number} is not among: {}", declared(container)))
@@ -261,10 +259,12 @@ fn of_services(kube: &Kube) -> Vec<Finding> {
     found
 }
 
-fn of_ecs(ecs: &Ecs) -> Vec<Finding> {
+fn of_ecs(sources: &Sources, ecs: &Ecs) -> Vec<Finding> {
     let Some(task) = &ecs.service.task else { return Vec::new() };
     let groups = ecs.service.target_groups.iter();
-    groups.filter_map(|group| unmapped(task, group).or_else(|| fixed_check(task, group))).collect()
+    groups
+        .filter_map(|group| unmapped(task, group).or_else(|| fixed_check(sources, task, group)))
+        .collect()
 }
 
 /// The container that a target group registers.
@@ -306,7 +306,7 @@ fn unmapped(task: &TaskDefinition, group: &TargetGroup) -> Option<Finding> {
 }
 
 /// A health check port by number, where the instance gives tasks any port.
-fn fixed_check(task: &TaskDefinition, group: &TargetGroup) -> Option<Finding> {
+fn fixed_check(sources: &Sources, task: &TaskDefinition, group: &TargetGroup) -> Option<Finding> {
     let container = registered(task, group)?;
     let check = group.check_port.as_ref().filter(|port| port.origin.is_certain())?;
     let number: u16 = check.value.parse().ok()?;
@@ -332,11 +332,11 @@ fn fixed_check(task: &TaskDefinition, group: &TargetGroup) -> Option<Finding> {
         );
         (title, 85, Severity::High)
     };
-    let quoted = "\"traffic-port\"";
+    let title_of_fix = "check the port that gets the traffic";
     Some(
         Finding::new(&META, title)
             .weigh(Role::Cause, severity, sure)
             .because("the port that is checked", check)
-            .fix(Fix::replace("check the port that gets the traffic", check, quoted)),
+            .fix(replace_text(sources, title_of_fix, check, "traffic-port")),
     )
 }

@@ -216,7 +216,9 @@ fn of_compose(evidence: &Evidence) -> Vec<Finding> {
     let mut projects: BTreeMap<usize, Vec<&Service>> = BTreeMap::new();
     for service in &evidence.stack.services {
         let several = service.replicas.as_ref().is_some_and(|replicas| replicas.value > 1);
-        if several && service.update.is_none() && service.profiles.is_empty() {
+        // Swarm, which rolls, takes images alone; what is built here is run by Compose.
+        let by_compose = service.build_context.is_some() && service.update.is_none();
+        if several && by_compose && service.profiles.is_empty() {
             projects.entry(service.project).or_default().push(service);
         }
     }

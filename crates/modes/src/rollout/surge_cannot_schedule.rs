@@ -122,8 +122,10 @@ fn one_per_node(kube: &Kube) -> Option<Finding> {
         count(n as usize, "pod"),
         n + 1
     );
+    // A second node is nothing special, but a cluster of one node has ports to share.
+    let severity = if port.is_some() || n > 1 { Severity::Medium } else { Severity::Low };
     let mut finding = Finding::new(&META, title)
-        .weigh(Role::Latent, Severity::Medium, 65)
+        .weigh(Role::Latent, severity, 65)
         .arithmetic(format!("{n} old pods stay + 1 new one = {} nodes", n + 1))
         .leads_to("progress-deadline-exceeded")
         .fix(Fix::advice("set `maxSurge: 0` and `maxUnavailable: 1`: an old pod goes first"));

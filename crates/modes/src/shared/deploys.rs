@@ -245,13 +245,16 @@ impl<'a> Telling<'a> {
         open: &mut Vec<NotChecked>,
     ) {
         let mut groups: Vec<(Vec<&Deployment>, Finding)> = Vec::new();
-        let mut known: BTreeMap<(&str, String, Option<String>), usize> = BTreeMap::new();
+        let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
         for (of, finding) in self.told {
-            let key = (of.dir.as_str(), finding.title.clone(), finding.arithmetic.clone());
+            let key = (of.dir.as_str(), finding.title.clone());
             match known.get(&key) {
                 Some(&at) => {
-                    groups[at].0.push(of);
-                    absorb(&mut groups[at].1, finding);
+                    let (members, group) = &mut groups[at];
+                    if !members.iter().any(|one| std::ptr::eq(*one, of)) {
+                        members.push(of);
+                    }
+                    absorb(group, finding);
                 }
                 None => {
                     known.insert(key, groups.len());
@@ -276,8 +279,22 @@ impl<'a> Telling<'a> {
     }
 }
 
+/// How many calculations one finding shows.
+const SUMS_MAX: usize = 3;
+
 /// Takes over the evidence and the edits of a finding that says the same.
 fn absorb(into: &mut Finding, other: Finding) {
+    match (&mut into.arithmetic, other.arithmetic) {
+        (Some(sum), Some(more)) => {
+            let known: Vec<&str> = sum.split("; ").collect();
+            if known.len() < SUMS_MAX && !known.contains(&more.as_str()) {
+                sum.push_str("; ");
+                sum.push_str(&more);
+            }
+        }
+        (sum @ None, more) => *sum = more,
+        (Some(_), None) => {}
+    }
     for because in other.because {
         let known = into
             .because

@@ -1,6 +1,6 @@
 //! Repairs that insert a line beside one that is written, in its style.
 
-use wonin_model::{FileEdit, KafkaBroker, Located, Origin, Service};
+use wonin_model::{FileEdit, Fix, KafkaBroker, Located, Origin, Service};
 use wonin_text::{Edit, Place, SourceFile, Sources, Span};
 
 use super::kafka::Cluster;
@@ -46,6 +46,22 @@ pub(crate) fn add_argument(sources: &Sources, block: Place, lines: &[&str]) -> O
 
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// A repair that puts a text of Terraform in the place of another value, in quotes unless those
+/// around the old one stay.
+pub(crate) fn replace_text(
+    sources: &Sources,
+    title: impl Into<String>,
+    value: &Located<String>,
+    by: &str,
+) -> Fix {
+    let quoted = value.place().is_some_and(|place| {
+        let before = sources.file(place.file).text().get(..place.span.start as usize);
+        before.is_some_and(|before| before.ends_with('"'))
+    });
+    let text = if quoted { by.to_owned() } else { format!("\"{by}\"") };
+    Fix::replace(title, value, text)
 }
 
 /// Adds an entry in front of the first one of a YAML mapping; `None` where its layout is not
