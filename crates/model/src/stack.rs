@@ -36,14 +36,20 @@ pub struct Stack {
     pub deployments: Vec<Deployment>,
     /// What source code shows.
     pub code: Code,
-    /// Speeds up [`Stack::resolve`].
+    /// Speeds up [`Stack::resolve`], [`Stack::servers_of`] and the like.
     pub names: NameIndex,
 }
 
-/// Services by project and by every name they answer to. Built at the first look-up, and valid
-/// while services are neither added nor renamed; an index of fewer services is passed over.
+/// Services by project and by every name they answer to, and what runs in which service. Each part
+/// is built at its first look-up, and valid while its list is neither extended nor reordered; an
+/// index of fewer entries is passed over.
 #[derive(Debug, Default)]
-pub struct NameIndex(OnceLock<Names>);
+pub struct NameIndex {
+    names: OnceLock<Names>,
+    servers: OnceLock<ByService>,
+    apps: OnceLock<ByService>,
+    brokers: OnceLock<ByService>,
+}
 
 #[derive(Debug)]
 struct Names {
@@ -51,9 +57,16 @@ struct Names {
     first: HashMap<(usize, String), ServiceId>,
 }
 
+/// Positions in a list by the service that each entry belongs to, and how long the list was.
+#[derive(Debug)]
+struct ByService {
+    entries: usize,
+    positions: HashMap<ServiceId, Vec<usize>>,
+}
+
 impl NameIndex {
     fn of(&self, services: &[Service]) -> Option<&Names> {
-        let names = self.0.get_or_init(|| {
+        let names = self.names.get_or_init(|| {
             let mut first = HashMap::new();
             for (index, service) in services.iter().enumerate() {
                 for name in service.names() {
@@ -65,6 +78,31 @@ impl NameIndex {
         });
         (names.services == services.len()).then_some(names)
     }
+}
+
+/// The entries of a list that belong to a service, in order.
+fn of_service<'a, T>(
+    index: &'a OnceLock<ByService>,
+    list: &'a [T],
+    service: ServiceId,
+    owner: impl Fn(&T) -> Option<ServiceId> + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    let index = index.get_or_init(|| {
+        let mut positions: HashMap<ServiceId, Vec<usize>> = HashMap::new();
+        for (position, entry) in list.iter().enumerate() {
+            if let Some(service) = owner(entry) {
+                positions.entry(service).or_default().push(position);
+            }
+        }
+        ByService { entries: list.len(), positions }
+    });
+    let is_valid = index.entries == list.len();
+    let known = index.positions.get(&service).filter(|_| is_valid);
+    let rest = if is_valid { 0 } else { list.len() };
+    let positions = known.map_or(&[][..], Vec::as_slice).iter().copied().chain(0..rest);
+    positions
+        .map(|position| (position, &list[position]))
+        .filter(move |(_, entry)| owner(entry) == Some(service))
 }
 
 impl Stack {
@@ -87,6 +125,44 @@ impl Stack {
         let first = self.services.partition_point(|service| service.project < project);
         let own = self.services[first..].iter().take_while(move |one| one.project == project);
         own.enumerate().map(move |(index, service)| (ServiceId(first + index), service))
+    }
+
+    /// The servers that a service runs, with their positions in [`Stack::servers`].
+    pub fn servers_of(&self, service: ServiceId) -> impl Iterator<Item = (usize, &Server)> {
+        of_service(&self.names.servers, &self.servers, service, |server| server.service)
+    }
+
+    /// The servers that the services of a project run, in the order of [`Stack::servers`].
+    pub fn servers_in(&self, project: usize) -> Vec<&Server> {
+        let services = self.services_of(project);
+        let mut found: Vec<(usize, &Server)> =
+            services.flat_map(|(id, _)| self.servers_of(id)).collect();
+        found.sort_by_key(|(position, _)| *position);
+        found.into_iter().map(|(_, server)| server).collect()
+    }
+
+    /// The Kafka brokers that the services of a project run, in the order of [`Stack::brokers`].
+    pub fn brokers_in(&self, project: usize) -> Vec<&KafkaBroker> {
+        let services = self.services_of(project);
+        let mut found: Vec<(usize, &KafkaBroker)> =
+            services.flat_map(|(id, _)| self.brokers_of(id)).collect();
+        found.sort_by_key(|(position, _)| *position);
+        found.into_iter().map(|(_, broker)| broker).collect()
+    }
+
+    /// The first application that a service runs.
+    pub fn app_of(&self, service: ServiceId) -> Option<&App> {
+        let mut apps = of_service(&self.names.apps, &self.apps, service, |app| app.service);
+        apps.next().map(|(_, app)| app)
+    }
+
+    /// The first Kafka broker that a service runs.
+    pub fn broker_of(&self, service: ServiceId) -> Option<&KafkaBroker> {
+        self.brokers_of(service).next().map(|(_, broker)| broker)
+    }
+
+    fn brokers_of(&self, service: ServiceId) -> impl Iterator<Item = (usize, &KafkaBroker)> {
+        of_service(&self.names.brokers, &self.brokers, service, |broker| broker.service)
     }
 
     /// The project of a service.

@@ -89,7 +89,7 @@ impl Mode for IdleConnectionOutlivesServer {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         for app in &evidence.stack.apps {
-            let Some(server) = datasource_of(&evidence.stack, app) else { continue };
+            let Some((_, server)) = datasource_of(&evidence.stack, app) else { continue };
             findings.extend(outlived(app, server));
         }
     }

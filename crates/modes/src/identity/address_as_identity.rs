@@ -143,8 +143,9 @@ fn kind(product: ServerProduct) -> Option<(&'static str, &'static str, u16)> {
 
 /// Pinot instances of a project whose identity changes with the container.
 fn registered(sources: &Sources, stack: &Stack, project: usize, by: By) -> Option<Finding> {
+    let servers = stack.servers_in(project).into_iter();
     let instances: Vec<Instance<'_>> =
-        stack.servers.iter().filter_map(|server| instance(stack, project, server, by)).collect();
+        servers.filter_map(|server| instance(stack, project, server, by)).collect();
     let first = instances.first()?;
     let store = Store::of(stack, project, first.server);
     let what = match by {

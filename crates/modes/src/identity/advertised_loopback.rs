@@ -276,14 +276,9 @@ fn dialling(
     target: &Service,
     port: Option<u16>,
 ) -> Vec<(Located<String>, Located<String>)> {
-    let brokers: BTreeSet<ServiceId> = stack.brokers.iter().filter_map(|one| one.service).collect();
     let mut found: Vec<(Located<String>, Located<String>)> = Vec::new();
-    for (id, service) in stack.services() {
-        if id == broker
-            || brokers.contains(&id)
-            || service.project != target.project
-            || service.network_mode.is_some()
-        {
+    for (id, service) in stack.services_of(target.project) {
+        if id == broker || stack.broker_of(id).is_some() || service.network_mode.is_some() {
             continue;
         }
         let clients = stack.kafka_clients.iter().filter(|client| client.service == Some(id));

@@ -141,10 +141,8 @@ fn is_registry(stack: &Stack, app: &App) -> bool {
         .properties
         .iter()
         .any(|(name, value)| name.starts_with("eureka.server.") && !value.origin.is_default());
-    let runs = |service| {
-        let of_it = |one: &&wonin_model::Server| one.service == Some(service);
-        stack.servers.iter().filter(of_it).any(|one| one.product == ServerProduct::Eureka)
-    };
+    let runs =
+        |service| stack.servers_of(service).any(|(_, one)| one.product == ServerProduct::Eureka);
     server || app.service.is_some_and(runs)
 }
 

@@ -74,7 +74,7 @@ use wonin_model::{
     ServerProduct, Service, ServiceId, Settings, Severity, Stack,
 };
 
-use crate::shared::addresses::{Where, holder, is_dynamic, locate, members};
+use crate::shared::addresses::{Where, holder, is_dynamic, locate};
 use crate::shared::hosts::{endpoint, ipv4};
 use crate::shared::words::{count, list};
 
@@ -131,12 +131,12 @@ struct Written {
 
 /// Addresses of containers, written into the settings of their peers, that nothing pins.
 fn written_addresses(stack: &Stack, project: usize) -> Option<Finding> {
-    let servers = stack.servers.iter().flat_map(|server| {
+    let servers = stack.servers_in(project).into_iter().flat_map(|server| {
         let names = PEERS.iter().find(|(product, _)| *product == server.product);
         let names = names.map_or(&[] as &[&str], |(_, names)| *names);
         in_settings(stack, project, server.service, &server.settings, names)
     });
-    let brokers = stack.brokers.iter().flat_map(|broker: &KafkaBroker| {
+    let brokers = stack.brokers_in(project).into_iter().flat_map(|broker: &KafkaBroker| {
         in_settings(stack, project, broker.service, &broker.settings, KAFKA)
     });
     let written: Vec<Written> = servers.chain(brokers).collect();
@@ -174,7 +174,7 @@ fn in_settings(
     names: &[&str],
 ) -> Vec<Written> {
     let Some(service) = service.map(|id| stack.service(id)) else { return Vec::new() };
-    if service.project != project || service.network_mode.is_some() {
+    if service.network_mode.is_some() {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -202,13 +202,11 @@ fn in_settings(
 /// Redis Cluster keeps the addresses of its peers; when all nodes move at once they are lost.
 fn redis_cluster(stack: &Stack, project: usize) -> Option<Finding> {
     let nodes: Vec<(&Server, &Service)> = stack
-        .servers
-        .iter()
+        .servers_in(project)
+        .into_iter()
         .filter(|server| server.product == ServerProduct::Redis)
         .filter_map(|server| Some((server, stack.service(server.service?))))
-        .filter(|(server, service)| {
-            service.project == project && is_on(&server.settings, "cluster-enabled")
-        })
+        .filter(|(server, _)| is_on(&server.settings, "cluster-enabled"))
         .collect();
     let containers: usize = nodes
         .iter()
@@ -254,19 +252,22 @@ fn redis_cluster(stack: &Stack, project: usize) -> Option<Finding> {
 /// Sentinels rewrite their configuration with the addresses they have seen.
 fn sentinels(stack: &Stack, project: usize) -> Option<Finding> {
     let mut by_service: BTreeMap<&str, &Server> = BTreeMap::new();
-    for server in stack.servers.iter().filter(|one| one.product == ServerProduct::RedisSentinel) {
+    let servers = stack.servers_in(project).into_iter();
+    for server in servers.filter(|one| one.product == ServerProduct::RedisSentinel) {
         let Some(service) = server.service.map(|id| stack.service(id)) else { continue };
         // Bitnami's image switches names on; the setting then stands in a file that is not here.
         let named = is_on(&server.settings, "sentinel.resolve-hostnames")
             || service.repository().starts_with("bitnami");
-        if service.project == project && !named && service.network_mode.is_none() {
+        if !named && service.network_mode.is_none() {
             by_service.insert(&service.name.value, server);
         }
     }
-    let watched: Vec<&Service> = members(stack, project)
-        .filter(|service| is_redis(stack, service) && is_dynamic(service))
-        .collect();
     let (_, first) = by_service.iter().next()?;
+    let watched: Vec<&Service> = stack
+        .services_of(project)
+        .filter(|(id, service)| is_redis(stack, *id) && is_dynamic(service))
+        .map(|(_, service)| service)
+        .collect();
     if watched.is_empty() {
         return None;
     }
@@ -292,11 +293,8 @@ fn sentinels(stack: &Stack, project: usize) -> Option<Finding> {
     )))
 }
 
-fn is_redis(stack: &Stack, service: &Service) -> bool {
-    stack.servers.iter().any(|server| {
-        server.product == ServerProduct::Redis
-            && server.service.is_some_and(|id| std::ptr::eq(stack.service(id), service))
-    })
+fn is_redis(stack: &Stack, service: ServiceId) -> bool {
+    stack.servers_of(service).any(|(_, server)| server.product == ServerProduct::Redis)
 }
 
 fn announces_name(settings: &Settings) -> bool {

@@ -81,10 +81,8 @@ fn finding(
     project: usize,
     spareless: &[ServiceId],
 ) -> Option<Finding> {
-    let lasting: Vec<(ServiceId, &Service)> = stack
-        .services()
-        .filter(|(_, service)| service.project == project && !runs_once(stack, service))
-        .collect();
+    let lasting: Vec<(ServiceId, &Service)> =
+        stack.services_of(project).filter(|(_, service)| !runs_once(stack, service)).collect();
     let down: Vec<(ServiceId, &Service)> =
         lasting.iter().copied().filter(|(_, service)| service.restart.is_none()).collect();
     if down.is_empty() {
@@ -131,9 +129,7 @@ fn finding(
 
 /// What makes it matter for this one: ` and no health check; it is a broker and a vote`.
 fn why(stack: &Stack, id: ServiceId) -> String {
-    let Some(node) = stack.brokers.iter().find(|broker| broker.service == Some(id)) else {
-        return String::new();
-    };
+    let Some(node) = stack.broker_of(id) else { return String::new() };
     let both = node.is_kraft() && node.has_role("broker") && node.has_role("controller");
     let check = if stack.service(id).healthcheck.is_none() { " and no health check" } else { "" };
     let both = if both { "; it is a broker and a vote" } else { "" };
@@ -151,6 +147,5 @@ fn spareless_members(stack: &Stack) -> Vec<ServiceId> {
 }
 
 fn is_server(stack: &Stack, id: ServiceId) -> bool {
-    stack.servers.iter().any(|server| server.service == Some(id))
-        || stack.brokers.iter().any(|broker| broker.service == Some(id))
+    stack.servers_of(id).next().is_some() || stack.broker_of(id).is_some()
 }

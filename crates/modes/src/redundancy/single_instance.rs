@@ -94,12 +94,13 @@ struct Single<'a> {
 }
 
 fn singles(stack: &Stack, project: usize) -> Vec<Single<'_>> {
+    let brokers = stack.brokers_in(project).into_iter();
     let mut kinds: Vec<(ServerProduct, ServiceId)> = stack
-        .servers
-        .iter()
+        .servers_in(project)
+        .into_iter()
         .filter_map(|server| Some((server.product, server.service?)))
-        .chain(stack.brokers.iter().filter_map(|node| Some((ServerProduct::Kafka, node.service?))))
-        .filter(|(product, id)| counts(*product) && stack.service(*id).project == project)
+        .chain(brokers.filter_map(|node| Some((ServerProduct::Kafka, node.service?))))
+        .filter(|(product, _)| counts(*product))
         .collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -191,9 +192,9 @@ fn plain(stack: &Stack, singles: &[Single<'_>]) -> Option<Finding> {
 /// Services that name this one as a dependency or as an address.
 fn needing<'a>(stack: &'a Stack, target: &Service) -> Vec<(&'a Service, Origin)> {
     let others = stack
-        .services
-        .iter()
-        .filter(|other| other.project == target.project && other.name.value != target.name.value);
+        .services_of(target.project)
+        .map(|(_, other)| other)
+        .filter(|other| other.name.value != target.name.value);
     others.filter_map(|other| Some((other, need(other, target)?))).collect()
 }
 

@@ -98,9 +98,8 @@ impl Mode for ConnectionsExceedServerLimit {
         let stack = &evidence.stack;
         let mut by_server: BTreeMap<usize, Vec<Pool>> = BTreeMap::new();
         for app in &stack.apps {
-            let Some(server) = datasource_of(stack, app) else { continue };
-            let index = stack.servers.iter().position(|one| std::ptr::eq(one, server));
-            if let (Some(index), Some(pool)) = (index, pool(stack, app)) {
+            let Some((index, _)) = datasource_of(stack, app) else { continue };
+            if let Some(pool) = pool(stack, app) {
                 by_server.entry(index).or_default().push(pool);
             }
         }

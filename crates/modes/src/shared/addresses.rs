@@ -76,7 +76,7 @@ pub(crate) fn holder(stack: &Stack, project: usize, address: Ipv4Addr) -> Option
 
 /// The services of a project.
 pub(crate) fn members(stack: &Stack, project: usize) -> impl Iterator<Item = &Service> {
-    stack.services.iter().filter(move |service| service.project == project)
+    stack.services_of(project).map(|(_, service)| service)
 }
 
 /// Services on a network, with how they join it.

@@ -7,15 +7,16 @@ use wonin_model::{Condition, Origin, Restart, Service, Stack};
 pub(crate) fn runs_once(stack: &Stack, service: &Service) -> bool {
     const JOBS: [&str; 8] = ["init", "migrat", "setup", "seed", "create", "test", "job", "cli"];
     let name = service.name.value.to_ascii_lowercase();
-    let awaited =
-        stack.services.iter().filter(|other| other.project == service.project).any(|other| {
+    let awaited = || {
+        stack.services_of(service.project).any(|(_, other)| {
             let mut dependencies = other.depends_on.iter();
             dependencies.any(|on| {
-                on.service.value == service.name.value && on.condition.value == Condition::Completed
+                on.condition.value == Condition::Completed && on.service.value == service.name.value
             })
-        });
+        })
+    };
     let ends = service.restart.as_ref().is_some_and(|restart| {
         restart.value == Restart::No && matches!(restart.origin, Origin::Written(_))
     });
-    awaited || ends || !service.profiles.is_empty() || JOBS.iter().any(|job| name.contains(job))
+    ends || !service.profiles.is_empty() || JOBS.iter().any(|job| name.contains(job)) || awaited()
 }

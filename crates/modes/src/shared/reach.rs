@@ -54,7 +54,7 @@ pub(crate) fn holders(stack: &Stack, from: Option<ServiceId>, host: &str) -> usi
 
 /// The application that a service runs.
 pub(crate) fn app_of(stack: &Stack, service: ServiceId) -> Option<&App> {
-    stack.apps.iter().find(|app| app.service == Some(service))
+    stack.app_of(service)
 }
 
 /// Index of the application that a source file belongs to: the one with the deepest directory
@@ -81,17 +81,17 @@ pub(crate) fn code_owner(
     Some(stack.apps[app_index(evidence, place?.file)?].name.clone())
 }
 
-/// The relational database that a service runs.
-pub(crate) fn database_of(stack: &Stack, service: ServiceId) -> Option<&Server> {
+/// The relational database that a service runs, with its position among the servers.
+pub(crate) fn database_of(stack: &Stack, service: ServiceId) -> Option<(usize, &Server)> {
     let is_database = |product| {
         matches!(product, ServerProduct::Postgres | ServerProduct::MySql | ServerProduct::MariaDb)
     };
-    let mut servers = stack.servers.iter();
-    servers.find(|server| server.service == Some(service) && is_database(server.product))
+    stack.servers_of(service).find(|(_, server)| is_database(server.product))
 }
 
-/// The database that an application's `spring.datasource.url` leads to.
-pub(crate) fn datasource_of<'s>(stack: &'s Stack, app: &App) -> Option<&'s Server> {
+/// The database that an application's `spring.datasource.url` leads to, with its position among the
+/// servers.
+pub(crate) fn datasource_of<'s>(stack: &'s Stack, app: &App) -> Option<(usize, &'s Server)> {
     let url = app.properties.get("spring.datasource.url").filter(|url| url.origin.is_certain())?;
     let to = jdbc_endpoint(url)?;
     database_of(stack, service_at(stack, app.service, &to)?)

@@ -100,7 +100,7 @@ impl Mode for ImageGone {
         let stack = &evidence.stack;
         for project in 0..stack.projects.len() {
             let services: Vec<&Service> =
-                stack.services.iter().filter(|service| service.project == project).collect();
+                stack.services_of(project).map(|(_, service)| service).collect();
             for gone in GONE {
                 findings.extend(finding(&evidence.sources, &services, gone));
             }
