@@ -2,7 +2,7 @@
 
 use wonin_text::{FileId, Span};
 
-use crate::view::{Shown, Where};
+use crate::view::{Shown, Spot, Where};
 
 /// One marked place within a frame.
 pub(crate) struct Mark {
@@ -11,7 +11,7 @@ pub(crate) struct Mark {
     pub(crate) primary: bool,
 }
 
-/// All marked places of one file.
+/// All marked places of one file, or of one of its lines where only some are known.
 pub(crate) struct Frame<'a> {
     pub(crate) file: FileId,
     pub(crate) path: &'a str,
@@ -22,6 +22,8 @@ pub(crate) struct Frame<'a> {
 /// same bytes share a mark.
 pub(crate) fn frames(finding: &Shown) -> Vec<Frame<'_>> {
     let mut frames: Vec<Frame<'_>> = Vec::new();
+    // The line of each frame of an excerpt.
+    let mut lines: Vec<Option<u32>> = Vec::new();
     let mut primary = true;
     for because in &finding.because {
         let Where::At { spot, through } = &because.at else {
@@ -35,9 +37,9 @@ pub(crate) fn frames(finding: &Shown) -> Vec<Frame<'_>> {
             Some(value) => format!("{} (= {value})", because.claim),
             None => because.claim.clone(),
         };
-        mark(&mut frames, spot.file, &spot.path, spot.span, &label, primary);
+        mark(&mut frames, &mut lines, spot, &label, primary);
         for (other, relation) in through {
-            mark(&mut frames, other.file, &other.path, other.span, relation, false);
+            mark(&mut frames, &mut lines, other, relation, false);
         }
         primary = false;
     }
@@ -52,14 +54,17 @@ pub(crate) fn frames(finding: &Shown) -> Vec<Frame<'_>> {
 
 fn mark<'a>(
     frames: &mut Vec<Frame<'a>>,
-    file: FileId,
-    path: &'a str,
-    span: Span,
+    lines: &mut Vec<Option<u32>>,
+    spot: &'a Spot,
     label: &str,
     primary: bool,
 ) {
-    let index = frames.iter().position(|frame| frame.file == file).unwrap_or_else(|| {
+    let (file, path, span) = (spot.file, spot.path.as_str(), spot.span);
+    let line = spot.is_excerpt.then_some(spot.start.line);
+    let is_same = |(frame, at): (&Frame<'_>, &Option<u32>)| frame.file == file && *at == line;
+    let index = frames.iter().zip(lines.iter()).position(is_same).unwrap_or_else(|| {
         frames.push(Frame { file, path, marks: Vec::new() });
+        lines.push(line);
         frames.len() - 1
     });
     let marks = &mut frames[index].marks;

@@ -137,8 +137,11 @@ impl<'a> Window<'a> {
             first = first.min(file.position(span.start as usize).line);
             last = last.max(file.position(span.end as usize).line);
         }
-        let first = first.min(last).saturating_sub(CONTEXT_LINES).max(1);
-        let last = (last + CONTEXT_LINES).min(file.line_count() as u32);
+        // The neighbours of an excerpt's line are other lines of the file.
+        let context = if file.is_excerpt() { 0 } else { CONTEXT_LINES };
+        let first = first.min(last).saturating_sub(context).max(1);
+        let last = last + context;
+        let last = if file.is_excerpt() { last } else { last.min(file.line_count() as u32) };
         let (start, end) = (file.line(first)?.start as usize, file.line(last)?.end as usize);
         let text = file.text().get(start..end)?;
         Some(Self { file, text, start, line_start: first as usize })

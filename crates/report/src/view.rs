@@ -65,6 +65,8 @@ pub struct Spot {
     pub end: Position,
     /// The text there, secrets hidden, its first line alone.
     pub text: String,
+    /// Whether only some lines of the file are known.
+    pub is_excerpt: bool,
 }
 
 /// Where a claim comes from.
@@ -447,7 +449,7 @@ impl Showing<'_> {
         let sources = &self.evidence.sources;
         let file = self.files.entry(place.file).or_insert_with(|| {
             let text = self.masker.file(sources, place.file);
-            SourceFile::new(sources.file(place.file).path(), same_size(&text))
+            sources.file(place.file).with_text(same_size(&text))
         });
         let text = file.slice(place.span).lines().next().unwrap_or("");
         Spot {
@@ -456,6 +458,7 @@ impl Showing<'_> {
             span: place.span,
             start: file.position(place.span.start as usize),
             end: file.position(place.span.end as usize),
+            is_excerpt: file.is_excerpt(),
             text: shorten(&plain(text), QUOTE_LEN_MAX),
         }
     }

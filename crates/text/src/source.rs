@@ -42,6 +42,12 @@ impl SourceFile {
         Self { line_numbers: Some(numbers), ..Self::new(path, texts.join("\n")) }
     }
 
+    /// The same file with another text, whose lines are as many: an excerpt stays one.
+    #[must_use]
+    pub fn with_text(&self, text: impl Into<Arc<str>>) -> Self {
+        Self { line_numbers: self.line_numbers.clone(), ..Self::new(self.path.clone(), text) }
+    }
+
     /// Whether only some lines of the file are here.
     pub fn is_excerpt(&self) -> bool {
         self.line_numbers.is_some()
@@ -167,5 +173,6 @@ mod tests {
         assert_eq!(file.position(6), Position { line: 90, column: 1 });
         assert_eq!(file.slice(file.line(90).unwrap()), "second");
         assert_eq!(file.line(8), None);
+        assert_eq!(file.with_text("FIRST\nSECOND").position(6), Position { line: 90, column: 1 });
     }
 }
