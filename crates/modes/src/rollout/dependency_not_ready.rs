@@ -11,7 +11,8 @@
 //! nothing to wait for, and `up` fails at once. With one it fails as soon as the container is
 //! called unhealthy, even if it would be ready a moment later: with checks that fail from the start
 //! that is after A + (retries − 1) × interval, where A is one interval, or the end of
-//! `start_period`. The short form of `depends_on` only waits for the start of the process.
+//! `start_period`. A startup time that is given (`--startup`, for what is built here) or that a log
+//! says (`Started … in N seconds`) is held against that sum. The short form of `depends_on` only waits for the start of the process.
 //!
 //! ## Example
 //!
@@ -66,7 +67,10 @@ use wonin_model::{
     ModeMeta, NotChecked, Origin, Restart, Role, ServerProduct, Service, ServiceId, Severity,
 };
 
+use wonin_rollout::configured;
+
 use crate::shared::checks::{OwnCheck, Timing, own_check, unhealthy_after_ms, written_check};
+use crate::shared::deploys::{Start, logged_start, start_of};
 use crate::shared::words::{duration_ms, list};
 
 pub(crate) struct DependencyNotReady;
@@ -111,12 +115,11 @@ impl Mode for DependencyNotReady {
             }
         }
         for (id, waits) in &waited {
-            findings.extend(never_healthy(stack.service(*id), waits));
-            findings.extend(called_ill_too_soon(
-                stack.service(*id),
-                products.get(id).copied(),
-                waits,
-            ));
+            let (on, product) = (stack.service(*id), products.get(id).copied());
+            findings.extend(never_healthy(on, waits));
+            let known = start_time(evidence, on, product);
+            let told = known.and_then(|known| known_to_be_late(on, &known, waits));
+            findings.extend(told.or_else(|| called_ill_too_soon(on, product, waits)));
         }
         findings.extend(early.values().map(|early| started_too_early(early)));
     }
@@ -195,6 +198,58 @@ fn least_start(product: ServerProduct) -> Option<u64> {
     LEAST_START.iter().find(|(known, _)| *known == product).map(|(_, least)| *least)
 }
 
+/// How long a service takes to start, where that is known, in milliseconds. What the caller says
+/// counts for programs of the team's own, not for a published database beside them.
+fn start_time(
+    evidence: &Evidence,
+    on: &Service,
+    product: Option<ServerProduct>,
+) -> Option<(u64, Start)> {
+    let name = &on.name.value;
+    let own = on.build_context.is_some() && product.is_none();
+    let start =
+        logged_start(evidence, name).or_else(|| own.then(|| start_of(evidence, name)).flatten())?;
+    let units = on
+        .cpu_limit_millis
+        .as_ref()
+        .map(|millis| u32::try_from(millis.value.saturating_mul(1024) / 1000).unwrap_or(u32::MAX));
+    let startup = configured::startup(&start.given, units).ok()?;
+    Some((startup.time.max_ms(), start))
+}
+
+/// C1 with a startup time: the checks are used up before the start ends.
+fn known_to_be_late(on: &Service, known: &(u64, Start), waits: &[Wait]) -> Option<Finding> {
+    let (start_ms, start) = known;
+    let check = written_check(on)?;
+    let timing = unhealthy_after_ms(check);
+    if timing.total_ms >= *start_ms {
+        return None;
+    }
+    let name = &on.name.value;
+    let title = format!(
+        "{name} is called unhealthy after {}, before a start of {} ends: `up` fails then",
+        duration_ms(timing.total_ms),
+        duration_ms(*start_ms)
+    );
+    let finding = Finding::new(&META, title)
+        .service(name)
+        .weigh(Role::Cause, Severity::High, start.confidence())
+        .arithmetic(format!("{} of start", sum(&timing, *start_ms)))
+        .because_at(format!("the check of {name}"), Origin::Written(check.place));
+    let mut finding = start.because(numbers(finding, check));
+    for wait in waits {
+        let claim = format!("{} waits for it", wait.service.name.value);
+        finding = finding.because_at(claim, wait.dependency.condition.origin.clone());
+    }
+    let seconds = start_ms.div_ceil(1000);
+    let title = format!("a `start_period` of {seconds} s: failures within it do not count");
+    let fix = match &check.start_period_ms {
+        Some(period) => Fix::replace(title, period, format!("{seconds}s")),
+        None => Fix::advice(title),
+    };
+    Some(finding.leads_to("dependency-failed-to-start").fix(fix))
+}
+
 /// C1: the checks are used up before the dependency can be ready.
 fn called_ill_too_soon(
     on: &Service,
@@ -215,7 +270,7 @@ fn called_ill_too_soon(
     let finding = Finding::new(&META, title)
         .service(name)
         .weigh(Role::Cause, Severity::Medium, 65)
-        .arithmetic(sum(&timing, least))
+        .arithmetic(format!("{} that a first start likely takes", sum(&timing, least)))
         .because_at(format!("the check of {name}"), Origin::Written(check.place));
     let finding = numbers(finding, check);
     let wait = &waits[0];
@@ -231,14 +286,14 @@ fn called_ill_too_soon(
     )
 }
 
-fn sum(timing: &Timing, least: u64) -> String {
+fn sum(timing: &Timing, start_ms: u64) -> String {
     format!(
-        "{} + ({} - 1) × {} = {} < {} that a first start likely takes",
+        "{} + ({} - 1) × {} = {} < {}",
         duration_ms(timing.first_ms),
         timing.retries,
         duration_ms(timing.interval_ms),
         duration_ms(timing.total_ms),
-        duration_ms(least)
+        duration_ms(start_ms)
     )
 }
 

@@ -288,11 +288,11 @@ fn patient_check(group: &TargetGroup, race: &Race) -> Option<Fix> {
         return Some(Fix::replace(title, threshold, failures.to_string()));
     }
     let between = u64::from(race.check.unhealthy_threshold.saturating_sub(1)).max(1);
-    let interval_s = race.start_ms.div_ceil(between * 1000);
-    let interval = group.interval_s.as_ref()?;
-    (interval_s <= INTERVAL_MAX_S).then(|| {
-        let title = format!("or check every {interval_s} s, which finds later failures later, too");
-        Fix::replace(title, interval, interval_s.to_string())
+    let wider_s = race.start_ms.div_ceil(between * 1000);
+    let written = group.interval_s.as_ref()?;
+    (wider_s <= INTERVAL_MAX_S).then(|| {
+        let title = format!("or check every {wider_s} s, which finds later failures later, too");
+        Fix::replace(title, written, wider_s.to_string())
     })
 }
 

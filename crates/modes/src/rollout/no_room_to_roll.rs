@@ -128,11 +128,10 @@ fn on_instances(ecs: &Ecs, task: &TaskDefinition) -> bool {
 /// A port of the instance that only one task can have.
 fn static_port(task: &TaskDefinition) -> Option<&Located<u16>> {
     let mode = task.network_mode.as_ref().map(|mode| mode.value.as_str());
-    let port = |one: &'_ EcsContainer| one.host_ports.first().is_some();
     if mode == Some("awsvpc") {
         return None;
     }
-    task.containers.iter().find(|one| port(one)).and_then(|one| one.host_ports.first())
+    task.containers.iter().find_map(|one| one.host_ports.first())
 }
 
 fn one_per_instance(limits: &Limits, port: &Located<u16>) -> Finding {

@@ -145,8 +145,9 @@ fn of_probes(kube: &Kube) -> Vec<Finding> {
     for container in kube.containers() {
         for (kind, probe) in probes(container) {
             let text = match &probe.target.value {
-                ProbeTarget::Http { port, .. } => port,
-                ProbeTarget::Tcp(port) | ProbeTarget::Grpc(port) => port,
+                ProbeTarget::Http { port, .. }
+                | ProbeTarget::Tcp(port)
+                | ProbeTarget::Grpc(port) => port,
                 ProbeTarget::Exec(_) => continue,
             };
             match port(text) {

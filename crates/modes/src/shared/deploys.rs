@@ -356,7 +356,7 @@ pub(crate) fn is_http(group: &TargetGroup) -> bool {
 pub(crate) fn numbers_of(probe: &Probe) -> Option<plan::Probe> {
     /// A day and a half, as for every other time: longer ones are mistakes of unit.
     const TIME_MAX_S: u64 = 130_000;
-    let ms = |seconds: u64| (seconds <= TIME_MAX_S).then_some(seconds * 1000);
+    let ms = |seconds: u64| (seconds <= TIME_MAX_S).then(|| seconds * 1000);
     let possible = |count: u32| (1..=10_000).contains(&count).then_some(count);
     Some(plan::Probe {
         initial_delay_ms: ms(probe.initial_delay_s.value)?,

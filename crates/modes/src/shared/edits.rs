@@ -40,8 +40,8 @@ pub(crate) fn add_argument(sources: &Sources, block: Place, lines: &[&str]) -> O
     let start = block.span.start as usize;
     let before = line_before(file, start)?;
     let indent = if before.trim().is_empty() { before } else { "" };
-    let added: String = lines.iter().map(|line| format!("\n{indent}  {line}")).collect();
-    Some(insert(block, start + header.len() + 1, added))
+    let added: Vec<String> = lines.iter().map(|line| format!("\n{indent}  {line}")).collect();
+    Some(insert(block, start + header.len() + 1, added.concat()))
 }
 
 fn is_name(c: char) -> bool {
