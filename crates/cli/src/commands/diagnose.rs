@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use wonin_model::{Diagnosis, Evidence, Severity};
+use wonin_model::{Diagnosis, Evidence, GivenStartup, Severity};
 use wonin_report::{Limits, View, suppress};
 
 use crate::disk::DiskFiles;
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   wonin diagnose                                    all that lies below this directory
   wonin diagnose deploy/compose.yml                 one file, with what it refers to
+  wonin diagnose --startup 150s deploy              with the time that a start takes
   wonin diagnose --fix .                            apply the safe changes
   wonin diagnose --format text --format sarif=out.sarif .
   wonin diagnose --write-baseline known.json .      accept what is there today
@@ -51,6 +52,11 @@ pub(crate) struct Args {
     /// Leave out what is below; without it, low findings are listed briefly and do not count
     #[arg(long, value_name = "SEVERITY")]
     min_severity: Option<Floor>,
+
+    /// How long a start takes, for what is rolled out: `150s`, a range `120s..180s`, or measured
+    /// pairs with CPU units (`35s@1024`), given several times
+    #[arg(long, value_name = "TIME[@UNITS]")]
+    startup: Vec<String>,
 
     /// Show findings of low confidence, too
     #[arg(long)]
@@ -96,9 +102,10 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
     output::check(&targets)?;
     let known = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let startup = startup(args)?;
     let files = open(args)?;
 
-    let mut run = Run { args, terminal, files };
+    let mut run = Run { args, terminal, files, startup };
     let (evidence, diagnosis, mut view) = run.look();
     if (args.fix || args.unsafe_fixes)
         && let Some(after) = run.repair(&evidence, &diagnosis, &view)?
@@ -116,6 +123,14 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         return Ok(ExitCode::SUCCESS);
     }
     finish(args, &view, &targets, terminal)
+}
+
+fn startup(args: &Args) -> Result<Option<GivenStartup>, Failure> {
+    if args.startup.is_empty() {
+        return Ok(None);
+    }
+    let given = GivenStartup::parse(&args.startup);
+    given.map(Some).map_err(|why| Failure::new(format!("`--startup`: {why}")))
 }
 
 fn open(args: &Args) -> Result<DiskFiles, Failure> {
@@ -161,6 +176,7 @@ struct Run<'a> {
     args: &'a Args,
     terminal: Terminal,
     files: DiskFiles,
+    startup: Option<GivenStartup>,
 }
 
 impl Run<'_> {
@@ -168,6 +184,7 @@ impl Run<'_> {
         watched(self.terminal, &self.files, || {
             let mut evidence = wonin_read::read(&self.files);
             evidence.skipped.extend_from_slice(self.files.skipped());
+            evidence.startup.clone_from(&self.startup);
             let mut diagnosis = wonin_modes::examine(&evidence);
             let suppressed = suppress::apply(&evidence, &mut diagnosis);
             let limits = Limits {
