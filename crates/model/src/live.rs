@@ -173,6 +173,9 @@ pub struct Load {
     /// Sum of the own service times by the single-server identity, in microseconds; `None` where
     /// times are not known.
     pub service_us: Option<u64>,
+    /// Whether all times are whole seconds: service times of requests shorter than that are rough,
+    /// and rather too small.
+    pub whole_seconds: bool,
     /// First and last time, Unix milliseconds.
     pub first_ms: Option<i64>,
     /// Last time.
@@ -194,7 +197,7 @@ impl Load {
 pub struct LoadSlot {
     /// Begin, Unix milliseconds.
     pub at_ms: i64,
-    /// Events that ended in it.
+    /// Events whose time lies in it.
     pub events: u64,
     /// Sum of their durations as logged, in microseconds.
     pub total_us: u64,

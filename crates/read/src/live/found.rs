@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wonin_model::{ContainerState, Registration, Series, Slow, ThreadDump};
+use wonin_model::{ContainerState, Load, Registration, Series, Slow, ThreadDump};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
 /// Everything that the readers of one file found. Places count within [`Kept`] until
@@ -14,6 +14,7 @@ pub(crate) struct Found {
     pub(crate) containers: Vec<ContainerState>,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) slow: Vec<Slow>,
+    pub(crate) loads: Vec<Load>,
     pub(crate) series: Vec<Series>,
     /// The lines that places point to.
     pub(crate) kept: Kept,
@@ -49,6 +50,18 @@ impl Found {
         SourceFile::excerpt(path, &kept.into_lines())
     }
 
+    /// For texts parsed as a whole: the numbers of kept lines were offsets, and places are to count
+    /// in the text.
+    pub(crate) fn places_by_offset(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        self.each_place(&mut |place| {
+            if let Some(offset) = kept.number_at(place.span) {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                place.span = Span::new(start, start.saturating_add(place.span.len()));
+            }
+        });
+    }
+
     fn each_place(&mut self, change: &mut dyn FnMut(&mut Place)) {
         for dump in &mut self.dumps {
             change(&mut dump.place);
@@ -60,6 +73,7 @@ impl Found {
         }
         self.registrations.iter_mut().for_each(|one| change(&mut one.place));
         self.series.iter_mut().for_each(|one| change(&mut one.place));
+        self.loads.iter_mut().for_each(|one| change(&mut one.place));
         for slow in &mut self.slow {
             change(&mut slow.place);
             slow.burst.iter_mut().for_each(|burst| change(&mut burst.place));
@@ -93,6 +107,11 @@ impl Kept {
         let within = part.start.min(text.len())..part.end.min(text.len());
         let span = Span::new(start + within.start, start + within.end);
         Place { file: FileId::default(), span }
+    }
+
+    fn number_at(&self, span: Span) -> Option<u64> {
+        let index = self.lines.partition_point(|(_, _, start)| *start <= span.start as usize);
+        index.checked_sub(1).map(|index| self.lines[index].0)
     }
 
     fn moves(&self) -> Moves {

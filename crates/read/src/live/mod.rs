@@ -6,15 +6,18 @@
 
 mod dumps;
 mod found;
+mod slow;
 mod threads;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use rayon::prelude::*;
 use wonin_model::ThreadDump;
 
-use crate::log::{kind, lines};
+use crate::log::envelope::{Envelope, service_of_container};
+use crate::log::{Services, kind, lines};
 use crate::pipeline::{Files, Joining};
 use found::Found;
 
@@ -32,11 +35,18 @@ struct Whole {
 }
 
 /// All kinds of files that are parsed as a whole, the most specific first.
-const WHOLE: &[Whole] = &[Whole {
-    name: "thread-dump",
-    accepts: |_, head| dumps::json::accepts(head),
-    read: dumps::json::read,
-}];
+const WHOLE: &[Whole] = &[
+    Whole {
+        name: "thread-dump",
+        accepts: |_, head| dumps::json::accepts(head),
+        read: dumps::json::read,
+    },
+    Whole {
+        name: "redis-slowlog",
+        accepts: |_, head| slow::accepts_redis_json(head),
+        read: slow::read_redis_json,
+    },
+];
 
 /// A reader of lines.
 trait LineReader {
@@ -95,26 +105,74 @@ fn read_one(files: &dyn Files, path: &str) -> Result<Option<Found>, String> {
         found.text = Some(text);
     } else {
         let is_log = kind::by_name(path) == kind::Name::Log || kind::looks_like_log(&head, true);
-        let mut readers = readers(&head, is_log);
-        if readers.is_empty() {
+        if !read_lines(&mut lines, path, &head, is_log, &mut found) {
             return Ok(None);
-        }
-        while let Some(line) = lines.next() {
-            let text = String::from_utf8_lossy(line.bytes);
-            for reader in &mut readers {
-                reader.line(line.number, &text, &mut found);
-            }
-        }
-        for reader in readers {
-            reader.finish(&mut found);
         }
     }
     Ok((!found.is_empty() || !found.problems.is_empty()).then_some(found))
 }
 
-/// The readers that want a file which begins like this.
-fn readers(head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
-    let mut readers: Vec<Box<dyn LineReader>> = Vec::new();
+/// Services whose lines are told apart within one file.
+const SERVICES_MAX: usize = 64;
+
+/// Reads line by line, each service's lines for themselves; says whether anybody wanted them.
+fn read_lines(
+    lines: &mut lines::Lines,
+    path: &str,
+    head: &str,
+    is_log: bool,
+    found: &mut Found,
+) -> bool {
+    let envelope = Envelope::of(head.lines().take(50));
+    let mut scratch = String::new();
+    let mut heads: BTreeMap<Option<String>, String> = BTreeMap::new();
+    for line in head.lines() {
+        if let Some(inner) = envelope.open(line, &mut scratch) {
+            let head = heads.entry(inner.service.map(str::to_owned)).or_default();
+            head.push_str(inner.text);
+            head.push('\n');
+        }
+    }
+    let mut readers: BTreeMap<Option<String>, Vec<Box<dyn LineReader>>> = heads
+        .into_iter()
+        .take(SERVICES_MAX)
+        .map(|(service, head)| (service, readers(path, &head, is_log)))
+        .collect();
+    if readers.values().all(Vec::is_empty) {
+        return false;
+    }
+    while let Some(line) = lines.next() {
+        let text = String::from_utf8_lossy(line.bytes);
+        let Some(inner) = envelope.open(&text, &mut scratch) else {
+            continue;
+        };
+        let key = inner.service.map(str::to_owned);
+        if !readers.contains_key(&key) && readers.len() < SERVICES_MAX {
+            readers.insert(key.clone(), self::readers(path, inner.text, is_log));
+        }
+        for reader in readers.get_mut(&key).into_iter().flatten() {
+            reader.line(line.number, inner.text, found);
+        }
+    }
+    for (service, readers) in readers {
+        let (slow, loads) = (found.slow.len(), found.loads.len());
+        for reader in readers {
+            reader.finish(found);
+        }
+        let service = service.as_deref().map(|name| service_of_container(name).to_owned());
+        for slow in &mut found.slow[slow..] {
+            slow.service.clone_from(&service);
+        }
+        for load in &mut found.loads[loads..] {
+            load.service.clone_from(&service);
+        }
+    }
+    true
+}
+
+/// The readers that want lines which begin like this.
+fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
+    let mut readers: Vec<Box<dyn LineReader>> = slow::readers(path, head, is_log);
     if is_log || dumps::text::accepts(head) {
         readers.push(Box::new(dumps::text::DumpText::default()));
     }
@@ -153,10 +211,18 @@ fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<
         joining.note_read(file, format);
     }
     dumps.extend(found.dumps.into_iter().map(|dump| (dump, path.to_owned())));
+    let services = Services::of(joining, path);
+    for slow in &mut found.slow {
+        slow.service = services.of_stream(slow.service.as_deref());
+    }
+    for load in &mut found.loads {
+        load.service = services.of_stream(load.service.as_deref());
+    }
     let evidence = &mut joining.evidence;
     evidence.containers.extend(found.containers);
     evidence.registrations.extend(found.registrations);
     evidence.slow.extend(found.slow);
+    evidence.loads.extend(found.loads);
     evidence.series.extend(found.series);
 }
 

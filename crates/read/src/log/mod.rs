@@ -282,7 +282,7 @@ impl Excerpt {
 }
 
 /// Which services the lines of a file may be of.
-struct Services {
+pub(crate) struct Services {
     /// Names of all services of the stack, the longest first.
     names: Vec<String>,
     /// The service that the file's path names.
@@ -290,7 +290,7 @@ struct Services {
 }
 
 impl Services {
-    fn of(joining: &Joining<'_>, path: &str) -> Self {
+    pub(crate) fn of(joining: &Joining<'_>, path: &str) -> Self {
         let stack = &joining.evidence.stack;
         let mut names: Vec<String> = stack.services.iter().map(|s| s.name.value.clone()).collect();
         names.sort_by(|a, b| (b.len(), a).cmp(&(a.len(), b)));
@@ -303,7 +303,7 @@ impl Services {
         Self { names, of_path }
     }
 
-    fn of_stream(&self, container: Option<&str>) -> Option<String> {
+    pub(crate) fn of_stream(&self, container: Option<&str>) -> Option<String> {
         let Some(container) = container else {
             return self.of_path.clone();
         };

@@ -45,7 +45,7 @@ fn a_pool_per_firing_is_a_group_of_growing_pools() {
     assert_eq!(counts, [(8, 4, 0), (18, 9, 0), (28, 14, 0)]);
     assert_eq!((first.growth(), first.highest.as_slice()), (20, &[14, 2][..]));
     assert!(first.frames[0].starts_with("jdk.internal.misc.Unsafe.park("));
-    assert_eq!(shown(&evidence, first.place).1, "pool-2-thread-1");
+    assert_eq!(shown(&evidence, first.place).1, "pool-1-thread-1");
     // The scheduler itself does not grow.
     assert_eq!(group(set, "scheduler-#").growth(), 0);
     assert!(set.stuck.iter().all(|stuck| !stuck.name.starts_with("pool-")));

@@ -29,8 +29,6 @@ pub(in crate::live) struct DumpText {
     /// What the line before said: a time, or the number of the process.
     before_ms: Option<i64>,
     before_process: Option<String>,
-    /// What stands before each line of the dump: bytes up to the text, and how they end.
-    prefix: Option<&'static str>,
     stacks: Stacks,
     threads: usize,
 }
@@ -48,14 +46,13 @@ impl LineReader for DumpText {
             self.begin(number, line, at, found);
             return;
         }
-        let text = self.prefix.and_then(|end| behind(line, end)).unwrap_or(line);
         if self.dump.is_some() {
-            self.inside(number, line, text, found);
-        } else if Header::of(text).is_some() {
+            self.inside(number, line, found);
+        } else if Header::of(line).is_some() {
             self.begin(number, line, 0, found);
-            self.inside(number, line, text, found);
+            self.inside(number, line, found);
         } else {
-            self.outside(text);
+            self.outside(line);
         }
     }
 
@@ -74,8 +71,6 @@ impl DumpText {
     fn begin(&mut self, number: u64, line: &str, at: usize, found: &mut Found) {
         self.end(found);
         let own = time::parse(line[..at].trim_start().as_bytes(), time::Base::default());
-        self.prefix =
-            [" stdout F ", " stderr F ", "| "].into_iter().find(|end| line[..at].contains(end));
         self.dump = Some(ThreadDump {
             place: found.kept.keep(number, line, at..line.len()),
             format: "jstack",
@@ -104,7 +99,7 @@ impl DumpText {
         }
     }
 
-    fn inside(&mut self, number: u64, line: &str, text: &str, found: &mut Found) {
+    fn inside(&mut self, number: u64, text: &str, found: &mut Found) {
         if let Some(circle) = &mut self.deadlock {
             if text.starts_with("Java stack information") {
                 self.end_circle();
@@ -121,7 +116,7 @@ impl DumpText {
         }
         if let Some(header) = Header::of(text) {
             self.end_thread();
-            self.thread(number, line, &header, found);
+            self.thread(number, text, &header, found);
         } else if text.starts_with("Found ") && text.ends_with("deadlock:") {
             self.end_thread();
             self.deadlock = Some(Vec::new());
@@ -322,11 +317,6 @@ pub(in crate::live) fn is_of_the_machine(name: &str) -> bool {
         "VM ",
     ];
     name.contains("CompilerThread") || NAMES.iter().any(|known| name.starts_with(known))
-}
-
-/// What stands behind the end of a prefix.
-fn behind<'a>(line: &'a str, end: &str) -> Option<&'a str> {
-    line.find(end).map(|at| &line[at + end.len()..])
 }
 
 fn is_number(text: &str) -> bool {
