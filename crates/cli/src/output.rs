@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use wonin_report::text::Layout;
 use wonin_report::{View, github, html, json, junit, sarif, text};
 
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ const FORMATS: [(&str, Format); 6] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     Text,
     Json,
     Sarif,
@@ -33,7 +34,7 @@ enum Format {
 /// `json` or `json=FILE`.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    format: Format,
+    pub(crate) format: Format,
     file: Option<PathBuf>,
 }
 
@@ -79,19 +80,28 @@ pub(crate) fn check(targets: &[Target]) -> Result<(), Failure> {
 
 /// Writes the view to every target.
 pub(crate) fn write(view: &View, targets: &[Target], terminal: Terminal) -> Result<(), Failure> {
+    write_with(targets, terminal, |format, layout| match format {
+        Format::Text => text::render(view, layout),
+        Format::Json => json::render(view),
+        Format::Sarif => sarif::render(view, env!("CARGO_PKG_VERSION")),
+        Format::Junit => junit::render(view),
+        Format::Github => github::render(view),
+        Format::Html => html::render(view),
+    })
+}
+
+/// Writes what `render` makes to every target.
+pub(crate) fn write_with(
+    targets: &[Target],
+    terminal: Terminal,
+    render: impl Fn(Format, Layout) -> String,
+) -> Result<(), Failure> {
     for target in targets {
         let layout = match target.file {
             Some(_) => terminal.layout_of_file(),
             None => terminal.layout(),
         };
-        let out = match target.format {
-            Format::Text => text::render(view, layout),
-            Format::Json => json::render(view),
-            Format::Sarif => sarif::render(view, env!("CARGO_PKG_VERSION")),
-            Format::Junit => junit::render(view),
-            Format::Github => github::render(view),
-            Format::Html => html::render(view),
-        };
+        let out = render(target.format, layout);
         match &target.file {
             Some(file) => fs::write(file, out).map_err(|cause| {
                 Failure::new(format!("cannot write `{}`", file.display())).because(cause)

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::disk::DiskFiles;
 use crate::terminal::Terminal;
 
 /// Below this nobody wonders.
 const PATIENCE: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// Does the work; draws how many files were read while it lasts.
-pub(crate) fn watched<T>(terminal: Terminal, files: &DiskFiles, work: impl FnOnce() -> T) -> T {
+/// Does the work; draws what `message` says while it lasts.
+pub(crate) fn watched<T>(
+    terminal: Terminal,
+    message: impl Fn() -> String + Send,
+    work: impl FnOnce() -> T,
+) -> T {
     if !terminal.draws_progress() {
         return work();
     }
@@ -26,7 +29,7 @@ pub(crate) fn watched<T>(terminal: Terminal, files: &DiskFiles, work: impl FnOnc
             }
             let bar = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
             loop {
-                bar.set_message(format!("{} files read", files.loaded()));
+                bar.set_message(message());
                 bar.tick();
                 if waiting.recv_timeout(REDRAW) != Err(RecvTimeoutError::Timeout) {
                     break;

@@ -1,8 +1,9 @@
 //! One page that stands alone: no script, no outside file, readable on paper and in the dark.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use wonin_text::SourceFile;
+use wonin_text::{FileId, SourceFile};
 
 use crate::frame::{Frame, Mark, frames};
 use crate::junit::summary;
@@ -34,8 +35,8 @@ pub fn render(view: &View) -> String {
     for (index, finding) in view.findings.iter().enumerate() {
         article(view, finding, index, &mut out);
     }
-    list(&mut out, "Not checked", &view.not_checked, |open| {
     list(&mut out, "Unexplained", &view.unexplained, |left| prose(&unexplained(left)));
+    list(&mut out, "Not checked", &view.not_checked, |open| {
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("<code>{}</code>{}: {}", open.mode, escape(&service), prose(&open.why))
     });
@@ -105,7 +106,7 @@ fn article(view: &View, finding: &Shown, index: usize, out: &mut String) {
     }
     out.push_str("</dl>\n");
     for fix in &finding.fixes {
-        change(view, fix, out);
+        change(&view.files, fix, out);
     }
     out.push_str("</article>\n");
 }
@@ -172,11 +173,11 @@ fn marked(file: &SourceFile, line: std::ops::Range<usize>, marks: &[&Mark]) -> S
 }
 
 /// A repair: advice, or the lines before and the lines after.
-fn change(view: &View, fix: &ShownFix, out: &mut String) {
+pub(crate) fn change(files: &BTreeMap<FileId, SourceFile>, fix: &ShownFix, out: &mut String) {
     _ = writeln!(out, "<h3>{}: {}</h3>", fix_word(fix), prose(&fix.title));
     for edit in &fix.edits {
         let spot = &edit.spot;
-        let Some(file) = view.files.get(&spot.file) else {
+        let Some(file) = files.get(&spot.file) else {
             continue;
         };
         let (Some(first), Some(last)) = (file.line(spot.start.line), file.line(spot.end.line))
@@ -204,7 +205,7 @@ fn change(view: &View, fix: &ShownFix, out: &mut String) {
 }
 
 /// A sentence with what stands in backticks as code.
-fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some((before, code, after)) = rest
@@ -219,7 +220,7 @@ fn prose(text: &str) -> String {
     out
 }
 
-fn list<T>(out: &mut String, title: &str, items: &[T], line: impl Fn(&T) -> String) {
+pub(crate) fn list<T>(out: &mut String, title: &str, items: &[T], line: impl Fn(&T) -> String) {
     if items.is_empty() {
         return;
     }

@@ -1,5 +1,6 @@
 //! A diagnosis for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
@@ -48,8 +49,8 @@ pub fn render(view: &View, layout: Layout) -> String {
             finding.title
         )
     });
-    section(&mut out, width, "not checked", &view.not_checked, |open| {
     section(&mut out, width, "unexplained", &view.unexplained, unexplained);
+    section(&mut out, width, "not checked", &view.not_checked, |open| {
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("{}{service}: {}", open.mode, open.why)
     });
@@ -61,7 +62,6 @@ pub fn render(view: &View, layout: Layout) -> String {
     out
 }
 
-/// One finding with its frames, notes and repairs.
 /// `3 events like app.log:812: the words`.
 pub(crate) fn unexplained(left: &ShownUnexplained) -> String {
     let ShownUnexplained { events, template, spot } = left;
@@ -69,6 +69,7 @@ pub(crate) fn unexplained(left: &ShownUnexplained) -> String {
     format!("{like} {}:{}: {template}", spot.path, spot.start.line)
 }
 
+/// One finding with its frames, notes and repairs.
 fn full(view: &View, finding: &Shown, layout: Layout) -> String {
     let shown = frames(finding);
     let width = layout.width.saturating_sub(8).max(30);
@@ -77,7 +78,7 @@ fn full(view: &View, finding: &Shown, layout: Layout) -> String {
     let title = level(finding.severity).primary_title(title).id(finding.meta.id);
     let mut main = Group::with_title(title);
     for frame in &shown {
-        if let Some(snippet) = snippet(view, frame) {
+        if let Some(snippet) = snippet(&view.files, frame) {
             main = main.element(snippet);
         }
     }
@@ -86,7 +87,7 @@ fn full(view: &View, finding: &Shown, layout: Layout) -> String {
         main = main.element(Level::NOTE.with_name(name).message(text));
     }
     let mut report = vec![main];
-    report.extend(finding.fixes.iter().map(|fix| repair(view, fix, layout.width)));
+    report.extend(finding.fixes.iter().map(|fix| repair(&view.files, fix, layout.width)));
     let renderer = if layout.colour { Renderer::styled() } else { Renderer::plain() };
     renderer.term_width(layout.width).render(&report)
 }
@@ -101,11 +102,11 @@ fn level(severity: Severity) -> Level<'static> {
 }
 
 /// The lines between the first and the last mark of a frame; those without a mark are folded.
-fn snippet<'a>(
-    view: &'a View,
+pub(crate) fn snippet<'a>(
+    files: &'a BTreeMap<FileId, SourceFile>,
     frame: &'a Frame<'a>,
 ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-    let window = Window::new(view, frame.file, frame.marks.iter().map(|mark| mark.span))?;
+    let window = Window::new(files, frame.file, frame.marks.iter().map(|mark| mark.span))?;
     let marks = frame.marks.iter().map(|mark| {
         let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         kind.span(window.inside(first_line(window.file, mark.span))).label(mark.label.as_str())
@@ -130,8 +131,12 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn new(view: &'a View, id: FileId, spans: impl Iterator<Item = Span>) -> Option<Self> {
-        let file = view.files.get(&id)?;
+    pub(crate) fn new(
+        files: &'a BTreeMap<FileId, SourceFile>,
+        id: FileId,
+        spans: impl Iterator<Item = Span>,
+    ) -> Option<Self> {
+        let file = files.get(&id)?;
         let (mut first, mut last) = (u32::MAX, 1);
         for span in spans {
             first = first.min(file.position(span.start as usize).line);
@@ -173,17 +178,17 @@ pub(crate) fn notes(finding: &Shown) -> Vec<(&'static str, String)> {
         "role",
         format!("{role}{service}, {standing}, confidence {} %", finding.confidence),
     ));
-    if !finding.leads_to.is_empty() {
-        notes.push(("leads to", finding.leads_to.join(", ")));
-    }
-    if let Some(command) = &finding.rehearse {
-        notes.push(("rehearse", format!("`{command}`")));
     if let Some(Share { events, of }) = finding.explains {
         notes.push(("explains", format!("{events} of {of} events in logs")));
     }
     if !finding.follows_from.is_empty() {
         notes.push(("follows from", finding.follows_from.join(", ")));
     }
+    if !finding.leads_to.is_empty() {
+        notes.push(("leads to", finding.leads_to.join(", ")));
+    }
+    if let Some(command) = &finding.rehearse {
+        notes.push(("rehearse", format!("`{command}`")));
     }
     notes
 }
@@ -208,20 +213,24 @@ pub(crate) fn fix_word(fix: &ShownFix) -> &'static str {
 }
 
 /// A repair: advice, or a difference file by file.
-fn repair<'a>(view: &'a View, fix: &'a ShownFix, width: usize) -> Group<'a> {
+pub(crate) fn repair<'a>(
+    files: &'a BTreeMap<FileId, SourceFile>,
+    fix: &'a ShownFix,
+    width: usize,
+) -> Group<'a> {
     let word = fix_word(fix);
     let title = wrap(&fix.title, width.saturating_sub(word.len() + 2).max(30), "");
     let mut group = Group::with_title(Level::HELP.with_name(word).secondary_title(title));
-    let mut files: Vec<(FileId, Vec<&ShownEdit>)> = Vec::new();
+    let mut by_file: Vec<(FileId, Vec<&ShownEdit>)> = Vec::new();
     for edit in &fix.edits {
-        match files.iter_mut().find(|(file, _)| *file == edit.spot.file) {
+        match by_file.iter_mut().find(|(file, _)| *file == edit.spot.file) {
             Some((_, edits)) => edits.push(edit),
-            None => files.push((edit.spot.file, vec![edit])),
+            None => by_file.push((edit.spot.file, vec![edit])),
         }
     }
-    for (file, mut edits) in files {
+    for (file, mut edits) in by_file {
         edits.sort_by_key(|edit| edit.spot.span);
-        let Some(window) = Window::new(view, file, edits.iter().map(|edit| edit.spot.span)) else {
+        let Some(window) = Window::new(files, file, edits.iter().map(|edit| edit.spot.span)) else {
             continue;
         };
         let patches =

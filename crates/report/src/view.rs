@@ -372,19 +372,26 @@ fn line_text(files: &BTreeMap<FileId, SourceFile>, spot: &Spot) -> String {
     line.unwrap_or("").to_owned()
 }
 
-struct Showing<'a> {
+/// Resolves places and hides secrets.
+pub(crate) struct Showing<'a> {
     evidence: &'a Evidence,
     masker: Masker,
-    files: BTreeMap<FileId, SourceFile>,
+    /// Files that were cited so far.
+    pub(crate) files: BTreeMap<FileId, SourceFile>,
 }
 
-impl Showing<'_> {
+impl<'a> Showing<'a> {
+    /// Knows the secrets of all files.
+    pub(crate) fn new(evidence: &'a Evidence) -> Self {
+        Self { evidence, masker: Masker::new(&evidence.sources), files: BTreeMap::new() }
+    }
+
     /// A sentence of a mode or a reader.
-    fn words(&self, text: &str) -> String {
+    pub(crate) fn words(&self, text: &str) -> String {
         plain(&self.masker.text(text))
     }
 
-    fn skip(&mut self, skip: &wonin_model::Skipped) -> ShownSkip {
+    pub(crate) fn skip(&mut self, skip: &wonin_model::Skipped) -> ShownSkip {
         let sources = &self.evidence.sources;
         ShownSkip {
             path: plain(&skip.path),
@@ -406,16 +413,16 @@ impl Showing<'_> {
             title: self.words(&finding.title),
             arithmetic: finding.arithmetic.as_deref().map(|text| self.words(text)),
             because: finding.because.iter().map(|because| self.because(because)).collect(),
+            explains: finding.explains,
             leads_to: finding.leads_to.iter().map(|id| self.words(id)).collect(),
+            follows_from: finding.follows_from.clone(),
             fixes: finding.fixes.iter().map(|fix| self.fix(fix)).collect(),
             rehearse: finding.rehearse.as_deref().map(|text| self.words(text)),
         }
     }
 
     fn because(&mut self, because: &Because) -> ShownBecause {
-            explains: finding.explains,
         let at = match &because.origin {
-            follows_from: finding.follows_from.clone(),
             Origin::Default { of, source } => {
                 Where::Default { of: self.words(of), source: self.words(source) }
             }
@@ -445,7 +452,7 @@ impl Showing<'_> {
         if secret { Masker::whole(value) } else { self.words(value) }
     }
 
-    fn spot(&mut self, place: Place) -> Spot {
+    pub(crate) fn spot(&mut self, place: Place) -> Spot {
         let sources = &self.evidence.sources;
         let file = self.files.entry(place.file).or_insert_with(|| {
             let text = self.masker.file(sources, place.file);
@@ -463,7 +470,7 @@ impl Showing<'_> {
         }
     }
 
-    fn fix(&mut self, fix: &Fix) -> ShownFix {
+    pub(crate) fn fix(&mut self, fix: &Fix) -> ShownFix {
         let carries_secret = fix.edits.iter().any(|edit| {
             let text = &edit.edit.replacement;
             let place = Place { file: edit.file, span: edit.edit.span };

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use wonin_rollout::ecs::EcsSimulator;
-use wonin_rollout::plan::{AlbCheck, Breaker, EcsPlan};
+use wonin_rollout::plan::{AlbCheck, Breaker, EcsPlan, UnhealthyPolicy};
 use wonin_rollout::{Draw, Silent, Startup};
 
 fn plan(desired: u32, grace_ms: u64, breaker: bool) -> EcsPlan {
@@ -24,6 +24,7 @@ fn plan(desired: u32, grace_ms: u64, breaker: bool) -> EcsPlan {
 #[expect(clippy::disallowed_methods, reason = "measures")]
 fn main() {
     let mut simulator = EcsSimulator::new();
+    like_the_peer(&mut simulator);
     for (desired, runs) in [(2, 400_000_u64), (10, 60_000)] {
         for (name, grace_ms, breaker) in [
             ("fails", 15_000, true),
@@ -38,6 +39,24 @@ fn main() {
                 .count();
             let per_second = runs as f64 / begin.elapsed().as_secs_f64();
             println!("N={desired} {name}: {per_second:.0} rollouts/s ({completed} of {runs} kept)");
+        }
+    }
+}
+
+/// The model that `xtask/src/peer.py` has as well: no rollback, an unhealthy task is stopped first.
+#[expect(clippy::disallowed_methods, reason = "measures")]
+fn like_the_peer(simulator: &mut EcsSimulator) {
+    for (desired, runs) in [(2, 400_000_u64), (10, 60_000)] {
+        for (name, grace_ms) in [("fails", 15_000), ("completes", 300_000)] {
+            let mut plan = plan(desired, grace_ms, true);
+            plan.breaker = Some(Breaker::new(false));
+            plan.switches.unhealthy_policy = UnhealthyPolicy::StopFirst;
+            let begin = Instant::now();
+            let ends_ms: u64 =
+                (0..runs).map(|seed| simulator.run(&plan, seed, &mut Silent).ended_ms).sum();
+            let per_second = runs as f64 / begin.elapsed().as_secs_f64();
+            let mean_s = ends_ms as f64 / 1000.0 / runs as f64;
+            println!("peer N={desired} {name}: {per_second:.0} rollouts/s, mean end {mean_s:.1} s");
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::ecs::EcsSimulator;
 use crate::event::{Recorder, Silent, Timeline};
 use crate::kubernetes::KubernetesSimulator;
 use crate::outcome::{Ending, Ends, Outcome, Outlook, Run};
-use crate::plan::{Breaker, BreakerThreshold, EcsPlan, Fault, Plan, TASKS_MAX, UnhealthyPolicy};
+use crate::plan::{
+    AlbCheck, Breaker, BreakerThreshold, EcsPlan, Fault, Plan, TASKS_MAX, UnhealthyPolicy,
+};
 use crate::startup::Startup;
 use crate::swarm;
 
@@ -159,11 +161,28 @@ impl Simulator {
         let all = tally.completed == u64::from(tally.runs) && completed == total;
         if all && task_success >= 1.0 - 1e-9 {
             Outlook::Completes
-        } else if tally.completed == 0 && completed == 0 {
+        } else if tally.completed == 0
+            && (completed == 0 || task_success < 1e-9 && !self.completes_around_a_corner(plan))
+        {
             Outlook::Never
         } else {
             Outlook::Depends
         }
+    }
+
+    /// Whether an extreme phase completes and one a millisecond beside it does, too. Where only the
+    /// extreme phase itself does (a task that turns healthy in the very millisecond in which its
+    /// grace ends), no real deployment will meet it.
+    fn completes_around_a_corner(&mut self, plan: &Plan) -> bool {
+        let Some(startup) = startup(plan) else { return false };
+        let mut completes =
+            |plan: &Plan| self.run(plan, 0, &mut Silent).ending == Ending::Completed;
+        [startup.time.min_ms(), startup.time.max_ms()].into_iter().any(|startup_ms| {
+            let corners = phases(&with_startup(plan, startup_ms), startup_ms);
+            corners
+                .iter()
+                .any(|corner| completes(corner) && beside(corner).iter().any(&mut completes))
+        })
     }
 
     /// Rollouts whose tasks all share an extreme phase and startup time: how many complete, of how
@@ -309,6 +328,19 @@ pub(crate) fn phases(plan: &Plan, startup_ms: u64) -> Vec<Plan> {
         Plan::Ecs(ecs)
     };
     phases.into_iter().map(with_phase).collect()
+}
+
+/// The plan with its fixed phase a millisecond earlier and later; as it is without one.
+fn beside(plan: &Plan) -> Vec<Plan> {
+    let Plan::Ecs(ecs) = plan else { return vec![plan.clone()] };
+    let Some(check) = ecs.target else { return vec![plan.clone()] };
+    let Phase::Fixed { ms } = check.phase else { return vec![plan.clone()] };
+    let interval_ms = check.interval_ms.max(1);
+    let shifted = |ms: u64| {
+        let check = AlbCheck { phase: Phase::Fixed { ms: ms % interval_ms }, ..check };
+        Plan::Ecs(EcsPlan { target: Some(check), ..ecs.clone() })
+    };
+    vec![shifted(ms + 1), shifted(ms + interval_ms - 1)]
 }
 
 fn task_count(plan: &Plan) -> u64 {

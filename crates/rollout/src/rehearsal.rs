@@ -4,11 +4,11 @@ use wonin_model::{FileEdit, Stack};
 use wonin_text::{Place, Sources};
 
 use crate::configured::{self, Assumption, Configured, Given, GivenStartup, Platform};
-use crate::draw::Phase;
+use crate::draw::{Draw, Phase};
 use crate::monte_carlo::{Sampling, Simulator, is_deadlock, startup};
 use crate::outcome::{Outcome, Outlook};
 use crate::plan::{Plan, Problem, validate};
-use crate::solve::{self, Blame, Change, Proposal, Role, Setting, Switch};
+use crate::solve::{self, Blame, Change, Proposal, Role, Setting, Switch, assumed_spread};
 use crate::startup::{Startup, fargate_units};
 
 /// A service and what is known beside its files.
@@ -28,19 +28,48 @@ pub struct Candidate {
     pub missing: Option<String>,
 }
 
-/// All services that an orchestrator rolls out. A service without a startup time is there too: some
-/// things can be said without one.
-pub fn candidates(stack: &Stack, given: &Given) -> Vec<Candidate> {
+/// A startup time that a log shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The service that wrote it; `None` where the log does not tell.
+    pub service: Option<String>,
+    /// How long.
+    pub startup: GivenStartup,
+    /// Its value and place in words: `150s, app.log:12`.
+    pub words: String,
+}
+
+/// All services that an orchestrator rolls out. What is given counts first, then what logs show. A
+/// service without a startup time is there too: some things can be said without one.
+pub fn candidates(stack: &Stack, given: &Given, seen: &[Seen]) -> Vec<Candidate> {
     let whole = configured::configured(stack, given);
     if whole.iter().all(Result::is_ok) {
-        return whole.into_iter().flatten().map(|found| candidate(Ok(found), None)).collect();
+        return whole.into_iter().map(|found| candidate(found, None)).collect();
     }
-    let up_at_once = Given { startup: Some(GivenStartup::Exact(0)), ..given.clone() };
-    let parts = configured::configured(stack, &up_at_once);
-    let both = whole.into_iter().zip(parts);
-    both.map(|(whole, part)| match whole {
-        Ok(found) => candidate(Ok(found), None),
-        Err(unready) => candidate(part, Some(unready.why)),
+    let with = |startup: GivenStartup| {
+        configured::configured(stack, &Given { startup: Some(startup), ..given.clone() })
+    };
+    let up_at_once = with(GivenStartup::Exact(0));
+    let is_one = whole.len() == 1;
+    let both = whole.into_iter().zip(up_at_once).enumerate();
+    both.map(|(index, (whole, part))| {
+        let unready = match whole {
+            Ok(found) => return candidate(Ok(found), None),
+            Err(unready) => unready,
+        };
+        let usable = given.startup.is_none();
+        let log = seen.iter().filter(|_| usable).find(|log| match &log.service {
+            Some(service) => *service == unready.name || is_one,
+            None => is_one,
+        });
+        if let Some(log) = log
+            && let Some(Ok(mut found)) = with(log.startup.clone()).into_iter().nth(index)
+        {
+            let value = log.words.clone();
+            found.assumed.insert(0, Assumption { name: "startup time", value, source: "log" });
+            return candidate(Ok(found), None);
+        }
+        candidate(part, Some(unready.why))
     })
     .collect()
 }
@@ -122,6 +151,14 @@ pub struct Proposed {
     pub edits: Vec<FileEdit>,
     /// Its probabilities hold: the startup time is known.
     pub is_weighed: bool,
+    /// Not the smallest change but one with reserve, which keeps the capacity as well.
+    pub is_recommended: bool,
+}
+
+impl Proposed {
+    fn new(proposal: Proposal, is_weighed: bool) -> Self {
+        Self { proposal, edits: Vec::new(), is_weighed, is_recommended: false }
+    }
 }
 
 /// Rehearses one service. `before` is the same service as it was when it last worked.
@@ -197,12 +234,15 @@ fn whole(
     } else {
         rehearsal.blame = enablers(&proposals);
     }
+    let recommended = recommended(simulator, &any_phase, sampling);
+    let recommended = recommended.filter(|_| !proposals.is_empty());
     rehearsal.verdict = Some(outcome.verdict);
     rehearsal.lowest_capacity = Some(outcome.lowest_capacity);
     rehearsal.outcome = Some(outcome);
     rehearsal.proposals = proposals
         .into_iter()
-        .map(|proposal| Proposed { proposal, edits: Vec::new(), is_weighed: true })
+        .map(|proposal| Proposed::new(proposal, true))
+        .chain(recommended)
         .collect();
 }
 
@@ -222,10 +262,8 @@ fn without_startup(
     }
     rehearsal.verdict = Some(Outlook::Deadlock);
     let proposals = simulator.propose(&plan, Sampling { runs: 100, ..sampling });
-    rehearsal.proposals = proposals
-        .into_iter()
-        .map(|proposal| Proposed { proposal, edits: Vec::new(), is_weighed: false })
-        .collect();
+    rehearsal.proposals =
+        proposals.into_iter().map(|proposal| Proposed::new(proposal, false)).collect();
     rehearsal.outcome = Some(outcome);
 }
 
@@ -291,6 +329,22 @@ fn in_sizes(
             Some(simulator.weigh(plan, changes, proposal.detection_ms_before, sampling))
         })
         .collect()
+}
+
+/// What the documentation recommends, for a startup time that spreads around the one measured
+/// (rollout-semantics 7.5, 10).
+fn recommended(simulator: &mut Simulator, plan: &Plan, sampling: Sampling) -> Option<Proposed> {
+    let Plan::Ecs(ecs) = plan else { return None };
+    let mut spread = ecs.clone();
+    if let Draw::Constant { ms } = ecs.startup.time {
+        spread.startup.time = assumed_spread(ms);
+    }
+    let changes = simulator.recommended(&Plan::Ecs(spread), sampling)?.changes;
+    let before = simulator.detection_ms(plan, sampling);
+    let proposal = simulator.weigh(plan, changes, before, sampling);
+    // Where something else is wrong, it is no way out.
+    let works = proposal.holds_at_q99 && proposal.task_success >= 1.0 - 1e-9;
+    works.then(|| Proposed { is_recommended: true, ..Proposed::new(proposal, true) })
 }
 
 /// Without the settings before, every setting whose change alone suffices lets the failure happen.

@@ -181,7 +181,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn look(&self) -> (Evidence, Diagnosis, View) {
-        watched(self.terminal, &self.files, || {
+        let message = || format!("{} files read", self.files.loaded());
+        watched(self.terminal, message, || {
             let mut evidence = wonin_read::read(&self.files);
             evidence.skipped.extend_from_slice(self.files.skipped());
             evidence.startup.clone_from(&self.startup);

@@ -3,3 +3,4 @@
 pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod modes;
+pub(crate) mod rehearse;

@@ -10,6 +10,12 @@ use crate::solve::Change;
 /// that is computed, a default without a block to write it into, a definition that others share.
 pub fn edits(configured: &Configured, sources: &Sources, changes: &[Change]) -> Vec<FileEdit> {
     let mut out: Vec<FileEdit> = Vec::with_capacity(changes.len());
+    // A new startup probe is a copy of the liveness probe as it is now.
+    let written = || changes.iter().filter_map(|change| configured.settings.get(&change.setting));
+    let copies = written().any(|one| matches!(one.home, Some(Home::BesideLiveness(_))));
+    if copies && written().any(|one| one.within == Some("livenessProbe")) {
+        return Vec::new();
+    }
     for change in changes {
         let Some(written) = configured.settings.get(&change.setting) else { return Vec::new() };
         let edit = match &written.origin {
@@ -140,8 +146,10 @@ fn in_map(sources: &Sources, place: Place, name: &str, value: &str) -> Option<In
 fn behind_key(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
     let text = sources.file(place.file).text();
     let word = "HEALTHCHECK";
-    if sources.slice(place).get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word)) {
-        let at = place.span.start as usize + word.len();
+    let at = place.span.start as usize + word.len();
+    let is_word = sources.slice(place).get(..word.len());
+    let is_instruction = text.get(at..).is_some_and(|rest| rest.starts_with([' ', '\t']));
+    if is_instruction && is_word.is_some_and(|found| found.eq_ignore_ascii_case(word)) {
         return Some((at, format!(" --{}={value}", name.replace('_', "-"))));
     }
     let end = place.span.end as usize;

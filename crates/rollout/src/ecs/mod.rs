@@ -442,7 +442,12 @@ impl EcsSimulator {
             if waits {
                 format!("grace holds until {} s", seconds(grace_end_ms))
             } else {
-                "enough failed checks in a row".to_owned()
+                match (plan.target, plan.container) {
+                    (Some(check), None) => {
+                        format!("{} failed check in a row", ordinal(check.unhealthy_threshold))
+                    }
+                    _ => "enough failed checks in a row".to_owned(),
+                }
             }
         });
         if waits {
@@ -575,6 +580,15 @@ impl EcsSimulator {
             recorder.event(Event { t_ms: self.now_ms, task, kind, why: why() });
         }
     }
+}
+
+/// `third`; a load balancer takes thresholds of 2 to 10.
+fn ordinal(n: u32) -> &'static str {
+    const WORDS: [&str; 10] = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        "tenth",
+    ];
+    WORDS.get(n.saturating_sub(1) as usize).copied().unwrap_or("last")
 }
 
 /// How long a deployment is followed before it counts as one that never ends: several times what
