@@ -11,7 +11,15 @@ use crate::{Located, ServiceId};
 /// gives what counts.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    values: BTreeMap<String, Located<String>>,
+    // Behind pointers: most maps hold a few entries in nodes made for eleven.
+    values: BTreeMap<String, Box<Located<String>>>,
+}
+
+/// Of equal names the last one counts.
+impl FromIterator<(String, Located<String>)> for Settings {
+    fn from_iter<T: IntoIterator<Item = (String, Located<String>)>>(all: T) -> Self {
+        Self { values: all.into_iter().map(|(name, value)| (name, Box::new(value))).collect() }
+    }
 }
 
 impl Settings {
@@ -21,19 +29,19 @@ impl Settings {
         name: impl Into<String>,
         value: Located<String>,
     ) -> Option<Located<String>> {
-        self.values.insert(name.into(), value)
+        self.values.insert(name.into(), Box::new(value)).map(|before| *before)
     }
 
     /// Sets a default where nothing was set.
     pub fn set_default(&mut self, name: &str, value: impl FnOnce() -> Located<String>) {
         if !self.values.contains_key(name) {
-            self.values.insert(name.to_owned(), value());
+            self.values.insert(name.to_owned(), Box::new(value()));
         }
     }
 
     /// What counts for this name.
     pub fn get(&self, name: &str) -> Option<&Located<String>> {
-        self.values.get(name)
+        self.values.get(name).map(|value| &**value)
     }
 
     /// What counts, where somebody wrote it.
@@ -58,7 +66,7 @@ impl Settings {
 
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Located<String>)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value))
+        self.values.iter().map(|(name, value)| (name.as_str(), &**value))
     }
 }
 

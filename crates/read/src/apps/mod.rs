@@ -71,10 +71,12 @@ struct Configured<'s> {
 fn find(fragments: &[Fragment], stack: &Stack, sources: &Sources) -> Found {
     let mut modules = modules(fragments);
     let mut services = services::attach(&modules, stack);
+    // Of services without files there may be many, and nothing asks for their configuration later.
+    let with_files = modules.len();
     let alone = environment::alone(stack, &services);
     modules.extend(alone.iter().map(|(module, _)| module.clone()));
     services.extend(alone.iter().map(|(_, id)| Some(*id)));
-    let configured: Vec<Configured<'_>> = modules
+    let configured: Vec<Configured<'_>> = modules[..with_files]
         .iter()
         .zip(&services)
         .map(|(module, service)| configure(module, *service, stack))
@@ -83,16 +85,20 @@ fn find(fragments: &[Fragment], stack: &Stack, sources: &Sources) -> Found {
         module.units.iter().map(move |(file, unit)| (*file, index, *unit))
     });
     let code = Codebase::new(units);
-    let values = |index: usize| {
-        let Configured { config, around, boot, .. } = &configured[index];
-        Values { code: &code, config, around, boot: *boot }
-    };
-    let callers = Callers::of(&code, values);
+    let callers = Callers::of(&code, |index| values_of(&code, &configured[index]));
     let mut found = Found::default();
     for (index, module) in modules.iter().enumerate() {
-        let values = values(index);
+        let own;
+        let configured = match configured.get(index) {
+            Some(configured) => configured,
+            None => {
+                own = configure(module, services[index], stack);
+                &own
+            }
+        };
+        let values = values_of(&code, configured);
         let apps = stack.apps.len() + found.apps.len();
-        of_module(module, &configured[index], &values, index, (stack, apps), &mut found);
+        of_module(module, configured, &values, index, (stack, apps), &mut found);
         let shown = &mut found.code;
         let service = services[index];
         shown.pools_per_call.extend(pools(&values, &callers, index, &services, sources));
@@ -101,6 +107,11 @@ fn find(fragments: &[Fragment], stack: &Stack, sources: &Sources) -> Found {
     }
     found.code.frozen_credentials.extend(environment::session_tokens(stack));
     found
+}
+
+fn values_of<'v, 'a>(code: &'v Codebase<'a>, configured: &'v Configured<'_>) -> Values<'v, 'a> {
+    let Configured { config, around, boot, .. } = configured;
+    Values { code, config, around, boot: *boot }
 }
 
 fn configure<'s>(

@@ -80,10 +80,12 @@ impl<'j, 'a> Documents<'j, 'a> {
     pub(crate) fn new(joining: &'j mut Joining<'a>) -> Self {
         let mut compose = HashMap::new();
         let mut dockerfiles = HashMap::new();
-        for Fragment { file, path, content, .. } in &joining.fragments {
+        for Fragment { file, path, content, .. } in &mut joining.fragments {
             match content {
+                // Taken, so that the trees are gone once the projects are joined.
                 Content::Compose(tree) => {
-                    let document = Document::new(*file, path, tree.documents.clone());
+                    let roots = std::mem::take(&mut tree.documents);
+                    let document = Document::new(*file, path, roots);
                     compose.insert(path.clone(), Rc::new(document));
                 }
                 Content::Dockerfile(parsed) => {

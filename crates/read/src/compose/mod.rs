@@ -104,6 +104,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
             used.append(&mut add(&mut documents, &files::alone(&path)));
         }
     }
+    joining.evidence.stack.services.shrink_to_fit();
 }
 
 /// Takes files that turned out to be something else out of what was read.

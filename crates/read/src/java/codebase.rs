@@ -108,7 +108,7 @@ impl<'a> Scope<'a> {
 }
 
 impl<'a> Codebase<'a> {
-    /// All classes of files, each with its module.
+    /// All classes of files, each with its module, in the order of modules.
     pub(crate) fn new(units: impl IntoIterator<Item = (FileId, usize, &'a Unit)>) -> Self {
         let mut code = Self::default();
         for (file, module, unit) in units {
@@ -147,9 +147,11 @@ impl<'a> Codebase<'a> {
         self.classes.iter().enumerate()
     }
 
-    /// Classes of a module.
+    /// Classes of a module, without looking at those of others.
     pub(crate) fn of_module(&self, module: usize) -> impl Iterator<Item = (usize, &Class<'a>)> {
-        self.classes().filter(move |(_, class)| class.module == module)
+        let first = self.classes.partition_point(|class| class.module < module);
+        let own = self.classes[first..].iter().take_while(move |class| class.module == module);
+        own.enumerate().map(move |(index, class)| (first + index, class))
     }
 
     /// The place of bytes in the file of a class.

@@ -45,9 +45,11 @@ pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
         words.push(run);
     }
     joining.evidence.stack.services = services;
-    for (fragment, properties) in kafka_files(joining) {
+    for fragment in &mut joining.fragments {
+        let Content::Kafka(properties) = &mut fragment.content else { continue };
         if properties.used_as == Use::Broker && !seen.contains(&fragment.path) {
-            let settings = properties.settings.clone();
+            // Taken: nobody else reads them.
+            let settings = std::mem::take(&mut properties.settings);
             brokers.push(broker_of_file(fragment.file, &fragment.path, settings));
         }
     }
@@ -82,6 +84,26 @@ fn kafka_files_seen(joining: &mut Joining<'_>, services: &[Service]) -> BTreeSet
     containers.flat_map(|container| container.below("/", paths.iter()).into_values()).collect()
 }
 
+/// Names the first service that sees the file of a client.
+fn attach(clients: &mut [KafkaClient], joining: &mut Joining<'_>) {
+    let mut alone = clients.iter_mut().filter(|client| client.service.is_none()).peekable();
+    if alone.peek().is_none() {
+        return;
+    }
+    let services = std::mem::take(&mut joining.evidence.stack.services);
+    let mut containers: Vec<Container> = Vec::new();
+    for client in alone {
+        let sees = |index: &usize| {
+            if containers.len() == *index {
+                containers.push(Container::of(&services[*index], joining));
+            }
+            !containers[*index].below("/", std::iter::once(&client.name)).is_empty()
+        };
+        client.service = (0..services.len()).find(sees).map(ServiceId);
+    }
+    joining.evidence.stack.services = services;
+}
+
 /// Finds clients of properties files and of environment; comes after the applications.
 pub(crate) fn join_clients(joining: &mut Joining<'_>) {
     let mut found: Vec<KafkaClient> = Vec::new();
@@ -93,22 +115,13 @@ pub(crate) fn join_clients(joining: &mut Joining<'_>) {
     for (id, service) in stack.services().filter(|(id, _)| !known.contains(id)) {
         found.extend(clients::of_environment(id, service));
     }
-    for (fragment, properties) in kafka_files(joining) {
+    for fragment in &mut joining.fragments {
+        let Content::Kafka(properties) = &mut fragment.content else { continue };
         if properties.used_as == Use::Client {
-            let settings = properties.settings.clone();
+            let settings = std::mem::take(&mut properties.settings);
             found.push(clients::of_file(fragment.file, &fragment.path, settings));
         }
     }
-    let services = std::mem::take(&mut joining.evidence.stack.services);
-    for client in found.iter_mut().filter(|client| client.service.is_none()) {
-        client.service = services
-            .iter()
-            .position(|service| {
-                let container = Container::of(service, joining);
-                !container.below("/", std::iter::once(&client.name)).is_empty()
-            })
-            .map(ServiceId);
-    }
-    joining.evidence.stack.services = services;
+    attach(&mut found, joining);
     joining.evidence.stack.kafka_clients.extend(found);
 }

@@ -1,7 +1,7 @@
 //! Java `.properties` files of Kafka's brokers and clients.
 
 use wonin_model::{Located, Settings};
-use wonin_syntax::properties;
+use wonin_syntax::{Entry, Node, properties};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{Content, Format};
@@ -46,7 +46,12 @@ fn claims(path: &str) -> bool {
 /// Whether the text is one of Kafka's.
 fn accepts(_path: &str, text: &str) -> bool {
     let named = |keys: &[&str]| keys.iter().any(|key| text.contains(key));
-    (named(BROKER_KEYS) || named(CLIENT_KEYS)) && use_of(&settings(FileId(0), text)).is_some()
+    if !named(BROKER_KEYS) && !named(CLIENT_KEYS) {
+        return false;
+    }
+    let documents = properties::parse(text).documents;
+    let mut keys = documents.iter().flat_map(Node::entries).filter_map(|entry| entry.key.as_str());
+    keys.any(|key| BROKER_KEYS.contains(&key) || CLIENT_KEYS.contains(&key))
 }
 
 /// Understands the text.
@@ -68,14 +73,11 @@ fn use_of(settings: &Settings) -> Option<Use> {
 
 /// All properties of the text; of equal keys the last one counts, as in Java.
 pub(crate) fn settings(file: FileId, text: &str) -> Settings {
-    let mut settings = Settings::default();
-    for document in properties::parse(text).documents {
-        for entry in document.entries() {
-            if let (Some(key), Some(value)) = (entry.key.as_str(), entry.value.as_str()) {
-                let place = Place { file, span: entry.value.value_span() };
-                settings.set(key, Located::written(value.trim_end().to_owned(), place));
-            }
-        }
-    }
-    settings
+    let documents = properties::parse(text).documents;
+    let located = |entry: &Entry| {
+        let (key, value) = (entry.key.as_str()?, entry.value.as_str()?);
+        let place = Place { file, span: entry.value.value_span() };
+        Some((key.to_owned(), Located::written(value.trim_end().to_owned(), place)))
+    };
+    documents.iter().flat_map(Node::entries).filter_map(located).collect()
 }

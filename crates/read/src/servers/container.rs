@@ -62,6 +62,9 @@ impl Container {
         paths: impl Iterator<Item = &'a String> + Clone,
     ) -> BTreeMap<String, String> {
         let mut seen = BTreeMap::new();
+        if self.copies.is_empty() && self.mounts.is_empty() {
+            return seen;
+        }
         for path in paths.clone() {
             for copy in &self.copies {
                 let inside = copy.inside(path);

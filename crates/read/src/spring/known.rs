@@ -1,6 +1,11 @@
 //! Properties that wonin knows by name, with their defaults.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use wonin_model::{Located, Settings};
+
+use super::names::bare;
 
 /// Properties whose environment variables must be recognised though no file names them, besides
 /// Kafka's.
@@ -66,11 +71,12 @@ const NAMES: &[&str] = &[
     "spring.task.scheduling.pool.size",
 ];
 
-/// Every property that is known by name.
-pub(crate) fn names() -> impl Iterator<Item = String> {
+/// Every property that is known by name, by what it shares with its environment variable.
+pub(crate) static BY_BARE_NAME: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let own = NAMES.iter().map(|name| (*name).to_owned());
-    own.chain(super::kafka_keys::dedicated_names())
-}
+    let all = own.chain(super::kafka_keys::dedicated_names());
+    all.map(|name| (bare(&name), name)).collect()
+});
 
 /// Defaults of the connection pool, for applications with a data source (HikariCP README,
 /// "Frequently used").

@@ -183,14 +183,14 @@ impl Layers {
     }
 
     fn surroundings(&mut self, around: &Surroundings<'_>) {
-        let known: BTreeMap<String, String> = known::names()
-            .chain(self.values.values().map(|entry| entry.name.clone()))
-            .map(|name| (bare(&name), name))
-            .collect();
+        let written = self.values.values().map(|entry| entry.name.clone());
+        let written: BTreeMap<String, String> = written.map(|name| (bare(&name), name)).collect();
         for (variable, value) in around.environment.into_iter().flatten() {
             let is_upper = !variable.bytes().any(|b| b.is_ascii_lowercase());
             let name = if is_upper {
-                known.get(&bare(variable)).cloned().or_else(|| of_variable(variable))
+                let shared = bare(variable);
+                let known = written.get(&shared).or_else(|| known::BY_BARE_NAME.get(&shared));
+                known.cloned().or_else(|| of_variable(variable))
             } else {
                 variable.contains('.').then(|| canonical(variable))
             };
