@@ -258,33 +258,23 @@ impl Miner {
     /// text, until nothing changes.
     fn turn_columns(&mut self) {
         loop {
-            let mut columns: BTreeMap<(usize, u64), Vec<u32>> = BTreeMap::new();
+            let mut columns: Vec<Column> = Vec::new();
             for (number, signature) in self.signatures.iter().enumerate() {
-                // Something must stay that the texts have in common.
-                if signature.words() < 2 {
-                    continue;
-                }
-                for at in (1..signature.tokens.len()).filter(|&at| signature.is_word(at)) {
-                    let hash = hash_without(signature, at);
-                    columns.entry((at, hash)).or_default().push(number as u32);
+                add_columns(signature, number as u32, &mut columns);
+            }
+            columns.sort_unstable();
+            let mut turned: Vec<(u32, usize)> = Vec::new();
+            for column in columns.chunk_by(|one, other| one.0 == other.0 && one.1 == other.1) {
+                let words = column.chunk_by(|one, other| one.2 == other.2).count();
+                if words >= WORDS_OF_VALUE {
+                    turned.extend(column.iter().map(|&(at, _, _, number)| (number, at)));
                 }
             }
-            let mut is_changed = false;
-            for ((at, _), numbers) in columns {
-                let word = |number: &u32| self.signatures[*number as usize].tokens[at].word;
-                let mut words: Vec<u32> = numbers.iter().map(word).collect();
-                words.sort_unstable();
-                words.dedup();
-                if words.len() < WORDS_OF_VALUE || words.contains(&VALUE) {
-                    continue;
-                }
-                is_changed = true;
-                for number in numbers {
-                    self.signatures[number as usize].tokens[at].word = VALUE;
-                }
-            }
-            if !is_changed {
+            if turned.is_empty() {
                 return;
+            }
+            for (number, at) in turned {
+                self.signatures[number as usize].tokens[at].word = VALUE;
             }
         }
     }
@@ -368,12 +358,28 @@ impl Miner {
     }
 }
 
-/// The hash of a signature without the word at one place.
-fn hash_without(signature: &Signature, without: usize) -> u64 {
-    let start = mix(signature.key, signature.tokens.len() as u64);
-    signature.tokens.iter().enumerate().fold(start, |hash, (at, token)| {
-        mix(hash, if at == without { u64::MAX } else { u64::from(token.word) })
-    })
+/// A word's place, the hash of all around it, the word, and the signature's number.
+type Column = (usize, u64, u32, u32);
+
+/// The words of a signature that could be values. The first one stays: it says what the text is
+/// about; and something must stay that the texts have in common.
+fn add_columns(signature: &Signature, number: u32, columns: &mut Vec<Column>) {
+    if signature.words() < 2 {
+        return;
+    }
+    let tokens = &signature.tokens;
+    // Hashes of what follows each place.
+    let mut after = vec![0; tokens.len() + 1];
+    for at in (0..tokens.len()).rev() {
+        after[at] = mix(after[at + 1], u64::from(tokens[at].word));
+    }
+    let mut before = mix(signature.key, tokens.len() as u64);
+    for (at, token) in tokens.iter().enumerate() {
+        if at > 0 && signature.is_word(at) {
+            columns.push((at, mix(before, after[at + 1]), token.word, number));
+        }
+        before = mix(before, u64::from(token.word));
+    }
 }
 
 /// The share of equal words in hundredths; `None` where punctuation differs.

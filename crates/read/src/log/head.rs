@@ -367,6 +367,11 @@ impl Fields<'_> {
             if self.is_bracketed && !ends_with_colon {
                 head.style = Style::Kafka;
             }
+            // PostgreSQL with a prefix of its own: `app@shop ERROR:  text`.
+            if ends_with_colon && self.line[self.at..].starts_with("  ") {
+                head.style = Style::Postgres;
+                return false;
+            }
             return true;
         }
         if let Some(continues) = postgres(word) {
@@ -599,7 +604,7 @@ mod tests {
             ),
             (
                 "2024-06-01 12:00:00.123 UTC [42] app@shop ERROR:  deadlock detected",
-                Style::Plain,
+                Style::Postgres,
                 error,
                 "deadlock detected",
             ),

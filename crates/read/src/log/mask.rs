@@ -27,6 +27,9 @@ pub(super) enum Kind {
     Mark,
 }
 
+/// Bytes of the longest word that a program says; what is longer is data.
+const WORD_BYTES_MAX: usize = 80;
+
 /// Pieces of a message that count; what follows them is one value.
 const PIECES_MAX: usize = 96;
 
@@ -105,7 +108,8 @@ fn chunk(bytes: &[u8], range: std::ops::Range<usize>, spaced: bool, pieces: &mut
             let word = bytes[at..end].iter().take_while(|byte| !is_mark(**byte));
             let mut has_digit = false;
             len = word.inspect(|byte| has_digit |= byte.is_ascii_digit()).count();
-            if !has_digit && (spaced || !is_assigned(bytes, pieces)) {
+            let is_said = !has_digit && len <= WORD_BYTES_MAX;
+            if is_said && (spaced || !is_assigned(bytes, pieces)) {
                 kind = Kind::Word;
             }
         }

@@ -28,12 +28,28 @@ use crate::pipeline::{Files, Joining};
 use reader::Told;
 pub use signals::names as signal_names;
 
-/// Whether a file of unknown name, of which these are the first bytes, is a log.
+/// Whether text of unknown name, of which these are the first bytes, is a log, or a message that
+/// was cut out of one.
 pub fn is_log_head(head: &[u8]) -> bool {
-    let source = lines::unpack(Box::new(std::io::Cursor::new(head.to_vec())));
-    source.is_ok_and(|source| {
-        kind::by_head(kind::Name::Perhaps, lines::Lines::new(source).head()).is_ok()
-    })
+    let Ok(source) = lines::unpack(Box::new(std::io::Cursor::new(head.to_vec()))) else {
+        return false;
+    };
+    let mut lines = lines::Lines::new(source);
+    let head = lines.head();
+    kind::by_head(kind::Name::Perhaps, head).is_ok() || is_message(&String::from_utf8_lossy(head))
+}
+
+/// Whether a text holds a message of failure and nothing that looks like configuration.
+fn is_message(text: &str) -> bool {
+    let is_key = |line: &str| line.trim_end().ends_with([':', '{', ';']) || line.contains(" = ");
+    let mut found = Vec::new();
+    let mut is_found = || {
+        signals::matcher().is_some_and(|matcher| {
+            matcher.scan(text, &mut found);
+            !found.is_empty()
+        })
+    };
+    !text.lines().any(is_key) && is_found()
 }
 
 /// Which messages are of one template: a number for each, equal for equal templates. For
@@ -187,7 +203,6 @@ fn add(joining: &mut Joining<'_>, path: &str, told: Told, tallies: &mut Tallies)
     note_oddities(
         joining,
         path,
-        &told.streams,
         [
             (told.cut_lines, "lines are longer than 64 KiB; only their beginnings were read"),
             (told.not_utf8, "lines are not UTF-8; what is no text in them was replaced"),
@@ -245,20 +260,11 @@ fn add(joining: &mut Joining<'_>, path: &str, told: Told, tallies: &mut Tallies)
     joining.evidence.logs.extend(logs.into_iter().filter(|log| !is_empty(log)));
 }
 
-fn note_oddities(
-    joining: &mut Joining<'_>,
-    path: &str,
-    streams: &[reader::Stream],
-    counts: [(u64, &str); 3],
-) {
+fn note_oddities(joining: &mut Joining<'_>, path: &str, counts: [(u64, &str); 3]) {
     for (count, what) in counts {
         if count > 0 {
             joining.skip_file(path, format!("{count} {what}"));
         }
-    }
-    let jumps: u64 = streams.iter().map(|stream| stream.clock_jumps).sum();
-    if jumps > 0 {
-        joining.skip_file(path, format!("its clock went back {jumps} times by more than a minute"));
     }
 }
 

@@ -20,6 +20,12 @@ use super::trace::{State, begins, cause, goes_on, is_exception_line};
 const SERVICES_MAX: usize = 256;
 /// Classes of exceptions told apart within one file.
 const CAUSES_MAX: usize = 512;
+/// Signals of services told apart within one file.
+const TALLIES_MAX: usize = 2048;
+/// Hits kept of one file, besides the first and the last one of each signal.
+const HITS_MAX: usize = 8192;
+/// Bytes kept of a template's example.
+const EXAMPLE_BYTES_MAX: usize = 1 << 10;
 /// Backward steps of the time from which on the clock jumped.
 const JUMP_MS: i64 = 60_000;
 
@@ -145,6 +151,8 @@ struct Reader {
     mined: Vec<Mined>,
     causes: BTreeSet<u64>,
     found: Vec<Found>,
+    /// Hits that may still be kept.
+    hits_left: usize,
 }
 
 impl Reader {
@@ -170,6 +178,7 @@ impl Reader {
             mined: Vec::new(),
             causes: BTreeSet::new(),
             found: Vec::new(),
+            hits_left: HITS_MAX,
         }
     }
 
@@ -359,7 +368,14 @@ impl Reader {
         for found in self.found.drain(..) {
             let (line, shown, within) = event.locate(found.at);
             let seen = Seen { line, shown: shown.into(), within, at_ms, values: found.values };
-            self.told.signals.entry((found.name, index)).or_default().add(seen);
+            let mut key = (found.name, index);
+            if self.told.signals.len() >= TALLIES_MAX && !self.told.signals.contains_key(&key) {
+                key.1 = 0;
+            }
+            let tally = self.told.signals.entry(key).or_default();
+            if tally.add(seen, self.hits_left > 0) {
+                self.hits_left = self.hits_left.saturating_sub(1);
+            }
         }
         let mut event = event;
         event.clear();
@@ -404,7 +420,7 @@ impl Reader {
                 first_ms: None,
                 last_ms: None,
                 line,
-                shown: shown.into(),
+                shown: cut(shown, EXAMPLE_BYTES_MAX).into(),
                 signals: BTreeSet::new(),
                 stream: index,
             });
@@ -442,16 +458,16 @@ impl Reader {
             self.flush(index);
         }
         self.lay_together();
+        for seen in
+            self.told.signals.values().flat_map(|tally| tally.hits.iter().chain(&tally.last))
+        {
+            self.told.shown.entry(seen.line).or_insert_with(|| seen.shown.to_string());
+        }
         for (number, mut mined) in self.mined.into_iter().enumerate() {
             let text = self.miner.text(number as u32);
             mined.text.push_str(if text.is_empty() { "<*>" } else { &text });
             self.told.shown.entry(mined.line).or_insert_with(|| mined.shown.to_string());
             self.told.templates.push((mined.stream, mined));
-        }
-        for seen in
-            self.told.signals.values().flat_map(|tally| tally.hits.iter().chain(&tally.last))
-        {
-            self.told.shown.entry(seen.line).or_insert_with(|| seen.shown.to_string());
         }
         self.told
     }

@@ -52,7 +52,7 @@ pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Days from a day to the same date of another year.
-pub(crate) fn days_between_years(from: Base, year: i64) -> i64 {
+pub(super) fn days_between_years(from: Base, year: i64) -> i64 {
     let is_after_february = from.day >= days(from.year, 3, 1);
     let month = if is_after_february { 3 } else { 1 };
     days(year, month, 1) - days(from.year, month, 1)

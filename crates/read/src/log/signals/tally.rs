@@ -51,8 +51,9 @@ pub(in crate::log) struct Tally {
 }
 
 impl Tally {
-    /// Counts one hit. The first ones and the last one are kept.
-    pub(in crate::log) fn add(&mut self, mut seen: Seen) {
+    /// Counts one hit. The first ones are kept where `is_kept`, and the last one; says whether it
+    /// is one of the first.
+    pub(in crate::log) fn add(&mut self, mut seen: Seen, is_kept: bool) -> bool {
         for value in seen.values.values_mut() {
             let mut end = value.len().min(VALUE_BYTES_MAX);
             while !value.is_char_boundary(end) {
@@ -67,11 +68,13 @@ impl Tally {
             self.add_slot(at, 1);
         }
         self.add_values(&seen.values, 1);
-        if self.hits.len() < Signal::KEPT - 1 {
+        let is_first = self.hits.is_empty() || (is_kept && self.hits.len() < Signal::KEPT - 1);
+        if is_first {
             self.hits.push(seen);
         } else {
             self.last = Some(seen);
         }
+        is_first
     }
 
     fn add_values(&mut self, values: &Values, count: u64) {
