@@ -1,5 +1,7 @@
 //! The timeline of one rollout as lanes, one per task, for whoever draws it.
 
+use std::collections::BTreeSet;
+
 use wonin_rollout::{CapacityPoint, Ending, Event, EventKind, Outcome, Outlook};
 
 /// A rollout without an end is drawn this far.
@@ -95,17 +97,23 @@ pub(crate) fn chart<'a>(
     let last_ms = run.ended_ms.max(run.settled_ms);
     let end_ms = match run.ending {
         Ending::Never | Ending::Deadlock => last_ms.min(ENDLESS_MS),
+        // The controller goes on after its deadline, for hours if need be.
+        Ending::Deadline if !run.completed_late => last_ms.min(run.ended_ms + run.ended_ms / 4),
         _ => last_ms,
     };
     // Services of Compose have no old twin; their first event is their beginning.
     let has_old = platform != "compose";
-    let mut drawing = Drawing { lanes: Vec::new(), open: Vec::new(), lanes_max, left_out: 0 };
-    for number in (1..=desired).filter(|_| has_old) {
-        let name = format!("O{number}");
-        if let Some(lane) = drawing.lane(&name) {
+    let mut drawing =
+        Drawing { lanes: Vec::new(), open: Vec::new(), lanes_max, hidden: BTreeSet::new() };
+    // Of many tasks a third of the lanes shows old ones, so that new ones are seen as well.
+    let old = if has_old { desired as usize } else { 0 };
+    let drawn = if 2 * old > lanes_max { old.min(lanes_max / 3) } else { old };
+    for number in 1..=drawn {
+        if let Some(lane) = drawing.lane(&format!("O{number}")) {
             drawing.open[lane] = Some((0, State::Serving));
         }
     }
+    drawing.hidden = (drawn + 1..=old).map(|number| format!("O{number}")).collect();
     for event in outcome.timeline.iter().filter(|event| event.t_ms <= end_ms) {
         if !has_old && event.kind == EventKind::Draining {
             continue;
@@ -116,7 +124,7 @@ pub(crate) fn chart<'a>(
     let end_ms = if end_ms < ENDLESS_MS { end_ms + end_ms / 20 } else { end_ms };
     let mut lanes = drawing.finish(end_ms);
     lanes.retain(|lane| !lane.spans.is_empty() || !lane.marks.is_empty());
-    let left_out = drawing.left_out;
+    let left_out = drawing.hidden.len();
     Some(Chart { lanes, left_out, end_ms: end_ms.max(1), capacity: &outcome.capacity })
 }
 
@@ -125,7 +133,8 @@ struct Drawing {
     /// The state that each lane is in, and since when.
     open: Vec<Option<(u64, State)>>,
     lanes_max: usize,
-    left_out: usize,
+    /// Tasks that have no lane.
+    hidden: BTreeSet<String>,
 }
 
 impl Drawing {
@@ -133,7 +142,8 @@ impl Drawing {
         if let Some(found) = self.lanes.iter().position(|lane| lane.task == task) {
             return Some(found);
         }
-        if self.lanes.len() >= self.lanes_max {
+        if self.lanes.len() >= self.lanes_max || self.hidden.contains(task) {
+            self.hidden.insert(task.to_owned());
             return None;
         }
         self.lanes.push(Lane { task: task.to_owned(), ..Lane::default() });
@@ -145,10 +155,7 @@ impl Drawing {
         if event.task.is_empty() {
             return;
         }
-        let Some(lane) = self.lane(&event.task) else {
-            self.left_out += usize::from(event.kind == EventKind::Started);
-            return;
-        };
+        let Some(lane) = self.lane(&event.task) else { return };
         let mark = match event.kind {
             EventKind::CheckPassed => Some(Mark::Passed),
             EventKind::CheckFailed => Some(Mark::Failed),

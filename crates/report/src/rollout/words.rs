@@ -132,6 +132,15 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
     if let Some(longest) = rollout.longest_startup_s {
         notes.push(("startup", format!("up to {longest} s always works with these settings")));
     }
+    let defaults: Vec<String> = rollout
+        .blame
+        .iter()
+        .filter(|one| one.setting.at.is_none())
+        .map(|one| format!("`{}` {}", one.setting.full_name(), blame(one)))
+        .collect();
+    if !defaults.is_empty() {
+        notes.push(("not written", defaults.join("; ")));
+    }
     if let Some((verdict, task, whole)) = rollout.before {
         notes.push((
             "before",
@@ -232,7 +241,7 @@ pub(crate) fn story(outcome: &Outcome, most: usize) -> (Vec<(u64, String)>, usiz
     let back_ms = back.map_or(u64::MAX, |event| event.t_ms);
     let left_out = groups.len().saturating_sub(most);
     let lines = groups.into_iter().take(most).map(|(t_ms, kind, why, tasks)| {
-        let who = tasks.join(", ");
+        let who = names(&tasks);
         let who = if who.is_empty() { String::new() } else { format!("{who} ") };
         let back = if kind == EventKind::Completed && t_ms > back_ms { "rollback " } else { "" };
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -241,9 +250,26 @@ pub(crate) fn story(outcome: &Outcome, most: usize) -> (Vec<(u64, String)>, usiz
     (lines.collect(), left_out)
 }
 
+/// All of a few names; of many the first, the last, and how many.
+fn names(tasks: &[&str]) -> String {
+    match tasks {
+        [first, second, .., last] if tasks.len() > 6 => {
+            format!("{first}, {second} … {last} ({} tasks)", tasks.len())
+        }
+        few => few.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_tasks_are_counted() {
+        assert_eq!(names(&["N1", "N2"]), "N1, N2");
+        let many = ["N1", "N2", "N3", "N4", "N5", "N6", "N7"];
+        assert_eq!(names(&many), "N1, N2 … N7 (7 tasks)");
+    }
 
     #[test]
     fn shares_are_never_rounded_to_certainty() {
