@@ -112,6 +112,8 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     {
         view = after;
     }
+    // All that is shown is in the view; rendering needs the memory.
+    drop((evidence, diagnosis));
     if let Some(known) = known {
         view.hidden.known = view.retain(|finding| !known.contains(&finding.fingerprint));
     }

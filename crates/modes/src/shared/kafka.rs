@@ -1,5 +1,7 @@
 //! Kafka nodes as clusters, and what a client of them can reach.
 
+use std::collections::BTreeMap;
+
 use wonin_model::{KafkaBroker, KafkaClient, Located, Stack};
 
 use super::hosts::{Endpoint, endpoint, is_loopback};
@@ -11,6 +13,8 @@ pub(crate) struct Cluster<'a> {
     pub(crate) name: String,
     /// In the order of the stack.
     pub(crate) nodes: Vec<&'a KafkaBroker>,
+    /// Addresses that the brokers tell clients, computed once: every client is compared with them.
+    told: Vec<String>,
 }
 
 impl<'a> Cluster<'a> {
@@ -71,11 +75,13 @@ impl<'a> Cluster<'a> {
 /// All clusters, in the order of their first node.
 pub(crate) fn clusters(stack: &Stack) -> Vec<Cluster<'_>> {
     let mut groups: Vec<Vec<&KafkaBroker>> = Vec::new();
+    let mut known: BTreeMap<usize, usize> = BTreeMap::new();
     for broker in &stack.brokers {
-        match groups.iter_mut().find(|nodes| nodes[0].cluster == broker.cluster) {
-            Some(nodes) => nodes.push(broker),
-            None => groups.push(vec![broker]),
+        let group = *known.entry(broker.cluster).or_insert(groups.len());
+        if group == groups.len() {
+            groups.push(Vec::new());
         }
+        groups[group].push(broker);
     }
     name_apart(stack, groups)
 }
@@ -89,10 +95,12 @@ pub(crate) fn cluster_of<'c, 'a>(
 ) -> Option<&'c Cluster<'a>> {
     let bootstrap = client.settings.list("bootstrap.servers");
     let contacts: Vec<Endpoint> = bootstrap.iter().map(endpoint).collect();
+    let addresses: Vec<String> = contacts.iter().map(Endpoint::address).collect();
     let reaches = |cluster: &&Cluster<'_>| {
-        cluster
-            .brokers()
-            .any(|broker| contacts.iter().any(|to| leads_to(stack, client, to, broker)))
+        addresses.iter().any(|to| cluster.told.contains(to))
+            || cluster
+                .brokers()
+                .any(|broker| contacts.iter().any(|to| leads_to(stack, client, to, broker)))
     };
     // Several projects may publish the same port: the nearest one above the application counts.
     // Of equally near ones the first; `max_by_key` would give the last.
@@ -146,6 +154,7 @@ fn members(broker: &KafkaBroker) -> Vec<Endpoint> {
     given.iter().map(endpoint).collect()
 }
 
+/// Whether a contact is a name or a published port of the broker's service.
 fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
     let host = to.host.value.as_str();
     let named = broker.service.is_some_and(|id| {
@@ -161,8 +170,7 @@ fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBr
                 .iter()
                 .any(|port| port.value.published.is_some() && port.value.published == to.port)
         });
-    let told = advertised(broker).iter().any(|one| one.address() == to.address());
-    named || published || told
+    named || published
 }
 
 fn name_apart<'a>(stack: &'a Stack, groups: Vec<Vec<&'a KafkaBroker>>) -> Vec<Cluster<'a>> {
@@ -180,7 +188,10 @@ fn name_apart<'a>(stack: &'a Stack, groups: Vec<Vec<&'a KafkaBroker>>) -> Vec<Cl
                 }
                 _ => {}
             }
-            Cluster { name, nodes }
+            let brokers = nodes.iter().filter(|node| node.has_role("broker"));
+            let told = brokers.flat_map(|broker| advertised(broker));
+            let told = told.map(|one| one.address()).collect();
+            Cluster { name, nodes, told }
         })
         .collect()
 }
