@@ -78,6 +78,8 @@ use wonin_rollout::closed::{
     container_safe_grace_ms, docker_first_counted_ms, docker_unhealthy_ms,
 };
 use wonin_rollout::plan::DockerCheck;
+use wonin_rollout::solve::Setting;
+use wonin_text::Sources;
 
 use crate::shared::deploys::{Ecs, Started, Telling, ecs_services, rehearsal, started};
 use crate::shared::words::{duration_ms, list};
@@ -117,7 +119,9 @@ impl Mode for ContainerCheckKills {
                 }
                 match started(evidence, ecs.deployment) {
                     Some(Ok(started)) => {
-                        if let Some(finding) = kills(&ecs, container, check, &started) {
+                        if let Some(finding) =
+                            kills(&evidence.sources, &ecs, container, check, &started)
+                        {
                             let finding = finding.rehearse(rehearsal(evidence, ecs.deployment));
                             telling.say(ecs.deployment, finding);
                         }
@@ -135,6 +139,7 @@ impl Mode for ContainerCheckKills {
 const START_PERIOD_MAX_S: u64 = 300;
 
 fn kills(
+    sources: &Sources,
     ecs: &Ecs,
     container: &EcsContainer,
     check: &EcsContainerCheck,
@@ -177,12 +182,12 @@ fn kills(
     let seconds = start_ms.div_ceil(1000);
     let fix = if seconds <= START_PERIOD_MAX_S {
         let title = format!("a `startPeriod` of {seconds} s");
-        Fix::replace(title, &check.start_period_s, seconds.to_string())
+        started.repair(sources, title, Setting::ContainerStartPeriod, seconds)
     } else {
         let seconds = safe_ms.div_ceil(1000);
         let title =
             format!("a grace period of {seconds} s: `startPeriod` ends at {START_PERIOD_MAX_S}");
-        Fix::replace(title, grace, seconds.to_string())
+        started.repair(sources, title, Setting::Grace, seconds)
     };
     Some(started.start.because(finding).fix(fix))
 }

@@ -85,15 +85,15 @@
 //!   health at once, and the law that ties the startup time to CPU.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity, TargetGroup,
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity, TargetGroup,
 };
 use wonin_rollout::closed::{check_budget_ms, safe_grace_ms, survival_probability};
 use wonin_rollout::fargate_units;
 use wonin_rollout::plan::{AlbCheck, EcsPlan};
 use wonin_rollout::solve::Setting;
+use wonin_text::Sources;
 
 use crate::shared::deploys::{Ecs, Started, Telling, ecs_services, percent, rehearsal, started};
-use crate::shared::edits::add_argument;
 use crate::shared::words::duration_ms;
 
 pub(crate) struct HealthCheckOutpacesStartup;
@@ -241,8 +241,9 @@ fn outpaced(evidence: &Evidence, ecs: &Ecs, started: &Started) -> Option<Finding
     let breaks = ecs.service.breaker_enabled.as_ref().is_some_and(|enabled| enabled.value);
     let then = if breaks { "breaker-trips-first" } else { "endless-churn" };
     finding = finding.leads_to(then).rehearse(rehearsal(evidence, ecs.deployment));
-    finding = finding.fix(longer_grace(evidence, ecs, grace, &race));
-    finding.fixes.extend(patient_check(group, &race));
+    let sources = &evidence.sources;
+    finding = finding.fix(longer_grace(sources, started, &race));
+    finding.fixes.extend(patient_check(sources, started, &race));
     finding.fixes.extend(more_cpu(plan, &race, started.configured.fargate));
     Some(finding)
 }
@@ -260,18 +261,13 @@ fn with_check(mut finding: Finding, group: &TargetGroup) -> Finding {
     }
 }
 
-fn longer_grace(evidence: &Evidence, ecs: &Ecs, grace: &Located<u64>, race: &Race) -> Fix {
+fn longer_grace(sources: &Sources, started: &Started, race: &Race) -> Fix {
     let seconds = race.safe_ms.div_ceil(1000);
     let title = format!(
         "a grace period of {seconds} s covers the start and {} good checks",
         race.check.healthy_threshold
     );
-    let mut fix = Fix::replace(title, grace, seconds.to_string());
-    if grace.origin.is_default() {
-        let line = format!("health_check_grace_period_seconds = {seconds}");
-        fix.edits.extend(add_argument(&evidence.sources, ecs.deployment.place, &[&line]));
-    }
-    fix
+    started.repair(sources, title, Setting::Grace, seconds)
 }
 
 /// The largest values that the load balancer takes.
@@ -279,20 +275,18 @@ const FAILURES_MAX: u64 = 10;
 const INTERVAL_MAX_S: u64 = 300;
 
 /// Without a grace period: more failures, or checks further apart.
-fn patient_check(group: &TargetGroup, race: &Race) -> Option<Fix> {
+fn patient_check(sources: &Sources, started: &Started, race: &Race) -> Option<Fix> {
     let interval_ms = race.check.interval_ms.max(1);
     let failures = race.start_ms.div_ceil(interval_ms) + 1;
     if failures <= FAILURES_MAX {
-        let threshold = group.unhealthy_threshold.as_ref()?;
         let title = format!("or let {failures} checks in a row fail");
-        return Some(Fix::replace(title, threshold, failures.to_string()));
+        return Some(started.repair(sources, title, Setting::UnhealthyThreshold, failures));
     }
     let between = u64::from(race.check.unhealthy_threshold.saturating_sub(1)).max(1);
     let wider_s = race.start_ms.div_ceil(between * 1000);
-    let written = group.interval_s.as_ref()?;
     (wider_s <= INTERVAL_MAX_S).then(|| {
         let title = format!("or check every {wider_s} s, which finds later failures later, too");
-        Fix::replace(title, written, wider_s.to_string())
+        started.repair(sources, title, Setting::Interval, wider_s)
     })
 }
 

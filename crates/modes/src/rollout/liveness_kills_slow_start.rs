@@ -63,15 +63,16 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{
-    Deployment, Evidence, Finding, Fix, KubeContainer, Mode, ModeMeta, NotChecked, Probe, Role,
-    Severity,
+    Deployment, Evidence, Finding, Fix, KubeContainer, Located, Mode, ModeMeta, NotChecked, Probe,
+    Role, Severity,
 };
 use wonin_rollout::closed::{probe_budget_ms, probe_failures_needed, probe_survival_probability};
 use wonin_rollout::plan::KubernetesPlan;
+use wonin_rollout::solve::Setting;
 use wonin_rollout::{Startup, configured};
 
 use crate::shared::deploys::{
-    Kube, Start, Telling, numbers_of, percent, rehearsal, start_of, workloads,
+    Kube, Start, Telling, numbers_of, percent, rehearsal, start_of, started, workloads,
 };
 use crate::shared::edits::add_entry;
 use crate::shared::words::duration_ms;
@@ -192,30 +193,61 @@ fn killed(
         .leads_to("crash-loop")
         .leads_to("progress-deadline-exceeded")
         .rehearse(rehearsal(evidence, kube.deployment));
-    let needed = probe_failures_needed(&numbers, start_ms);
     let finding = start.because(finding);
+    let repairs =
+        Repairs { evidence, kube, probe, needed: probe_failures_needed(&numbers, start_ms) };
     Some(if kind == "startupProbe" {
-        let title = format!("let it fail {needed} times");
-        let mut fix = Fix::replace(title, &probe.failure_threshold, needed.to_string());
-        if probe.failure_threshold.origin.is_default() {
-            let entry = format!("failureThreshold: {needed}");
-            fix.edits.extend(add_entry(&evidence.sources, probe.place, &entry));
-        }
-        finding.fix(fix)
+        finding.fix(repairs.more_failures())
     } else {
-        let advice = format!(
-            "add a `startupProbe` that asks the same, with `failureThreshold: {needed}` every {} s",
-            probe.period_s.value
-        );
-        let delay =
-            probe.initial_delay_s.value.saturating_add((start_ms - budget_ms).div_ceil(1000));
+        let late_s = (start_ms - budget_ms).div_ceil(1000);
+        finding.fix(repairs.startup_probe()).fix(repairs.later(late_s))
+    })
+}
+
+/// What can be changed about the probe that kills.
+struct Repairs<'a> {
+    evidence: &'a Evidence,
+    kube: &'a Kube<'a>,
+    probe: &'a Probe,
+    /// Failures that let the start through.
+    needed: u64,
+}
+
+impl Repairs<'_> {
+    fn more_failures(&self) -> Fix {
+        let needed = self.needed;
+        let title = format!("let it fail {needed} times");
+        self.set(title, &self.probe.failure_threshold, "failureThreshold", needed)
+    }
+
+    fn later(&self, late_s: u64) -> Fix {
+        let delay = self.probe.initial_delay_s.value.saturating_add(late_s);
         let title =
             format!("or wait {delay} s before the first probe, which delays every later restart");
-        let mut fix = Fix::replace(title, &probe.initial_delay_s, delay.to_string());
-        if probe.initial_delay_s.origin.is_default() {
-            let entry = format!("initialDelaySeconds: {delay}");
-            fix.edits.extend(add_entry(&evidence.sources, probe.place, &entry));
+        self.set(title, &self.probe.initial_delay_s, "initialDelaySeconds", delay)
+    }
+
+    fn set<T>(&self, title: String, value: &Located<T>, name: &str, to: u64) -> Fix {
+        let mut fix = Fix::replace(title, value, to.to_string());
+        if value.origin.is_default() {
+            let entry = format!("{name}: {to}");
+            fix.edits.extend(add_entry(&self.evidence.sources, self.probe.place, &entry));
         }
-        finding.fix(Fix::advice(advice)).fix(fix)
-    })
+        fix
+    }
+
+    /// A startup probe that asks what liveness asks, as often as the start needs.
+    fn startup_probe(&self) -> Fix {
+        let title = format!(
+            "add a `startupProbe` that asks the same, with `failureThreshold: {}` every {} s",
+            self.needed, self.probe.period_s.value
+        );
+        let setting = Setting::StartupFailureThreshold;
+        match started(self.evidence, self.kube.deployment) {
+            Some(Ok(started)) => {
+                started.repair(&self.evidence.sources, title, setting, self.needed)
+            }
+            _ => Fix::advice(title),
+        }
+    }
 }

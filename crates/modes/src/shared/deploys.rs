@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{
-    Count, Deployment, EcsService, Evidence, Finding, GivenStartup, KubeContainer, KubeStrategy,
-    KubeWorkload, Located, NotChecked, Origin, Probe, TargetGroup, Workload,
+    Count, Deployment, EcsService, Evidence, Finding, Fix, GivenStartup, KubeContainer,
+    KubeStrategy, KubeWorkload, Located, NotChecked, Origin, Probe, TargetGroup, Workload,
 };
-use wonin_rollout::configured::{Configured, Given, of_deployment};
+use wonin_rollout::configured::{Configured, Given, edits, of_deployment};
 use wonin_rollout::plan::{self, Amount, EcsPlan, KubernetesPlan, Plan, Strategy};
+use wonin_rollout::solve::{Change, Setting};
 use wonin_rollout::{Bounds, Startup, validate};
-use wonin_text::Place;
+use wonin_text::{Place, Sources};
 
 use super::words::list;
 
@@ -177,6 +178,21 @@ impl Started {
             Plan::Ecs(plan) => Some(plan),
             _ => None,
         }
+    }
+
+    /// A repair that gives a setting another value (in the setting's own unit): with an edit where
+    /// the place is known, also where nobody wrote the setting yet.
+    pub(crate) fn repair(
+        &self,
+        sources: &Sources,
+        title: impl Into<String>,
+        setting: Setting,
+        to: u64,
+    ) -> Fix {
+        let from = setting.get(&self.configured.plan).unwrap_or(0);
+        let mut fix = Fix::advice(title);
+        fix.edits = edits(&self.configured, sources, &[Change { setting, from, to }]);
+        fix
     }
 }
 
