@@ -150,16 +150,14 @@ impl Miner {
             self.signatures[number as usize].count += 1;
             return number;
         }
-        let signature = self.signature(key, message);
-        let number = match self.is_laid.then(|| self.in_tree(&signature)).flatten() {
-            Some(number) => {
-                self.signatures[number as usize].count += 1;
-                number
-            }
-            None => {
-                self.signatures.push(signature);
-                self.signatures.len() as u32 - 1
-            }
+        let covering = if self.is_laid { self.in_tree(key, message) } else { None };
+        let number = if let Some(number) = covering {
+            self.signatures[number as usize].count += 1;
+            number
+        } else {
+            let signature = self.signature(key, message);
+            self.signatures.push(signature);
+            self.signatures.len() as u32 - 1
         };
         if self.by_hash.len() >= HASHES_MAX {
             self.by_hash.clear();
@@ -221,23 +219,25 @@ impl Miner {
         number
     }
 
-    /// A signature whose values cover this one.
-    fn in_tree(&self, signature: &Signature) -> Option<u32> {
-        let leaf = signature.leaf();
-        let firsts = [leaf, (leaf.0, leaf.1, VALUE)];
+    /// A signature whose values cover the message just cut. Words that no signature has get no
+    /// number here, so that messages of one template cost nothing.
+    fn in_tree(&self, key: u64, message: &str) -> Option<u32> {
+        let word = |piece: &Piece| match piece.kind {
+            Kind::Value => Some(VALUE),
+            Kind::Word | Kind::Mark => {
+                self.numbers.get(&message[piece.start as usize..piece.end as usize]).copied()
+            }
+        };
+        let leaf = (key, self.pieces.len(), word(self.pieces.first()?)?);
+        let numbers = self.tree.get(&leaf)?;
+        let words: Vec<Option<u32>> = self.pieces.iter().map(word).collect();
         let covers = |number: &&u32| {
-            let known = &self.signatures[**number as usize];
-            known.tokens.iter().zip(&signature.tokens).all(|(known, token)| {
-                known.word == token.word || (known.word == VALUE && !token.is_mark)
+            let known = self.signatures[**number as usize].tokens.iter();
+            known.zip(&words).zip(&self.pieces).all(|((known, word), piece)| {
+                *word == Some(known.word) || (known.word == VALUE && piece.kind != Kind::Mark)
             })
         };
-        firsts
-            .iter()
-            .filter_map(|leaf| self.tree.get(leaf))
-            .find_map(|numbers| numbers.iter().take(LEAF_MAX).find(covers).copied())
-            .or_else(|| {
-                self.tree.get(&(signature.key, 0, VALUE)).and_then(|all| all.first().copied())
-            })
+        numbers.iter().take(LEAF_MAX).find(covers).copied()
     }
 
     /// Lays signatures together that are one template. Gives the new number of each old one.
@@ -431,6 +431,24 @@ mod tests {
         let found =
             templates(names.iter().map(|name| format!("Invalid user {name} from 10.0.0.1")));
         assert_eq!(found, [("Invalid user <*> from <*>".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn words_of_known_templates_cost_nothing() {
+        let mut miner = Miner::default();
+        let name = |number: u32| {
+            let digit = |by: u32| char::from(b'a' + (number / by % 26) as u8);
+            [digit(1), digit(26), digit(676), 'x'].iter().collect::<String>()
+        };
+        for number in 0..10 {
+            miner.learn(0, &format!("Invalid user {} today", name(number)));
+        }
+        miner.lay_together();
+        let words = miner.words.len();
+        for number in 10..1000 {
+            miner.learn(0, &format!("Invalid user {} today", name(number)));
+        }
+        assert_eq!((miner.words.len(), miner.signatures.len()), (words, 1));
     }
 
     #[test]
