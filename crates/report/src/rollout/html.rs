@@ -127,7 +127,7 @@ fn story(rollout: &ShownRollout, out: &mut String) {
     }
     out.push_str("<details open><summary>What happens</summary>\n<table>\n");
     for (t_ms, text) in story {
-        _ = writeln!(out, "<tr><td>{} s</td><td>{}</td></tr>", words::seconds(t_ms), escape(&text));
+        _ = writeln!(out, "<tr><td>{} s</td><td>{}</td></tr>", words::seconds(t_ms), prose(&text));
     }
     out.push_str("</table>\n");
     if left_out > 0 {

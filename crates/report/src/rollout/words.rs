@@ -99,11 +99,14 @@ fn ending(platform: &str, outcome: &Outcome) -> String {
 pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
     let mut notes = Vec::new();
     if let (Some(outcome), true) = (&rollout.outcome, rollout.is_weighed) {
+        let (task, whole) = match rollout.platform {
+            "compose" => ("the container becomes healthy before it is found unhealthy", "`up`"),
+            _ => ("a new task becomes healthy before it is killed", "the rollout"),
+        };
         notes.push((
             "probability",
             format!(
-                "a new task becomes healthy before it is killed: {}; the rollout completes: {} \
-                 ({} simulated, seed {})",
+                "{task}: {}; {whole} completes: {} ({} simulated, seed {})",
                 percent(outcome.task_success),
                 percent(outcome.rollout_success),
                 count(outcome.runs as usize, "rollout"),
