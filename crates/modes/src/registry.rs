@@ -13,12 +13,15 @@ use crate::client::setting_not_applied::SettingNotApplied;
 use crate::client::single_bootstrap::SingleBootstrap;
 use crate::client::timeout_budget_inverted::TimeoutBudgetInverted;
 use crate::client::wrong_knob::WrongKnob;
+use crate::credentials::certificate_expiring::CertificateExpiring;
+use crate::credentials::clock_skew::ClockSkew;
 use crate::credentials::credentials_frozen::CredentialsFrozen;
 use crate::identity::address_as_identity::AddressAsIdentity;
 use crate::identity::advertised_loopback::AdvertisedLoopback;
 use crate::identity::frozen_registry::FrozenRegistry;
 use crate::identity::hostname_keyed_data::HostnameKeyedData;
 use crate::identity::peers_by_address::PeersByAddress;
+use crate::identity::stale_registration::StaleRegistration;
 use crate::identity::stale_upstream::StaleUpstream;
 use crate::identity::stale_volume_identity::StaleVolumeIdentity;
 use crate::leak::native_thread_limit::NativeThreadLimit;
@@ -79,6 +82,8 @@ pub const MODES: &[&dyn Mode] = &[
     &TimeoutBudgetInverted,
     &WrongKnob,
     // credentials
+    &CertificateExpiring,
+    &ClockSkew,
     &CredentialsFrozen,
     // identity
     &AddressAsIdentity,
@@ -86,6 +91,7 @@ pub const MODES: &[&dyn Mode] = &[
     &FrozenRegistry,
     &HostnameKeyedData,
     &PeersByAddress,
+    &StaleRegistration,
     &StaleUpstream,
     &StaleVolumeIdentity,
     // leak

@@ -1,14 +1,27 @@
 //! The case of one broker down: each cause in its role, nothing that was ruled out, and silence
-//! about the repaired twin.
+//! about the repaired twin. With the logs of a test run, what was seen comes first.
 
 use std::fs;
 use std::path::Path;
 
-use wonin_model::{Diagnosis, Role, Severity};
+use wonin_model::{Diagnosis, Finding, Role, Severity, Standing};
 use wonin_read::MemoryFiles;
 
-/// The files below a folder of `cases`, without its repaired twin.
+/// The configuration below a folder of `cases`, without its repaired twin and its logs.
 fn files(case: &str) -> Vec<(String, String)> {
+    let mut found = all_files(case);
+    found.retain(|(name, _)| !name.starts_with("logs/"));
+    found
+}
+
+/// The same with the logs of one test.
+fn files_with(case: &str, logs: &str) -> Vec<(String, String)> {
+    let mut found = all_files(case);
+    found.retain(|(name, _)| !name.starts_with("logs/") || name.starts_with(logs));
+    found
+}
+
+fn all_files(case: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases").join(case);
     let mut found = Vec::new();
     let mut open = vec![root.clone()];
@@ -32,6 +45,10 @@ fn files(case: &str) -> Vec<(String, String)> {
 
 fn diagnose(files: Vec<(String, String)>) -> Diagnosis {
     wonin_modes::examine(&wonin_read::read(&MemoryFiles::new(files)))
+}
+
+fn observed(diagnosis: &Diagnosis) -> Vec<&Finding> {
+    diagnosis.findings.iter().filter(|one| one.standing == Standing::Observed).collect()
 }
 
 fn roles(diagnosis: &Diagnosis, mode: &str) -> Vec<Role> {
@@ -95,4 +112,55 @@ fn the_repaired_twin_has_no_cause() {
         .map(|finding| format!("{}: {}", finding.meta.id, finding.title))
         .collect();
     assert!(left.is_empty(), "{left:#?}");
+}
+
+#[test]
+fn the_stopped_broker_is_seen_root_first() {
+    let diagnosis = diagnose(files_with("one-broker-down", "logs/stop/"));
+    let observed = observed(&diagnosis);
+    let modes: Vec<&str> = observed.iter().map(|finding| finding.meta.id).collect();
+    let expected = ["quorum-without-spare", "single-bootstrap", "single-replica"];
+    assert_eq!(&modes[..3], expected);
+    assert!(observed[..3].iter().all(|finding| finding.role == Role::Cause));
+    let explained = observed.iter().filter_map(|finding| finding.explains);
+    let most = explained.max_by_key(|share| share.events).expect("some events are explained");
+    assert!(most.events * 3 >= most.of, "{most:?}");
+    let knob = observed.iter().find(|finding| finding.meta.id == "setting-not-applied");
+    let title = &knob.expect("1500 never counted").title;
+    for number in ["60000", "1500", "max.block.ms"] {
+        assert!(title.contains(number), "{title}");
+    }
+    let group = diagnosis.groups.iter().find(|group| group.title.contains("one broker stops"));
+    assert!(group.expect("they only help together").members.len() >= 3);
+}
+
+#[test]
+fn the_delay_is_seen_and_the_timeout_that_bounds_the_wait_is_named() {
+    let diagnosis = diagnose(files_with("one-broker-down", "logs/delay/"));
+    let observed = observed(&diagnosis);
+    let modes: Vec<&str> = observed.iter().map(|finding| finding.meta.id).collect();
+    assert_eq!(modes.first(), Some(&"delay-beyond-connect-cap"));
+    assert!(modes.contains(&"setting-not-applied"), "{modes:?}");
+    // Nobody stopped: neither the quorum nor a replica is seen to be lost.
+    for mode in ["quorum-without-spare", "single-replica"] {
+        assert!(!modes.contains(&mode), "{modes:?}");
+    }
+}
+
+#[test]
+fn logs_alone_name_the_causes_too() {
+    let logs = |of: &str| -> Vec<(String, String)> {
+        let mut found = all_files("one-broker-down");
+        found.retain(|(name, _)| name.starts_with(of));
+        found
+    };
+    let stop = diagnose(logs("logs/stop/"));
+    let modes: Vec<&str> = observed(&stop).iter().map(|finding| finding.meta.id).collect();
+    for mode in ["quorum-without-spare", "single-bootstrap", "wrong-knob"] {
+        assert!(modes.contains(&mode), "{modes:?}");
+    }
+    let delay = diagnose(logs("logs/delay/"));
+    let modes: Vec<&str> = observed(&delay).iter().map(|finding| finding.meta.id).collect();
+    assert_eq!(modes[..2], ["delay-beyond-connect-cap", "wrong-knob"]);
+    assert!(modes[2..].iter().all(|mode| *mode == "wrong-knob"), "{modes:?}");
 }

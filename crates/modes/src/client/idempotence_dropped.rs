@@ -49,6 +49,7 @@ use wonin_model::{
 
 use crate::shared::clients::{owner_name, replace_text};
 use crate::shared::kafka_rules::broker_of;
+use crate::shared::seen::{all_of, recognise};
 
 pub(crate) struct IdempotenceDropped;
 
@@ -68,10 +69,19 @@ impl Mode for IdempotenceDropped {
         let producers = evidence.stack.kafka_clients.iter().filter(|client| {
             client.kind == ClientKind::Producer && client.library == ClientLibrary::Java
         });
+        let mut own = Vec::new();
         for client in producers {
             let owner = owner_name(&evidence.stack, client);
-            findings.extend(dropped(evidence, client).map(|finding| finding.service(owner)));
+            own.extend(dropped(evidence, client).map(|finding| finding.service(owner)));
         }
+        let shown =
+            all_of(evidence, &[("kafka.idempotence-dropped", "the producer says so at its start")]);
+        recognise(&mut own, &shown, || {
+            let title = "the producer switched its idempotence off: a retry may store a record twice or out of order";
+            let finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Low, 95);
+            Some(finding.fix(Fix::advice("keep acks=all, retries and at most 5 requests in flight, and set enable.idempotence=true so that a conflict is refused")))
+        });
+        findings.extend(own);
     }
 }
 

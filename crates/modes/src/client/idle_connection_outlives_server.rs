@@ -69,8 +69,9 @@ use wonin_model::{
     Settings, Severity,
 };
 
-use crate::shared::measure::{parse_ms, setting_ms};
+use crate::shared::measure::{about, parse_ms, setting_ms};
 use crate::shared::reach::datasource_of;
+use crate::shared::seen::{Part, Shown, Values, all_of, number, recognise, signals};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct IdleConnectionOutlivesServer;
@@ -88,11 +89,59 @@ impl Mode for IdleConnectionOutlivesServer {
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let mut own = Vec::new();
         for app in &evidence.stack.apps {
             let Some((_, server)) = datasource_of(&evidence.stack, app) else { continue };
-            findings.extend(outlived(app, server));
+            own.extend(outlived(app, server));
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Shorter than this no server closes an idle connection, in milliseconds.
+const IDLE_MS: u64 = 30_000;
+
+/// Recognises connections that the server had closed while they were idle. An age of 0 means a
+/// connection that never was.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut shown: Shown<'_> = Vec::new();
+    let mut age = None;
+    for signal in signals(evidence, &["mysql.link-failure"]) {
+        let idle = |values: &Values| number(values, "ms").is_some_and(|ms| ms >= IDLE_MS);
+        let Some(part) = Part::of(signal, idle) else { continue };
+        let ages = signal.values.iter().filter_map(|(values, _)| number(values, "ms"));
+        age = ages.filter(|ms| *ms >= IDLE_MS).min();
+        let words = age.map_or(String::new(), |age| format!("{} before", about(age)));
+        shown.push((part, format!("the connection was last used {words}")));
+    }
+    shown.extend(all_of(
+        evidence,
+        &[("hikari.connection-dead", "a pooled connection was found closed")],
+    ));
+    if age.is_some() {
+        shown.extend(all_of(
+            evidence,
+            &[("mysql.no-driver-connection", "follows: the closed connection was used again")],
+        ));
+    }
+    recognise(own, &shown, || {
+        let title = match age {
+            Some(age) => format!("connections that had been idle for {} were closed by the server or something between: the pool kept them for longer", about(age)),
+            None => "the pool hands out connections that the server has closed: it keeps them for longer".to_owned(),
+        };
+        let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 85);
+        if let Some(age) = age {
+            let default =
+                Located::default_of(28_800_000, "MySQL", "Server System Variables, wait_timeout");
+            finding = finding
+                .arithmetic(format!("idle {age} ms ≥ the limit that closed it; wait_timeout is 28800000 ms unless it is set"))
+                .because("wait_timeout, unless it is set, in ms", &default);
+        }
+        Some(finding.fix(Fix::advice(
+            "let the pool renew connections earlier than anybody closes them: maxLifetime below wait_timeout and below every firewall's idle limit",
+        )))
+    });
 }
 
 /// The server's own limit for idle sessions, in milliseconds, with its name.

@@ -93,6 +93,7 @@ use wonin_model::{
 
 use crate::shared::measure::{parse_ms, setting_ms};
 use crate::shared::reach::{app_of, command_words};
+use crate::shared::seen::{all_of, lasted_ms, recognise};
 use crate::shared::waits::{flag, is_program, target};
 use crate::shared::words::duration_ms;
 
@@ -113,6 +114,7 @@ impl Mode for KeepaliveRace {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let mut told: Vec<(Option<ServiceId>, ServiceId)> = Vec::new();
+        let mut own = Vec::new();
         for gateway in &stack.gateways {
             for upstream in &gateway.upstreams {
                 let Some(service) = target(stack, gateway, upstream) else { continue };
@@ -121,11 +123,53 @@ impl Mode for KeepaliveRace {
                     && !told.contains(&pair)
                 {
                     told.push(pair);
-                    findings.push(finding);
+                    own.push(finding);
                 }
             }
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises answers that a server cut off before their first byte. A race makes few of them, and
+/// the server lives on; many, or a server that starts anew, are something else.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let crashed = [
+        "jvm.out-of-memory",
+        "kubernetes.oom-killed",
+        "host.out-of-memory",
+        "jvm.crashed",
+        "host.segfault",
+        "gunicorn.worker-timeout",
+        "app.shutdown-started",
+    ]
+    .iter()
+    .any(|name| evidence.signals.iter().any(|signal| signal.name == *name));
+    let shown = all_of(
+        evidence,
+        &[
+            (
+                "nginx.prematurely-closed",
+                "the server closed the connection on which a request had been sent",
+            ),
+            ("nginx.reset", "the server reset the connection on which a request had been sent"),
+        ],
+    );
+    let is_rare = shown.iter().all(|(part, _)| {
+        let minutes = lasted_ms(part.signal).unwrap_or(0) / 60_000 + 1;
+        i64::try_from(part.events).unwrap_or(i64::MAX) <= minutes.max(3)
+    });
+    if crashed || !is_rare {
+        return;
+    }
+    recognise(own, &shown, || {
+        let title = "the server closes connections on which the proxy sends: likely its keep-alive is shorter than the proxy's";
+        let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 60);
+        Some(finding.fix(Fix::advice(
+            "let the server keep idle connections for longer than the proxy does (nginx keeps them 60 s); check that it did not restart at these times",
+        )))
+    });
 }
 
 /// How long a server keeps an idle connection, and how to change it.

@@ -57,6 +57,7 @@ use wonin_text::Place;
 
 use crate::shared::budgets::{Outcome, Violation, broker_violations, violations};
 use crate::shared::clients::{View, owner_name};
+use crate::shared::seen::{Part, Shown, Values, all_of, recognise, signals};
 use crate::shared::waits::{Inversion, inversions};
 use crate::shared::words::duration_ms;
 
@@ -77,16 +78,62 @@ impl Mode for TimeoutBudgetInverted {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let mut told = BTreeSet::new();
+        let mut own = Vec::new();
         for client in &stack.kafka_clients {
             let found = of_client(client, &mut told).into_iter();
-            findings.extend(found.map(|finding| finding.service(owner_name(stack, client))));
+            own.extend(found.map(|finding| finding.service(owner_name(stack, client))));
         }
         for broker in &stack.brokers {
             let broken = broker_violations(broker);
-            findings.extend(broken.iter().map(|one| in_effect(one).service(&broker.name)));
+            own.extend(broken.iter().map(|one| in_effect(one).service(&broker.name)));
         }
-        findings.extend(inversions(stack).iter().map(of_chain));
+        let refused = all_of(
+            evidence,
+            &[(
+                "kafka.heartbeat-above-session",
+                "the client refused its settings: heartbeat.interval.ms is not below session.timeout.ms",
+            )],
+        );
+        recognise(&mut own, &refused, || Some(heartbeat()));
+        let mut chains: Vec<Finding> = inversions(stack).iter().map(of_chain).collect();
+        observe(evidence, &mut chains);
+        findings.extend(own);
+        findings.extend(chains);
     }
+}
+
+fn heartbeat() -> Finding {
+    let title =
+        "heartbeat.interval.ms is not below session.timeout.ms: the consumer refuses to start";
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 97)
+        .fix(Fix::advice("set heartbeat.interval.ms to a third of session.timeout.ms or less"))
+}
+
+/// Recognises callers that gave up before what they called did: where the files say so, by a
+/// proxy's own words; from a log alone, where requests that the caller gave up (499) are followed
+/// by the program's own success.
+fn observe(evidence: &Evidence, chains: &mut Vec<Finding>) {
+    if chains.is_empty() {
+        return;
+    }
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in signals(evidence, &["nginx.upstream-timed-out"]) {
+        let reading =
+            |values: &Values| values.get("doing").is_some_and(|doing| doing.starts_with("reading"));
+        let part = Part::of(signal, reading);
+        shown.extend(part.map(|part| {
+            (part, "the proxy gave up while the program was still at work".to_owned())
+        }));
+    }
+    shown.extend(all_of(
+        evidence,
+        &[
+            ("http.status-504", "the caller got 504"),
+            ("http.status-499", "the caller gave up before the proxy did"),
+        ],
+    ));
+    recognise(chains, &shown, || None);
 }
 
 /// What the settings in effect break, and what they would if those without effect had one.

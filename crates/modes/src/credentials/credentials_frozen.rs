@@ -75,10 +75,11 @@
 
 use wonin_model::{
     Evidence, Finding, Fix, FrozenCredentials, Located, Mode, ModeMeta, NotChecked, Origin, Role,
-    Service, Severity,
+    Service, Severity, Signal, Standing,
 };
 
 use crate::shared::reach::code_owner;
+use crate::shared::seen::{Part, Shown, beside, moment, recognise, signals, span};
 
 pub(crate) struct CredentialsFrozen;
 
@@ -99,13 +100,84 @@ impl Mode for CredentialsFrozen {
         // A token in the environment of a service is judged with the service at hand.
         let code = stack.code.frozen_credentials.iter();
         let code = code.filter(|frozen| frozen.frozen.value != TOKEN);
-        findings.extend(code.filter_map(|frozen| in_code(evidence, frozen)));
+        let mut own: Vec<Finding> = code.filter_map(|frozen| in_code(evidence, frozen)).collect();
         for service in &stack.services {
             let token = service.environment.get(TOKEN);
-            findings.extend(token.and_then(|token| in_environment(service, token)));
+            own.extend(token.and_then(|token| in_environment(service, token)));
+        }
+        observe(evidence, &mut own);
+        findings.extend(own);
+    }
+}
+
+/// Recognises credentials that expired and were not renewed: calls fail from one moment on, and
+/// only a start ends it. A provider that was late once heals by itself within minutes.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for signal in signals(evidence, &["aws.expired-token"]) {
+        let service = signal.service.as_deref();
+        let starts: Vec<&Signal> = ["app.starting", "app.started"]
+            .into_iter()
+            .filter_map(|name| beside(evidence, name, service))
+            .collect();
+        let times = starts.iter().flat_map(|start| start.hits.iter().filter_map(|hit| hit.at_ms));
+        let times: Vec<i64> = times.collect();
+        let (first, last) = (signal.first_ms, signal.last_ms);
+        let begun = first.and_then(|first| times.iter().copied().filter(|at| *at <= first).max());
+        let healed = last.and_then(|last| times.iter().copied().filter(|at| *at > last).min());
+        let log_end = evidence
+            .logs
+            .iter()
+            .filter(|log| log.service.as_deref() == service)
+            .filter_map(|log| log.last_ms)
+            .max();
+        let went_on = log_end.zip(last).is_some_and(|(end, last)| end - last > RECOVERS_MS);
+        if signal.count < 2 && went_on && healed.is_none() {
+            continue;
+        }
+        let age = begun.zip(first).map(|(begun, first)| first - begun);
+        let what = match age {
+            Some(age) => format!("the token had expired, {} after the start", span(age)),
+            None => "the token had expired".to_owned(),
+        };
+        let mut shown: Shown<'_> = vec![(Part::whole(signal), what)];
+        if let Some(denied) = beside(evidence, "aws.no-credentials", service) {
+            shown.push((Part::whole(denied), "no credentials".to_owned()));
+        }
+        recognise(own, &shown, || {
+            let since = age.map_or(String::new(), |age| format!(" {} after the start", span(age)));
+            let title = format!(
+                "credentials expired{since} and were not renewed: likely read once and kept by the client"
+            );
+            Some(
+                Finding::new(&META, title)
+                    .weigh(Role::Cause, Severity::High, if healed.is_some() { 90 } else { 80 })
+                    .leads_to("expired-token")
+                    .fix(Fix::advice("give the client the provider, not its answer"))
+                    .fix(Fix::advice(
+                        "give it no credentials: the default chain renews those of a role",
+                    )),
+            )
+        });
+        let Some(finding) = own.iter_mut().find(|one| one.standing == Standing::Observed) else {
+            continue;
+        };
+        if let Some((age, first)) = age.zip(first) {
+            let healed = healed.map_or("no start since".to_owned(), |at| {
+                format!("healed by the start at {}", moment(at))
+            });
+            finding.arithmetic = Some(format!(
+                "first failure {} - start = {} (tokens of a role last about 6 h, of AssumeRole 1 h \
+                 by default); then {} failures; {healed}",
+                moment(first),
+                span(age),
+                signal.count
+            ));
         }
     }
 }
+
+/// Longer than a provider that renews goes on with an expired token, in milliseconds.
+const RECOVERS_MS: i64 = 15 * 60 * 1000;
 
 /// The variable that the SDKs read a session token from.
 const TOKEN: &str = "AWS_SESSION_TOKEN";

@@ -78,13 +78,15 @@ mod pins;
 
 use wonin_model::{
     App, Evidence, FileEdit, Finding, Fix, Located, Mode, ModeMeta, MountKind, NotChecked, Origin,
-    Role, Server, ServerProduct, Service, Severity, Stack,
+    Role, Server, ServerProduct, Service, Severity, Stack, Standing,
 };
 use wonin_text::Sources;
 
 use crate::shared::addresses::{is_dynamic, subnets};
 use crate::shared::edits::insert;
 use crate::shared::hosts::{endpoint, ipv4};
+use crate::shared::stale::{CONNECTIONS, Holder, failing, holder, is_dead, kind_of, listeners};
+use crate::shared::timeouts::is_pinot;
 use crate::shared::words::{count, list};
 
 pub(crate) struct AddressAsIdentity;
@@ -104,12 +106,52 @@ impl Mode for AddressAsIdentity {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         for project in 0..stack.projects.len() {
-            findings.extend(registered(&evidence.sources, stack, project, By::Address));
+            let address = registered(&evidence.sources, stack, project, By::Address);
+            findings.extend(address.map(|finding| observed(evidence, finding)));
             findings.extend(registered(&evidence.sources, stack, project, By::ContainerId));
             findings.extend(persistent_in_nacos(stack, project));
             pins::examine(&META, stack, project, findings);
         }
     }
+}
+
+/// Adds what shows that an instance has moved: failing connections to the port of one, at an
+/// address that it does not have.
+fn observed(evidence: &Evidence, mut finding: Finding) -> Finding {
+    let ports = [8099, 8098, 9000, 9514];
+    for one in failing(evidence, CONNECTIONS) {
+        let is_instance = one.port.is_none_or(|port| ports.contains(&port))
+            && one.parts.iter().any(|part| is_pinot(evidence, part));
+        let gone = match holder(evidence, one.address) {
+            Holder::Nobody => "nobody holds",
+            Holder::Somebody(other)
+                if one.port.is_some_and(|port| {
+                    let wanted = listeners(evidence, port);
+                    !wanted.is_empty() && !wanted.iter().any(|service| service == other)
+                }) =>
+            {
+                "somebody else holds"
+            }
+            Holder::Somebody(_) => continue,
+            Holder::Unknown if one.port.is_some() => "nobody answers at",
+            Holder::Unknown => continue,
+        };
+        if !is_instance {
+            continue;
+        }
+        for part in &one.parts {
+            let what = format!("{gone} {}, under which an instance is still known", one.shown());
+            finding = part.tell(finding, &what);
+        }
+    }
+    for entry in evidence.registrations.iter().filter(|entry| is_dead(evidence, entry)) {
+        if ["Broker", "Server", "Controller", "Minion"].contains(&kind_of(&entry.id)) {
+            finding.standing = finding.standing.max(Standing::Observed);
+            let claim = format!("{} is registered, and nobody answers to it", entry.id);
+            finding = finding.because_at(claim, Origin::Written(entry.place));
+        }
+    }
+    finding
 }
 
 /// What an instance takes as its host.

@@ -76,6 +76,7 @@ use wonin_model::{
 };
 use wonin_text::Place;
 
+use crate::shared::seen::{all_of, recognise};
 use crate::shared::words::count;
 
 pub(crate) struct FrozenRegistry;
@@ -100,10 +101,24 @@ impl Mode for FrozenRegistry {
         let registries = registries(stack);
         let clients: Vec<&App> =
             stack.apps.iter().filter(|app| registers(app) && !is_registry(stack, app)).collect();
+        let mut own = Vec::new();
         // With several registries it cannot be told who registers where.
         if let [registry] = registries.as_slice() {
-            findings.extend(finding(stack, registry, &clients));
+            own.extend(finding(stack, registry, &clients));
         }
+        let shown = all_of(
+            evidence,
+            &[("eureka.emergency", "the registry keeps instances whose leases have run out")],
+        );
+        recognise(&mut own, &shown, || {
+            let title = "the registry is in self-preservation: it evicts nobody and goes on naming dead instances";
+            let finding = Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, 92)
+                .arithmetic("renewals in the last minute < 85 % of those expected")
+                .leads_to("stale-registration");
+            Some(finding.fix(Fix::advice("in a small fleet set eureka.server.enable-self-preservation=false; find out why renewals are missing")))
+        });
+        findings.extend(own);
     }
 }
 

@@ -5,5 +5,6 @@ pub(crate) mod advertised_loopback;
 pub(crate) mod frozen_registry;
 pub(crate) mod hostname_keyed_data;
 pub(crate) mod peers_by_address;
+pub(crate) mod stale_registration;
 pub(crate) mod stale_upstream;
 pub(crate) mod stale_volume_identity;

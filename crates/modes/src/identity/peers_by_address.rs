@@ -76,6 +76,7 @@ use wonin_model::{
 
 use crate::shared::addresses::{Where, holder, is_dynamic, locate};
 use crate::shared::hosts::{endpoint, ipv4};
+use crate::shared::seen::{all_of, recognise};
 use crate::shared::words::{count, list};
 
 pub(crate) struct PeersByAddress;
@@ -114,11 +115,66 @@ impl Mode for PeersByAddress {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         for project in 0..stack.projects.len() {
-            findings.extend(written_addresses(stack, project));
-            findings.extend(redis_cluster(stack, project));
-            findings.extend(sentinels(stack, project));
+            let written = written_addresses(stack, project);
+            findings.extend(written.map(|finding| observed(evidence, finding, LOST)));
+            let cluster = redis_cluster(stack, project);
+            findings.extend(cluster.map(|finding| observed(evidence, finding, REDIS)));
+            let sentinels = sentinels(stack, project);
+            findings.extend(sentinels.map(|finding| observed(evidence, finding, SENTINEL)));
         }
+        findings.extend(not_itself(evidence));
     }
+}
+
+/// What members say that do not find each other.
+const LOST: &[(&str, &str)] = &[
+    ("cassandra.no-seeds", "no seed answers"),
+    ("consul.no-leader", "no leader is found"),
+    ("elasticsearch.no-master", "no master is found"),
+    ("etcd.no-leader", "no leader is found"),
+    ("etcd.peer-url-mismatch", "a peer is not where it is listed"),
+    ("mongo.not-in-config", "a member does not find itself in the replica set"),
+    ("zookeeper.cannot-open-channel", "a member is not reached"),
+    ("kafka.raft-candidate", "a voter finds no majority"),
+];
+
+const REDIS: &[(&str, &str)] = &[
+    ("redis.cluster-down", "the cluster does not serve"),
+    ("redis.cluster-state", "the cluster changed its state"),
+];
+
+const SENTINEL: &[(&str, &str)] = &[
+    ("redis.master-down", "the master is not reached"),
+    ("redis.failover-aborted", "no failover is possible"),
+];
+
+/// Adds what the members say; what they say alone has other causes, too.
+fn observed(evidence: &Evidence, finding: Finding, texts: &[(&str, &str)]) -> Finding {
+    let mut own = vec![finding.clone()];
+    recognise(&mut own, &all_of(evidence, texts), || None);
+    own.pop().unwrap_or(finding)
+}
+
+/// A member of a MongoDB replica set that is listed under an address it no longer has.
+fn not_itself(evidence: &Evidence) -> Option<Finding> {
+    let named = evidence.stack.servers.iter().any(|one| one.product == ServerProduct::Mongo);
+    let shown = all_of(
+        evidence,
+        &[("mongo.not-in-config", "the member does not find itself in the replica set")],
+    );
+    let title =
+        "the replica set is configured with addresses that its members no longer have: no primary";
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 85)
+        .leads_to("peers-not-found")
+        .fix(Fix::advice(
+            "reconfigure the set with names (`rs.reconfig(cfg, {force: true})` on one member)",
+        ));
+    let mut own = Vec::new();
+    if !named {
+        recognise(&mut own, &shown, || Some(finding));
+    }
+    own.pop()
 }
 
 /// A literal address in a setting.

@@ -81,6 +81,8 @@ use wonin_model::{
 
 use crate::shared::addresses::is_dynamic;
 use crate::shared::hosts::{ipv4, is_loopback};
+use crate::shared::seen::{Shown, recognise};
+use crate::shared::stale::{Holder, UPSTREAMS, failing, holder, listeners};
 use crate::shared::words::list;
 
 pub(crate) struct StaleUpstream;
@@ -99,7 +101,50 @@ impl Mode for StaleUpstream {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
-        findings.extend(stack.gateways.iter().filter_map(|gateway| finding(stack, gateway)));
+        let mut own: Vec<Finding> =
+            stack.gateways.iter().filter_map(|gateway| finding(stack, gateway)).collect();
+        observe(evidence, &mut own);
+        findings.extend(own);
+    }
+}
+
+/// Recognises a proxy that sends to an address which nobody, or somebody else, has. Connections
+/// that are refused say so only where live state does: the program may just be down.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for one in failing(evidence, UPSTREAMS) {
+        let wanted = one.port.map(|port| listeners(evidence, port)).unwrap_or_default();
+        let (at, sure) = match holder(evidence, one.address) {
+            Holder::Nobody => ("nobody holds it".to_owned(), true),
+            Holder::Somebody(other) if !wanted.is_empty() && !wanted.iter().any(|w| w == other) => {
+                (format!("{other} holds it now"), true)
+            }
+            Holder::Somebody(_) => continue,
+            Holder::Unknown => ("no host answers there".to_owned(), false),
+        };
+        let unreachable = one.parts.iter().any(|part| {
+            part.hit.is_some_and(|hit| {
+                let value = |name: &str| hit.values.get(name).map(String::as_str);
+                value("errno") == Some("113") || value("doing") == Some("connecting to upstream")
+            })
+        });
+        if !sure && (own.is_empty() || !unreachable) {
+            continue;
+        }
+        let shown: Shown<'_> = one
+            .parts
+            .iter()
+            .map(|part| (*part, format!("the proxy sends to {}: {at}", one.shown())))
+            .collect();
+        recognise(own, &shown, || {
+            let title = format!("the proxy still sends to {}: {at}", one.shown());
+            let finding = Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, 90)
+                .leads_to("bad-gateway");
+            Some(finding.fix(Fix::advice(
+                "reload the proxy (nginx -s reload); then let it look the name up again: resolver \
+                 127.0.0.11 valid=10s and the address in a variable",
+            )))
+        });
     }
 }
 

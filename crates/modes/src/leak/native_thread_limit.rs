@@ -70,6 +70,7 @@ use wonin_model::{
 
 use crate::shared::measure::{about, setting_count};
 use crate::shared::reach::app_of;
+use crate::shared::seen::{Part, all_of, recognise, signals};
 
 pub(crate) struct NativeThreadLimit;
 
@@ -90,13 +91,48 @@ impl Mode for NativeThreadLimit {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let mut own = Vec::new();
         for (id, service) in stack.services() {
             let Some((setting, limit)) = limit(service) else { continue };
             let app = app_of(stack, id);
             let sum = app.and_then(|app| pools_over(app, service, setting, &limit));
-            findings.extend(sum.or_else(|| leak_under(stack, id, setting, &limit, app)));
+            own.extend(sum.or_else(|| leak_under(stack, id, setting, &limit, app)));
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises programs that could start no further thread.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut shown = all_of(
+        evidence,
+        &[
+            ("jvm.no-native-thread", "no further thread could be started"),
+            ("jvm.thread-not-started", "no further thread could be started"),
+            ("host.no-processes-left", "no further thread or process could be started"),
+        ],
+    );
+    if shown.is_empty() {
+        return;
+    }
+    for signal in signals(evidence, &["jvm.out-of-memory"]) {
+        let part = Part::of(signal, |values| {
+            values.get("why").is_some_and(|why| why.contains("native thread"))
+        });
+        shown.extend(part.map(|part| (part, "this is no matter of the heap".to_owned())));
+    }
+    recognise(own, &shown, || {
+        let title = "no further thread can be started: a limit on threads or processes is reached";
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::Critical, 92)
+            .arithmetic(
+                "the limit is the smallest of ulimit -u, pids.max of the cgroup, kernel.threads-max and vm.max_map_count; the heap has no part in it",
+            );
+        Some(finding.fix(Fix::advice(
+            "count threads by name in a thread dump first: where one group grows, end its leak; a higher limit only delays the failure",
+        )))
+    });
 }
 
 /// The smaller of the limits that a service has.

@@ -146,6 +146,13 @@ fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>
         ("kafka.call-not-sent", "follows: what only a controller can do is not done"),
         ("kafka.not-present-in-metadata", "follows: a topic without a leader is not in the metadata, and a new one cannot be made"),
     ]));
+    let nodes: Vec<Option<String>> =
+        shown.iter().map(|(part, _)| part.signal.service.clone()).collect();
+    for signal in signals(evidence, &["kafka.connection-not-established"]) {
+        if signal.service.is_some() && nodes.contains(&signal.service) {
+            shown.push((Part::whole(signal), "it does not reach the other node".to_owned()));
+        }
+    }
     for signal in signals(evidence, &["kafka.metadata-error"]) {
         let part = Part::of(signal, |values| {
             values

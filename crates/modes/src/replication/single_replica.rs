@@ -103,7 +103,7 @@ use wonin_text::Sources;
 use crate::shared::edits::add_property;
 use crate::shared::kafka::{Cluster, cluster_of, clusters};
 use crate::shared::seen::{
-    Part, Shown, Values, all_of, is_sustained, lasted_ms, recognise, signals,
+    Part, Shown, Values, all_of, beside, is_sustained, lasted_ms, recognise, signals,
 };
 use crate::shared::words::list;
 
@@ -175,16 +175,19 @@ fn observe_topics(evidence: &Evidence, own: &mut Vec<Finding>) {
     );
     let is_down = || {
         signals(evidence, &["kafka.connection-not-established"]).iter().any(|signal| {
-            is_sustained(signal, 3, LEADERLESS_MS)
-                && Part::of(signal, |values| {
-                    values.get("node").is_some_and(|node| !node.starts_with('-'))
-                })
-                .is_some()
+            is_sustained(signal, 3, LEADERLESS_MS) && Part::of(signal, is_broker).is_some()
         })
     };
     // A record that expires tells of a leader that is gone only where a broker is seen to be.
-    if !shown.is_empty() || (!own.is_empty() && is_down()) {
-        shown.extend(expired);
+    if shown.is_empty() && (own.is_empty() || expired.is_empty() || !is_down()) {
+        return;
+    }
+    shown.extend(expired);
+    for signal in signals(evidence, &["kafka.connection-not-established"]) {
+        // Controllers that dial each other say nothing of partitions.
+        let is_node = beside(evidence, "kafka.started", signal.service.as_deref()).is_some();
+        let part = Part::of(signal, is_broker).filter(|_| !is_node);
+        shown.extend(part.map(|part| (part, "the broker that has it is not reached".to_owned())));
     }
     let is_quorum =
         !signals(evidence, &["kafka.raft-candidate", "kafka.raft-majority-lost"]).is_empty();
@@ -203,6 +206,11 @@ fn observe_topics(evidence: &Evidence, own: &mut Vec<Finding>) {
     });
 }
 
+/// Whether the node that a text names is a broker, and not an entry of bootstrap.servers.
+fn is_broker(values: &Values) -> bool {
+    values.get("node").is_some_and(|node| !node.starts_with('-'))
+}
+
 /// Recognises groups whose coordinator is gone with its broker.
 fn observe_coordinators(evidence: &Evidence, own: &mut Vec<Finding>) {
     if own.is_empty() {
@@ -212,7 +220,7 @@ fn observe_coordinators(evidence: &Evidence, own: &mut Vec<Finding>) {
     for signal in
         signals(evidence, &["kafka.coordinator-unavailable", "kafka.coordinator-not-available"])
     {
-        if is_sustained(signal, 3, LEADERLESS_MS) {
+        if is_sustained(signal, 3, 0) {
             shown.push((Part::whole(signal), "the group finds no coordinator".to_owned()));
         }
     }

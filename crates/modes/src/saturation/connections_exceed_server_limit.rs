@@ -79,6 +79,7 @@ use wonin_model::{
 
 use crate::shared::measure::setting_count;
 use crate::shared::reach::datasource_of;
+use crate::shared::seen::{all_of, recognise};
 
 pub(crate) struct ConnectionsExceedServerLimit;
 
@@ -103,9 +104,45 @@ impl Mode for ConnectionsExceedServerLimit {
                 by_server.entry(index).or_default().push(pool);
             }
         }
+        let mut own = Vec::new();
         for (index, pools) in by_server {
-            findings.extend(exceeded(&stack.servers[index], &pools));
+            own.extend(exceeded(&stack.servers[index], &pools));
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
+    }
+}
+
+/// Recognises servers that take no further client.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    const SERVERS: [(&str, &str, &str, Option<u32>); 5] = [
+        ("postgres.too-many-clients", "PostgreSQL", "max_connections", Some(100)),
+        ("mysql.too-many-connections", "MySQL", "max_connections", Some(151)),
+        ("redis.max-clients", "Redis", "maxclients", Some(10_000)),
+        ("pgbouncer.too-many-clients", "PgBouncer", "max_client_conn", Some(100)),
+        ("zookeeper.too-many-connections", "ZooKeeper", "maxClientCnxns", Some(60)),
+    ];
+    for (name, server, setting, default) in SERVERS {
+        let shown = all_of(evidence, &[(name, "the server takes no further client")]);
+        let mut none = Vec::new();
+        let is_database = ["PostgreSQL", "MySQL"].contains(&server);
+        let into = if is_database { &mut *own } else { &mut none };
+        recognise(into, &shown, || {
+            let title = format!("{server} takes no further client: {setting} is reached");
+            let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92);
+            if let Some(default) = default {
+                let whose = Located::default_of(
+                    default,
+                    server,
+                    format!("{server}'s documentation, {setting}"),
+                );
+                finding = finding.because(format!("{setting}, unless it is set"), &whose);
+            }
+            Some(finding.fix(Fix::advice(format!(
+                "add up the pools of all instances (instances × pool size, migrations and tools included) and keep the sum below {setting}; count who holds connections before raising it"
+            ))))
+        });
+        own.append(&mut none);
     }
 }
 

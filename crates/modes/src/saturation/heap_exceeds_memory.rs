@@ -46,9 +46,11 @@
 use std::collections::BTreeSet;
 
 use wonin_model::{
-    Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Server, Service, Severity,
+    ContainerState, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
+    Server, Service, Severity, Standing,
 };
 
+use crate::shared::seen::{Part, Values, all_of, beside, recognise, signals};
 use crate::shared::words::bytes;
 
 pub(crate) struct HeapExceedsMemory;
@@ -71,6 +73,7 @@ impl Mode for HeapExceedsMemory {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let mut told = BTreeSet::new();
+        let mut own = Vec::new();
         for server in &stack.servers {
             let Some(id) = server.service.filter(|id| !told.contains(id)) else { continue };
             let service = stack.service(id);
@@ -79,10 +82,112 @@ impl Mode for HeapExceedsMemory {
                 by_size(server, service, limit).or_else(|| by_share(server, service, limit));
             if let Some(finding) = found {
                 told.insert(id);
-                findings.push(finding);
+                own.push(finding);
             }
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
+        findings.extend(heap_full(evidence));
     }
+}
+
+/// Recognises processes that the kernel killed for memory. Exit code 137 alone says only that
+/// somebody killed it: the kernel, or a stop that ran out of patience.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut shown = all_of(
+        evidence,
+        &[("kubernetes.oom-killed", "the kernel killed the container for memory")],
+    );
+    for signal in signals(evidence, &["host.out-of-memory"]) {
+        let process = signal.all("process");
+        let who = process.first().map_or("a process", |name| *name);
+        shown.push((Part::whole(signal), format!("the kernel killed {who} for memory")));
+    }
+    let killed: Vec<&ContainerState> =
+        evidence.containers.iter().filter(|container| container.oom_killed).collect();
+    for signal in signals(evidence, &["compose.exited"]) {
+        let is_kill = |values: &Values| values.get("code").is_some_and(|code| code == "137");
+        let certain = !shown.is_empty() || !killed.is_empty() || !own.is_empty();
+        let part = Part::of(signal, is_kill).filter(|_| certain);
+        shown.extend(part.map(|part| (part, "exit code 137 = 128 + 9: it was killed".to_owned())));
+    }
+    if shown.is_empty() {
+        own.extend(killed.first().map(|container| by_state(container)));
+        return;
+    }
+    recognise(own, &shown, || {
+        let title = "the kernel killed a process for memory: it needs more than its limit, or than the machine has";
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::High, 88)
+            .arithmetic("exit code 137 = 128 + 9 (SIGKILL)");
+        Some(finding.fix(Fix::advice(
+            "of a JVM: heap + metaspace + threads × stack + direct buffers must stay below the limit (-XX:MaxRAMPercentage=75 or less); else raise the limit",
+        )))
+    });
+}
+
+/// A container that its engine says was killed for memory.
+fn by_state(container: &ContainerState) -> Finding {
+    let limit =
+        container.memory_limit_bytes.map_or(String::new(), |limit| format!(" at {}", bytes(limit)));
+    let title = format!("{} was killed for memory{limit}", container.name);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 95)
+        .because_at("its state says so", Origin::Written(container.place));
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&container.service);
+    finding.fix(Fix::advice(
+        "measure what it needs (heap and everything beside it), then set the limit above it",
+    ))
+}
+
+/// Kinds of `OutOfMemoryError` that have nothing to do with the container's limit.
+fn heap_full(evidence: &Evidence) -> Vec<Finding> {
+    const KINDS: [(&str, &str, &str); 5] = [
+        (
+            "Java heap space",
+            "the Java heap is full at its own maximum (-Xmx)",
+            "look at what fills it with a heap dump (-XX:+HeapDumpOnOutOfMemoryError); raise -Xmx only below the container's limit",
+        ),
+        (
+            "GC overhead limit exceeded",
+            "the Java heap is nearly full: almost all time goes into collecting it",
+            "look at what fills it with a heap dump; raise -Xmx only below the container's limit",
+        ),
+        (
+            "Metaspace",
+            "the JVM's class space is full (-XX:MaxMetaspaceSize)",
+            "look for classes that are made again and again (proxies, scripts, redeployments)",
+        ),
+        (
+            "Direct buffer memory",
+            "the JVM's direct buffers are full (-XX:MaxDirectMemorySize)",
+            "look for buffers that are not released; raise -XX:MaxDirectMemorySize only below the container's limit",
+        ),
+        (
+            "Requested array size exceeds VM limit",
+            "one array was asked for that is too large for any heap",
+            "look at the trace: a size was computed or read wrong",
+        ),
+    ];
+    let mut found = Vec::new();
+    for signal in signals(evidence, &["jvm.out-of-memory"]) {
+        for (text, what, fix) in KINDS {
+            let is_it = |values: &Values| values.get("why").is_some_and(|why| why.contains(text));
+            let Some(part) = Part::of(signal, is_it) else { continue };
+            let title = format!("{what}; the container's limit is not what failed");
+            let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 90);
+            finding.service.clone_from(&signal.service);
+            finding = part.tell(finding, text);
+            for (name, what) in [("jvm.heap-dumped", "a heap dump was written")] {
+                if let Some(other) = beside(evidence, name, signal.service.as_deref()) {
+                    finding = Part::whole(other).tell(finding, what);
+                }
+            }
+            found.push(finding.fix(Fix::advice(fix)));
+        }
+    }
+    found
 }
 
 /// `-Xmx` against the limit.

@@ -84,12 +84,14 @@
 
 use wonin_model::{
     ClientKind, EarlyAnswer, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin,
-    Role, Severity,
+    Role, Severity, Signal, Standing, Thread, ThreadSet,
 };
 use wonin_text::Place;
 
+use crate::shared::knobs;
 use crate::shared::measure::setting_ms;
 use crate::shared::reach::{app_index, code_owner};
+use crate::shared::seen::{Part, beside, number, signals};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct PoolExhausted;
@@ -97,7 +99,7 @@ pub(crate) struct PoolExhausted;
 static META: ModeMeta = ModeMeta {
     id: "pool-exhausted",
     family: "saturation",
-    summary: "tasks that wait occupy a pool that others share",
+    summary: "every member of a pool that others share is in use",
     source: include_str!("pool_exhausted.rs"),
 };
 
@@ -115,7 +117,150 @@ impl Mode for PoolExhausted {
             told.push(place);
             findings.extend(blocked(evidence, early, place));
         }
+        findings.extend(observed(evidence));
+        findings.extend(evidence.threads.iter().filter_map(|set| waiting(evidence, set)));
     }
+}
+
+/// Texts of pools that had nothing left to give, with what they are.
+const POOLS: &[(&str, &str)] = &[
+    ("hikari.connection-not-available", "HikariCP's pool"),
+    ("dbcp.pool-exhausted", "DBCP's pool"),
+    ("tomcat-jdbc.pool-exhausted", "Tomcat's JDBC pool"),
+    ("sqlalchemy.pool-exhausted", "SQLAlchemy's pool"),
+    ("jedis.pool-exhausted", "Jedis' pool"),
+    ("http-client.pool-exhausted", "the HTTP client's pool"),
+    ("mongo.pool-exhausted", "the MongoDB driver's pool"),
+    ("dotnet.pool-exhausted", "the .NET connection pool"),
+    ("pgbouncer.wait-timeout", "PgBouncer's pool"),
+    ("jvm.task-rejected", "a thread pool"),
+];
+
+/// Signs that the server behind a pool does not answer: then the pool is empty, not used up.
+const DOWN: &[&str] = &[
+    "client.refused",
+    "client.no-route",
+    "client.name-unknown",
+    "jedis.connect-failed",
+    "pgjdbc.refused",
+    "pgjdbc.connect-failed",
+    "mysql.link-failure",
+    "postgres.starting",
+];
+
+/// Recognises pools of which every member is in use.
+fn observed(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, what) in POOLS {
+        for signal in signals(evidence, &[name]) {
+            found.extend(of_pool(evidence, signal, what));
+        }
+    }
+    found
+}
+
+fn of_pool(evidence: &Evidence, signal: &Signal, what: &str) -> Option<Finding> {
+    let service = signal.service.as_deref();
+    let hit = signal.hits.iter().find(|hit| hit.values.len() > 1).or(signal.hits.first())?;
+    let value = |name: &str| number(&hit.values, name);
+    let size = value("total").or(value("size"));
+    let active = value("active").or(value("busy"));
+    if size.zip(active).is_some_and(|(size, active)| active < size || size == 0) {
+        return None;
+    }
+    let counted = active.is_some();
+    let is_down = DOWN.iter().any(|name| beside(evidence, name, service).is_some());
+    if is_down && !counted {
+        return None;
+    }
+    let pool = hit.values.get("pool").map_or(what.to_owned(), |pool| format!("{what} {pool}"));
+    let title = match (size, value("waiting").or(value("queued"))) {
+        (Some(size), Some(waiting)) => {
+            format!("{pool} is used up: {size} of {size} in use, {waiting} waiting")
+        }
+        (Some(size), None) => format!("{pool} is used up: {size} of {size} in use"),
+        _ => format!("{pool} has nothing left to give: likely all of it is in use"),
+    };
+    let mut finding = Finding::new(&META, title).weigh(
+        Role::Cause,
+        Severity::High,
+        if counted { 95 } else { 75 },
+    );
+    finding.service.clone_from(&signal.service);
+    finding = Part::whole(signal).tell(finding, "a caller got nothing in time");
+    for (name, what) in [
+        ("hikari.leak-detected", "a connection was kept for longer than leakDetectionThreshold"),
+        ("hikari.thread-starvation", "the pool's own thread was starved"),
+    ] {
+        if let Some(other) = beside(evidence, name, service) {
+            finding = Part::whole(other).tell(finding, what);
+        }
+    }
+    finding = bound(evidence, signal, size, finding);
+    let leak = beside(evidence, "hikari.leak-detected", service).is_some();
+    if leak {
+        finding = finding.fix(Fix::advice(
+            "the trace of the leak names the code that keeps connections: close them in every path",
+        ));
+    }
+    Some(finding.fix(Fix::advice(
+        "find what keeps members so long (slow statements, calls to others inside a transaction); \
+         then size = arrivals per second × seconds held",
+    )))
+}
+
+/// The setting that ended the wait, and how large the pool is set to be.
+fn bound(evidence: &Evidence, signal: &Signal, size: Option<u64>, mut finding: Finding) -> Finding {
+    let Some(knob) = knobs::of(signal.name).next() else { return finding };
+    let seen = signal.values.iter().filter_map(|(values, _)| knob.read(values)).min();
+    let apps = evidence.stack.apps.iter();
+    let set =
+        apps.filter_map(|app| knob.property.and_then(|name| setting_ms(&app.properties, name)));
+    let fitting = set.into_iter().find(|set| seen.is_some_and(|seen| knob.fits(seen, set.value)));
+    if let Some(set) = fitting {
+        finding = finding.because(format!("{} ended the wait, in ms", knob.setting), &set);
+    } else if let Some(default) = knob.default_ms.filter(|d| seen.is_some_and(|s| knob.fits(s, *d)))
+    {
+        let whose = Located::default_of(default, knob.of, knob.source);
+        finding = finding.because(format!("{} ended the wait, in ms", knob.setting), &whose);
+    }
+    if signal.name == "hikari.connection-not-available" && size == Some(10) {
+        let whose = Located::default_of(10, "HikariCP", "HikariConfig");
+        finding = finding.because("maximumPoolSize is at its default", &whose);
+    }
+    match size {
+        Some(size) => finding.arithmetic(format!(
+            "{size} in use of {size} = 0 free; each that is held for t seconds allows {size}/t calls per second"
+        )),
+        None => finding,
+    }
+}
+
+/// Threads of a dump that wait for a connection of a pool.
+fn waiting(evidence: &Evidence, set: &ThreadSet) -> Option<Finding> {
+    const TAKES: [&str; 4] = [
+        "com.zaxxer.hikari.pool.HikariPool.getConnection",
+        "org.apache.commons.pool2.impl.GenericObjectPool.borrowObject",
+        "org.apache.tomcat.jdbc.pool.ConnectionPool.borrowConnection",
+        "org.apache.http.impl.conn.PoolingHttpClientConnectionManager.leaseConnection",
+    ];
+    let dump = evidence.dumps.get(*set.dumps.last()?)?;
+    let takes = |frame: &String| TAKES.iter().any(|take| frame.starts_with(take));
+    let waits = |thread: &&Thread| {
+        thread.state.as_deref() != Some("RUNNABLE") && thread.stack.iter().any(takes)
+    };
+    let waiting: Vec<&Thread> = dump.threads.iter().filter(waits).collect();
+    let first = waiting.first().filter(|_| waiting.len() >= 3)?;
+    let title =
+        format!("{} threads wait for a connection of a pool that is used up", waiting.len());
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 88).because_at(
+        format!("{} waits, as {} others do", first.name, waiting.len() - 1),
+        Origin::Written(first.place),
+    );
+    finding.standing = Standing::Observed;
+    Some(finding.fix(Fix::advice(
+        "look in the same dump at the threads that hold connections: what are they waiting for",
+    )))
 }
 
 fn blocked(evidence: &Evidence, early: &EarlyAnswer, place: Place) -> Option<Finding> {

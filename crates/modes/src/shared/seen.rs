@@ -74,11 +74,6 @@ impl<'e> Part<'e> {
         let claim = format!("{}: {what}", self.when());
         finding.seen(claim, self.signal, self.hit, self.events)
     }
-
-    /// Lets a finding account for it without a word of its own.
-    pub(crate) fn count_in(&self, finding: Finding) -> Finding {
-        finding.seen("", self.signal, None, self.events)
-    }
 }
 
 /// How long a signal lasted: from its first event to its last, in milliseconds.

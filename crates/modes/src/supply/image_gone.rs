@@ -46,6 +46,7 @@ use wonin_model::{
 };
 use wonin_text::{Edit, Sources};
 
+use crate::shared::seen::{Part, Shown, Values, all_of, recognise, signals};
 use crate::shared::words::list;
 
 pub(crate) struct ImageGone;
@@ -98,14 +99,52 @@ impl Mode for ImageGone {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let mut own = Vec::new();
         for project in 0..stack.projects.len() {
             let services: Vec<&Service> =
                 stack.services_of(project).map(|(_, service)| service).collect();
             for gone in GONE {
-                findings.extend(finding(&evidence.sources, &services, gone));
+                own.extend(finding(&evidence.sources, &services, gone));
             }
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises pulls for which the registry has no such image.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut images = Vec::new();
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in signals(evidence, &["image.gone"]) {
+        images.extend(signal.all("image").into_iter().map(str::to_owned));
+        shown.push((Part::whole(signal), "the registry has no such image".to_owned()));
+    }
+    for signal in signals(evidence, &["ecs.cannot-pull"]) {
+        let gone = |values: &Values| {
+            values
+                .get("why")
+                .is_some_and(|why| why.contains("not found") || why.contains("manifest unknown"))
+        };
+        let part = Part::of(signal, gone);
+        shown.extend(part.map(|part| (part, "the registry has no such image".to_owned())));
+    }
+    if shown.is_empty() {
+        return;
+    }
+    shown.extend(all_of(evidence, &[("image.pull-failed", "follows: the container cannot start")]));
+    recognise(own, &shown, || {
+        let what = match images.first() {
+            Some(image) => image.clone(),
+            None => "an image".to_owned(),
+        };
+        let title =
+            format!("{what} is not in its registry (any more): nothing that needs it starts");
+        let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 95);
+        Some(finding.fix(Fix::advice(
+            "use a tag that exists, and pin it by digest in a registry of your own; versioned tags of bitnami/* moved to bitnamilegacy/* on 2025-08-28",
+        )))
+    });
 }
 
 fn finding(sources: &Sources, services: &[&Service], gone: &Gone) -> Option<Finding> {

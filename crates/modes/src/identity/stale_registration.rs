@@ -1,0 +1,244 @@
+//! # An address that nobody holds any more
+//!
+//! ## What fails
+//!
+//! Connections go to an address at which nobody, or somebody else, is. The program that should be
+//! there runs well under another address. Restarting the caller does not help, or only until it
+//! draws the dead address again.
+//!
+//! ## Why
+//!
+//! Somebody keeps the address: a registry whose entries outlive the instance (Pinot's
+//! `INSTANCES` in ZooKeeper, persistent instances in Nacos), a configuration written from an
+//! address of the moment, a client that asked once. A container that comes back gets the lowest
+//! free address of its network, which need not be its old one.
+//!
+//! Where a client draws one of d dead and a living entries, it fails with probability d/(d+a), more
+//! with every change of address. Restarts of the client never cure that; wiping the registry does.
+//! A client that took its list while all entries were dead fails always, and a restart cures it.
+//!
+//! ## Example
+//!
+//! ```text logs/web.log
+//! 2025-03-02 10:05:41.007 ERROR web.Stat - java.net.ConnectException: connection timed out after 2000 ms: /172.24.0.9:8099
+//! 2025-03-02 10:05:44.107 ERROR web.Stat - java.net.ConnectException: connection timed out after 2000 ms: /172.24.0.9:8099
+//! ```
+//!
+//! ## Fix
+//!
+//! Remove the dead entry; then let instances register under names, or pin their addresses.
+//!
+//! ```text logs/web.log
+//! 2025-03-02 10:05:41.007  INFO web.Stat - 200 GET /stat
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Stop everything, start a container with a dynamic address first, then the rest; compare
+//! addresses with `docker network inspect`, and query n times.
+//!
+//! ## Evidence
+//!
+//! - Apache Pinot 1.0: `BaseBrokerStarter`, `PinotBrokerRestletResource`, `SimpleBrokerSelector`;
+//!   pull request 15187 (JDBC client 1.4.0 asks for living brokers only).
+//! - Moby: `libnetwork`, address allocation. Seen with Pinot 0.11 and Docker Engine 20.10.
+//! - Inferred: that the service which listens on the port is the one that was meant.
+
+use std::net::Ipv4Addr;
+
+use wonin_model::{
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Registration, Role, Severity,
+    Standing,
+};
+
+use crate::shared::hosts::ipv4;
+use crate::shared::seen::Part;
+use crate::shared::stale::{
+    CONNECTIONS, Failing, Holder, container, dead_and_alive, failing, holder, is_dead, kind_of,
+    listeners,
+};
+use crate::shared::timeouts::is_pinot;
+use crate::shared::words::list;
+
+pub(crate) struct StaleRegistration;
+
+static META: ModeMeta = ModeMeta {
+    id: "stale-registration",
+    family: "identity",
+    summary: "something still leads to an address that nobody, or somebody else, holds",
+    source: include_str!("stale_registration.rs"),
+};
+
+impl Mode for StaleRegistration {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let failing = failing(evidence, CONNECTIONS);
+        let mut told: Vec<Ipv4Addr> = Vec::new();
+        for one in &failing {
+            if let Some(finding) = dialled(evidence, one) {
+                told.push(one.address);
+                findings.push(finding);
+            }
+        }
+        findings.extend(registered(evidence, &told));
+    }
+}
+
+/// An address that is dialled, and who is there.
+fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
+    let wanted: Vec<String> = one.port.map(|port| listeners(evidence, port)).unwrap_or_default();
+    let shown = one.shown();
+    let (title, confidence) = match holder(evidence, one.address) {
+        Holder::Nobody => (format!("nobody holds {shown}{}", moved(evidence, one, &wanted)), 95),
+        Holder::Somebody(other) if !wanted.is_empty() && !wanted.iter().any(|w| w == other) => {
+            (format!("{shown} is held by {other} now{}", moved(evidence, one, &wanted)), 90)
+        }
+        Holder::Somebody(_) => return None,
+        Holder::Unknown => by_text(evidence, one)?,
+    };
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, confidence);
+    finding.service = one.parts.first().and_then(|part| part.signal.service.clone());
+    for part in &one.parts {
+        finding = part.tell(finding, &format!("{shown} is dialled in vain"));
+    }
+    finding = whereabouts(evidence, &wanted, finding);
+    finding = entries(evidence, one, finding);
+    Some(repairs(evidence, one, finding))
+}
+
+/// `; pinot-broker-0, which listens on 8099, has 172.24.0.11`.
+fn moved(evidence: &Evidence, one: &Failing<'_>, wanted: &[String]) -> String {
+    let Some(port) = one.port else { return String::new() };
+    let now: Vec<String> = wanted
+        .iter()
+        .filter_map(|service| {
+            let (_, address, _) = container(evidence, service)?.addresses.first()?;
+            Some(format!("{service}, which listens on {port}, has {address}"))
+        })
+        .collect();
+    match (now.is_empty(), one.parts.first().is_some_and(|part| is_pinot(evidence, part))) {
+        (false, _) => format!("; {}", list(&now)),
+        (true, true) => "; 8099 is the port of a Pinot broker".to_owned(),
+        (true, false) => String::new(),
+    }
+}
+
+/// What the text alone allows to say: a Pinot client that waits for a broker's address.
+fn by_text(evidence: &Evidence, one: &Failing<'_>) -> Option<(String, u8)> {
+    let part = one.parts.first()?;
+    let waited = part.hit?.values.get("ms")?;
+    let is_client = part.signal.name == "netty.connect-timeout" && waited == "2000";
+    let is_private = one.address.is_private();
+    (is_client && is_private && is_pinot(evidence, part)).then(|| {
+        let title = format!(
+            "{} does not answer: likely an address that a Pinot broker had before and is still \
+             registered under",
+            one.shown()
+        );
+        (title, 70)
+    })
+}
+
+/// Where those are that listen on the port.
+fn whereabouts(evidence: &Evidence, wanted: &[String], mut finding: Finding) -> Finding {
+    for service in wanted {
+        let Some(container) = container(evidence, service) else { continue };
+        for (network, address, place) in &container.addresses {
+            let claim = format!("{service} has {address} in {network}");
+            finding = finding.because_at(claim, Origin::Written(*place));
+        }
+    }
+    finding
+}
+
+/// What registries keep of the address, and how often a client draws it.
+fn entries(evidence: &Evidence, one: &Failing<'_>, mut finding: Finding) -> Finding {
+    let kept = |entry: &&Registration| ipv4(&entry.host) == Some(one.address);
+    let Some(entry) = evidence.registrations.iter().find(kept) else { return knob(one, finding) };
+    let (dead, alive) = dead_and_alive(evidence, kind_of(&entry.id), one.port);
+    for entry in &dead {
+        let claim = format!("{} is registered, and nobody answers to it", entry.id);
+        finding = finding.because_at(claim, Origin::Written(entry.place));
+    }
+    for entry in &alive {
+        let claim = format!("{} is registered and alive", entry.id);
+        finding = finding.because_at(claim, Origin::Written(entry.place));
+    }
+    finding.confidence = finding.confidence.max(97);
+    let arithmetic = share(dead.len(), alive.len());
+    knob(one, finding.arithmetic(arithmetic))
+}
+
+/// `dead / (dead + alive) = 1 / (1 + 1) = 50 % of new connections fail …`.
+fn share(dead: usize, alive: usize) -> String {
+    let all = dead + alive;
+    let percent = (dead * 100).checked_div(all).unwrap_or(0);
+    format!(
+        "dead / (dead + alive) = {dead} / ({dead} + {alive}) = {percent} % of the draws fail; a \
+         restart of the client draws again, only removing the dead entry ends it"
+    )
+}
+
+/// 2000 ms are nobody's default but the Pinot client's.
+fn knob(one: &Failing<'_>, mut finding: Finding) -> Finding {
+    let waits = |part: &&Part<'_>| {
+        part.signal.name == "netty.connect-timeout"
+            && part.hit.is_some_and(|hit| hit.values.get("ms").is_some_and(|ms| ms == "2000"))
+    };
+    if one.port == Some(8099) && one.parts.iter().any(|part| waits(&part)) {
+        let words = "2000 ms = brokerConnectTimeoutMs of the Pinot client (AsyncHttpClient's own \
+                     default is 5000, Netty's 30000)";
+        let before = finding.arithmetic.take().map_or(String::new(), |text| format!("{text}; "));
+        finding.arithmetic = Some(format!("{before}{words}"));
+    }
+    finding
+}
+
+fn repairs(evidence: &Evidence, one: &Failing<'_>, finding: Finding) -> Finding {
+    let is_pinot = one.parts.first().is_some_and(|part| is_pinot(evidence, part));
+    let finding = if is_pinot {
+        finding.fix(Fix::advice(
+            "remove the dead id in this order: untag it (`PUT /instances/ID/updateTags`), rebalance \
+             the tables of a server, then `DELETE /instances/ID`; until then the JDBC property \
+             brokers with names, or the JDBC client 1.4.0 or later, leaves dead brokers out",
+        ))
+    } else {
+        finding.fix(Fix::advice(format!(
+            "find who keeps {} (registry, configuration, a client that looked it up once) and \
+             remove it there",
+            one.address
+        )))
+    };
+    finding.fix(Fix::advice(
+        "let instances be known by name (`hostname:` and a service name), or pin their addresses \
+         with ipv4_address and keep dynamic containers away from them with ip_range",
+    ))
+}
+
+/// Entries of registries that nobody answers to, though no log shows a failure yet.
+fn registered(evidence: &Evidence, told: &[Ipv4Addr]) -> Option<Finding> {
+    let dead: Vec<&Registration> = evidence
+        .registrations
+        .iter()
+        .filter(|entry| ipv4(&entry.host).is_some_and(|address| !told.contains(&address)))
+        .filter(|entry| is_dead(evidence, entry))
+        .collect();
+    let first = dead.first()?;
+    let (all_dead, alive) = dead_and_alive(evidence, kind_of(&first.id), first.port);
+    let ids: Vec<&str> = dead.iter().map(|entry| entry.id.as_str()).collect();
+    let title = format!("registered, and nobody answers to it: {}", list(&ids));
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 90)
+        .arithmetic(share(all_dead.len(), alive.len()));
+    finding.standing = Standing::Observed;
+    for entry in dead {
+        let claim = format!("{} is still registered", entry.id);
+        finding = finding.because_at(claim, Origin::Written(entry.place));
+    }
+    Some(finding.fix(Fix::advice(
+        "remove the dead entries; then let instances register under names, or pin their addresses",
+    )))
+}
