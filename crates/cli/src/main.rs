@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{diagnose, explain, modes, rehearse};
+use commands::{diagnose, explain, modes, proxy, rehearse};
 use terminal::Colour;
 
 /// Finds why a service fails.
@@ -39,6 +39,7 @@ struct Cli {
 enum Command {
     Diagnose(diagnose::Args),
     Rehearse(rehearse::Args),
+    Proxy(proxy::Args),
     Modes(modes::Args),
     Explain(explain::Args),
 }
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Diagnose(args) => diagnose::run(&args, terminal),
         Command::Rehearse(args) => rehearse::run(&args, terminal),
+        Command::Proxy(args) => proxy::run(&args),
         Command::Modes(args) => modes::run(&args, terminal),
         Command::Explain(args) => explain::run(&args),
     };

@@ -3,4 +3,5 @@
 pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod modes;
+pub(crate) mod proxy;
 pub(crate) mod rehearse;

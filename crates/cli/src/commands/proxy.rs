@@ -1,0 +1,180 @@
+//! `wonin proxy`: the fault proxy alone, steered over Toxiproxy's API.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::{fs, io};
+
+use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
+use tracing::{info, warn};
+use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, api};
+
+use crate::failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  wonin proxy
+      The control API on 127.0.0.1:8474, as Toxiproxy's: its clients work unchanged
+
+  curl -d '{\"name\":\"db\",\"listen\":\"127.0.0.1:15432\",\"upstream\":\"127.0.0.1:5432\"}' \\
+      127.0.0.1:8474/proxies
+  curl -d '{\"type\":\"latency\",\"attributes\":{\"latency\":300,\"jitter\":50}}' \\
+      127.0.0.1:8474/proxies/db/toxics
+  curl -X DELETE 127.0.0.1:8474/proxies/db/toxics/latency_downstream
+      A proxy before a database; its answers 250 to 350 ms late; and no longer
+
+  wonin proxy --config proxies.json --seed 7
+      Proxies from a file: [{\"name\":..,\"listen\":..,\"upstream\":..,\"toxics\":[..]}]
+
+  curl 127.0.0.1:8474/hits
+      Whom each fault hit: connections, bytes, first and last time
+
+Faults (`type`) and their attributes:
+  latency     latency, jitter (ms)     bandwidth   rate (1000 bytes each second)
+  slow_close  delay (ms)               timeout     timeout (ms; 0: until removed)
+  reset_peer  timeout (ms)             slicer      average_size, size_variation, delay (us)
+  limit_data  bytes                    refuse      nobody can connect
+                                       silence     accepted, then nothing
+`stream` is `downstream` (to the client) or `upstream`, `toxicity` the share of connections.";
+
+/// Stand between a client and a server and break the connection on purpose
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Where the control API listens
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8474")]
+    listen: String,
+
+    /// Proxies to create at the start, as a list in JSON
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Fix every random decision: which connections have a fault, each jitter [default: drawn]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Offer `GET /metrics` for Prometheus
+    #[arg(long)]
+    metrics: bool,
+
+    /// Allow addresses that are not loopback, for the API, listeners and upstreams. The API has no
+    /// password: whoever reaches it can connect through this machine
+    #[arg(long)]
+    allow_remote: bool,
+
+    /// Connections at a time; more are reset
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_DEFAULT)]
+    max_connections: usize,
+
+    /// Threads that carry bytes [default: one for each processor, at most 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: Option<u8>,
+
+    /// What to log to standard error
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: Level,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    log_to_stderr(args.log);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        seed: args.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
+        workers: args.workers.map_or(processors.min(8), usize::from),
+        max_connections: args.max_connections,
+        allow_remote: args.allow_remote,
+    };
+    if let Some(descriptors) = wonin_fault::raise_descriptor_limit()
+        && descriptors < 2 * args.max_connections as u64
+    {
+        warn!(
+            descriptors,
+            connections = args.max_connections,
+            "there may be fewer connections: each needs two descriptors"
+        );
+    }
+    let cannot = |cause| Failure::new("cannot start threads for the proxy").because(cause);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    let engine = Arc::new(Engine::start(options).map_err(cannot)?);
+    runtime.block_on(serve(args, engine))
+}
+
+async fn serve(args: &Args, engine: Arc<Engine>) -> Result<ExitCode, Failure> {
+    let listener = api::bind(&args.listen, args.allow_remote).await.map_err(|cause| {
+        Failure::new(format!("the control API cannot listen on `{}`", args.listen))
+            .because(cause)
+            .hint("choose another address with `--listen HOST:PORT`; port 0 takes a free one")
+    })?;
+    if let Some(path) = &args.config {
+        configure(&engine, path).await?;
+    }
+    let address = listener.local_addr().map_or_else(|_| args.listen.clone(), |a| a.to_string());
+    info!(%address, seed = engine.seed(), "control API is listening");
+    tokio::select! {
+        () = api::serve(Arc::clone(&engine), listener, args.metrics) => {}
+        signal = interrupted() => info!(signal, "stopping"),
+    }
+    engine.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {
+    let cannot = || format!("cannot take proxies from `{}`", path.display());
+    let text = fs::read(path).map_err(|cause| Failure::new(cannot()).because(cause))?;
+    let count = engine.configure(&text).await.map_err(|error| {
+        Failure::new(cannot()).because(io::Error::other(error)).hint(
+            "the file is a list: [{\"name\": \"db\", \"listen\": \"127.0.0.1:15432\", \
+             \"upstream\": \"127.0.0.1:5432\"}]",
+        )
+    })?;
+    info!(count, file = %path.display(), "proxies created");
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for being told to end.
+async fn interrupted() -> &'static str {
+    let asked = async {
+        #[cfg(unix)]
+        if let Ok(mut signal) =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        {
+            signal.recv().await;
+            return;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        // Where signals cannot be caught, the process ends by them anyway.
+        _ = tokio::signal::ctrl_c() => "interrupt",
+        () = asked => "terminate",
+    }
+}
+
+fn log_to_stderr(level: Level) {
+    let level = match level {
+        Level::Off => LevelFilter::OFF,
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    };
+    let colour = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(colour)
+        .with_writer(io::stderr)
+        .init();
+}

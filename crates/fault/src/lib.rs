@@ -1,0 +1,37 @@
+//! What breaks things, on purpose and provably: the TCP fault proxy.
+//!
+//! An [`Engine`] owns proxies. Each listens, connects every client to its upstream, and holds
+//! faults that connections meet in order: delays, limits, black holes, resets, refusals. Faults are
+//! added, changed and removed while bytes flow; [`api::serve`] offers that over Toxiproxy's HTTP
+//! API. Every fault counts whom it hit, and one seed fixes all that is left to chance.
+//!
+//! This crate touches the world and knows nothing of failure modes.
+
+mod address;
+pub mod api;
+mod draw;
+mod engine;
+mod error;
+mod hits;
+mod input;
+mod limits;
+mod tcp;
+
+pub use engine::{Engine, Options};
+pub use error::Error;
+pub use hits::HitCount;
+pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;
+
+/// Lets the process have as many descriptors as it may; two are needed for each connection. Gives
+/// their number where the system tells.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: limit.maximum, ..limit };
+        if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current }
+    }
+    #[cfg(not(unix))]
+    None
+}
