@@ -3,8 +3,8 @@
 use wonin_text::{FileId, Place, Sources};
 
 use crate::{
-    ContainerState, GivenStartup, Load, Log, Registration, Series, Signal, Slow, Stack, ThreadDump,
-    ThreadSet,
+    ContainerState, GivenStartup, Load, Log, PartitionState, Registration, Series, Signal, Slow,
+    Stack, ThreadDump, ThreadSet, VoterState,
 };
 
 /// Everything that readers, probes and rehearsals brought.
@@ -25,6 +25,10 @@ pub struct Evidence {
     pub containers: Vec<ContainerState>,
     /// Registrations in state stores.
     pub registrations: Vec<Registration>,
+    /// Kafka's partitions as they were found.
+    pub partitions: Vec<PartitionState>,
+    /// Nodes of Kafka's metadata quorum as they were found.
+    pub voters: Vec<VoterState>,
     /// Thread dumps, in the order of time.
     pub dumps: Vec<ThreadDump>,
     /// What the dumps of each process add up to.

@@ -8,8 +8,12 @@ use wonin_text::Place;
 /// A container as `docker inspect` or `kubectl get pod` shows it.
 #[derive(Clone, Debug)]
 pub struct ContainerState {
-    /// Container or pod name.
+    /// Who says it: `docker-inspect`, `docker-network`, `docker-ps`, `compose-ps`, `kubernetes`.
+    pub source: &'static str,
+    /// Container or pod name; `pod/container` where a pod has several.
     pub name: String,
+    /// Compose project or Kubernetes namespace.
+    pub project: Option<String>,
     /// The Compose service or workload, from its labels.
     pub service: Option<String>,
     /// Where the answer begins.
@@ -28,11 +32,24 @@ pub struct ContainerState {
     pub addresses: Vec<(String, String, Place)>,
     /// Memory limit in bytes; 0 left out.
     pub memory_limit_bytes: Option<u64>,
+    /// Image.
+    pub image: Option<String>,
+    /// What the engine says of why it does not run: `Address already in use`, the message of
+    /// `ImagePullBackOff`.
+    pub error: Option<String>,
+    /// Last start, Unix milliseconds.
+    pub started_ms: Option<i64>,
+    /// Last end, Unix milliseconds.
+    pub finished_ms: Option<i64>,
 }
 
 /// A registration that some state store keeps: who says it is where.
 #[derive(Clone, Debug)]
 pub struct Registration {
+    /// Who keeps it: `pinot`, `redis-cluster`, `eureka`, `consul`, `nacos`.
+    pub store: &'static str,
+    /// The service or role that it is of: `Broker`, `ORDER-SERVICE`, `master`.
+    pub service: Option<String>,
     /// The id: `Broker_172.24.0.9_8099`.
     pub id: String,
     /// Host or address in it.
@@ -43,6 +60,40 @@ pub struct Registration {
     pub place: Place,
     /// Whether the store says that it is alive.
     pub alive: Option<bool>,
+}
+
+/// One partition as `kafka-topics --describe` shows it.
+#[derive(Clone, Debug)]
+pub struct PartitionState {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: u32,
+    /// Where it stands.
+    pub place: Place,
+    /// Node of the leader; `None` without one.
+    pub leader: Option<i64>,
+    /// Nodes that hold a copy.
+    pub replicas: Vec<i64>,
+    /// Nodes whose copies are in sync.
+    pub in_sync: Vec<i64>,
+}
+
+/// One node of a metadata quorum as `kafka-metadata-quorum describe --replication` shows it.
+#[derive(Clone, Debug)]
+pub struct VoterState {
+    /// Node id.
+    pub node: i64,
+    /// Where it stands.
+    pub place: Place,
+    /// Offset that it has reached; -1 for one that never fetched.
+    pub log_end_offset: i64,
+    /// Records that it lacks.
+    pub lag: i64,
+    /// When it last had all, Unix milliseconds; `None` where the tool says -1.
+    pub caught_up_ms: Option<i64>,
+    /// `Leader`, `Follower`, `Observer`.
+    pub role: String,
 }
 
 /// One snapshot of all threads.
@@ -215,8 +266,19 @@ pub struct Series {
     pub name: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Unix milliseconds with value, ascending; one scrape gives one point.
+    /// Unix milliseconds with value, ascending; one scrape gives one point. A scrape that says no
+    /// time has [`Series::NO_TIME`] and stands in the order of the files.
     pub points: Vec<(i64, f64)>,
     /// The first point's line.
     pub place: Place,
+}
+
+impl Series {
+    /// Stands for a time that is not known.
+    pub const NO_TIME: i64 = i64::MIN;
+
+    /// The values in order.
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        self.points.iter().map(|(_, value)| *value)
+    }
 }

@@ -112,6 +112,11 @@ impl<'a> Joining<'a> {
         is_whole: bool,
         make: impl FnOnce(FileId) -> SourceFile,
     ) -> FileId {
+        if is_whole && let Some(Ok(id)) = self.loaded.get(path) {
+            // Its text is there already.
+            make(*id);
+            return *id;
+        }
         let id = FileId(self.evidence.sources.iter().count() as u32);
         let source = make(id);
         if is_whole {

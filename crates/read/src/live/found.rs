@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wonin_model::{ContainerState, Load, Registration, Series, Slow, ThreadDump};
+use wonin_model::{
+    ContainerState, Load, PartitionState, Registration, Series, Slow, ThreadDump, VoterState,
+};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
 /// Everything that the readers of one file found. Places count within [`Kept`] until
@@ -13,6 +15,8 @@ pub(crate) struct Found {
     pub(crate) dumps: Vec<ThreadDump>,
     pub(crate) containers: Vec<ContainerState>,
     pub(crate) registrations: Vec<Registration>,
+    pub(crate) partitions: Vec<PartitionState>,
+    pub(crate) voters: Vec<VoterState>,
     pub(crate) slow: Vec<Slow>,
     pub(crate) loads: Vec<Load>,
     pub(crate) series: Vec<Series>,
@@ -32,6 +36,8 @@ impl Found {
         self.dumps.is_empty()
             && self.containers.is_empty()
             && self.registrations.is_empty()
+            && self.partitions.is_empty()
+            && self.voters.is_empty()
             && self.slow.is_empty()
             && self.series.is_empty()
     }
@@ -72,6 +78,8 @@ impl Found {
             container.addresses.iter_mut().for_each(|(_, _, place)| change(place));
         }
         self.registrations.iter_mut().for_each(|one| change(&mut one.place));
+        self.partitions.iter_mut().for_each(|one| change(&mut one.place));
+        self.voters.iter_mut().for_each(|one| change(&mut one.place));
         self.series.iter_mut().for_each(|one| change(&mut one.place));
         self.loads.iter_mut().for_each(|one| change(&mut one.place));
         for slow in &mut self.slow {

@@ -4,8 +4,11 @@
 //! ([`WHOLE`]); the others go by line by line past all readers that want them, so that a file may
 //! be a slow log and a log at once and be as long as it likes.
 
+mod containers;
 mod dumps;
 mod found;
+mod metrics;
+mod registrations;
 mod slow;
 mod threads;
 
@@ -34,8 +37,11 @@ struct Whole {
     read: fn(text: &str, found: &mut Found),
 }
 
-/// All kinds of files that are parsed as a whole, the most specific first.
-const WHOLE: &[Whole] = &[
+/// All kinds of files that are parsed as a whole; the first that accepts a file gets it.
+const WHOLE: [&[Whole]; 3] = [OWN, containers::WHOLE, registrations::WHOLE];
+
+/// Those that need no module of their own.
+const OWN: &[Whole] = &[
     Whole {
         name: "thread-dump",
         accepts: |_, head| dumps::json::accepts(head),
@@ -59,12 +65,14 @@ trait LineReader {
 /// Reads all that the walk found and no format of configuration has understood.
 pub(crate) fn join(joining: &mut Joining<'_>) {
     let files = joining.files();
-    let candidates: Vec<String> = joining
+    let mut candidates: Vec<String> = joining
         .paths()
         .iter()
-        .filter(|path| is_candidate(path) && !joining.is_understood(path))
+        .filter(|path| is_candidate(path) && (!joining.is_understood(path) || is_yaml(path)))
         .cloned()
         .collect();
+    // So that `scrape-10` comes after `scrape-9`.
+    candidates.sort_by_cached_key(|path| natural(path));
     let found: Vec<Result<Option<Found>, String>> =
         candidates.par_iter().map(|path| read_one(files, path)).collect();
     let mut dumps = Vec::new();
@@ -76,6 +84,12 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         }
     }
     add_dumps(joining, dumps);
+    metrics::join(&mut joining.evidence.series);
+}
+
+/// Manifests and what `kubectl get -o yaml` answers look alike: only the text tells.
+fn is_yaml(path: &str) -> bool {
+    matches!(path.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
 /// Whether a file of this name may hold something.
@@ -84,6 +98,7 @@ fn is_candidate(path: &str) -> bool {
         &["dump", "jstack", "metrics", "openmetrics", "prom", "tdump", "threads", "xml"];
     let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
     kind::by_name(path) != kind::Name::Other
+        || is_yaml(path)
         || extension.is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
 }
 
@@ -98,11 +113,14 @@ fn read_one(files: &dyn Files, path: &str) -> Result<Option<Found>, String> {
         return Ok(None);
     }
     let mut found = Found::default();
-    if let Some(whole) = WHOLE.iter().find(|whole| (whole.accepts)(path, &head)) {
+    if let Some(whole) = WHOLE.iter().copied().flatten().find(|whole| (whole.accepts)(path, &head))
+    {
         let text = whole_text(files, path)?;
         (whole.read)(&text, &mut found);
         found.formats.push(whole.name);
         found.text = Some(text);
+    } else if is_yaml(path) {
+        return Ok(None);
     } else {
         let is_log = kind::by_name(path) == kind::Name::Log || kind::looks_like_log(&head, true);
         if !read_lines(&mut lines, path, &head, is_log, &mut found) {
@@ -172,7 +190,11 @@ fn read_lines(
 
 /// The readers that want lines which begin like this.
 fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
+    if metrics::accepts(head) {
+        return vec![Box::new(metrics::Metrics::default())];
+    }
     let mut readers: Vec<Box<dyn LineReader>> = slow::readers(path, head, is_log);
+    readers.extend(registrations::readers(path, head, is_log));
     if is_log || dumps::text::accepts(head) {
         readers.push(Box::new(dumps::text::DumpText::default()));
     }
@@ -221,6 +243,8 @@ fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<
     let evidence = &mut joining.evidence;
     evidence.containers.extend(found.containers);
     evidence.registrations.extend(found.registrations);
+    evidence.partitions.extend(found.partitions);
+    evidence.voters.extend(found.voters);
     evidence.slow.extend(found.slow);
     evidence.loads.extend(found.loads);
     evidence.series.extend(found.series);

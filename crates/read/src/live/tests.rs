@@ -24,6 +24,24 @@ const PIECES: &[&str] = &[
     "\n",
     "app-1  | ",
     "원인 ",
+    "2026-11-25 02:40:15.001 UTC [7] LOG:  duration: 151.6 ms  plan:\n",
+    "\tQuery Text: select 'a\n",
+    "2026-11-25 02:40:15.002 UTC [7] LOG:  duration: 152.8 ms  execute x: select $1\n",
+    "2026-11-25 02:40:15.003 UTC [7] DETAIL:  parameters: $1 = '7'\n",
+    "# Time: 261125  2:40:22\n# User@Host: a[a] @  [::1]\n",
+    "# Query_time: 0.2  Lock_time: 0.1\n",
+    "1) 1) (integer) 1\n   2) (integer) 2\n   3) (integer) 3\n   4) 1) \"get\"\n",
+    "10.0.0.7 - - [25/Nov/2026:02:45:30 +0000] \"GET /a?b=1 HTTP/1.1\" 200 2 0.100\n",
+    "2022-04-18T03:00:00.012Z 10.0.4.17 \"GET /usage?device=1042\" 412ms\n",
+    "time,client,request,duration_ms\n",
+    "{\"msg\":\"Slow query\",\"attr\":{\"ns\":\"a\",\"durationMillis\":7}}\n",
+    "[{\"State\":{\"Status\":\"running\"},\"RestartCount\":1,\"Name\":\"/a\"}",
+    "CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES\n",
+    "abc   img   \"x\"   1   Up 9 seconds   name\n",
+    "NAME READY STATUS RESTARTS AGE\nweb-0 0/1 Error 3 (2m ago) 1h\n",
+    "Broker_172.24.0.9_8099 ls /pc/LIVEINSTANCES\n",
+    "# TYPE a gauge\na{b=\"c\"} 1\n",
+    "NodeId LogEndOffset Lag LastFetchTimestamp LastCaughtUpTimestamp Status\n1 2 3 4 5 Leader\n",
     "{\"threadDump\": {\"processId\": \"7\", \"threadContainers\": [{\"threads\": [",
     "{\"tid\": \"1\", \"name\": \"main\", \"stack\": [\"a/b.c(D.java:1)\"]},",
     "{\"threads\":[{\"threadName\":\"x\",\"lockName\":\"y@1\",\"stackTrace\":[{}]}",
@@ -40,10 +58,17 @@ proptest! {
     ) {
         let text: String = order.into_iter().map(|piece| PIECES[piece]).collect();
         let evidence = read(&MemoryFiles::new([(name, text.as_str())]));
-        for dump in &evidence.dumps {
-            for thread in &dump.threads {
-                prop_assert!(text.contains(evidence.sources.slice(thread.place)));
-            }
+        let threads = evidence.dumps.iter().flat_map(|dump| &dump.threads);
+        let places = threads
+            .map(|thread| thread.place)
+            .chain(evidence.slow.iter().map(|slow| slow.place))
+            .chain(evidence.containers.iter().map(|one| one.place))
+            .chain(evidence.registrations.iter().map(|one| one.place))
+            .chain(evidence.series.iter().map(|one| one.place));
+        for place in places {
+            let shown = evidence.sources.slice(place);
+            prop_assert!(!shown.is_empty() || place.span.is_empty());
+            prop_assert!(text.contains(shown));
         }
     }
 
