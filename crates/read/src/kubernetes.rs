@@ -112,6 +112,9 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
     let replicas = at.int(Some(spec), "replicas").unwrap_or_else(|| fallback(1, object.kind));
     let containers = pod.get("containers").map(Node::items).unwrap_or_default();
     let quarter = || fallback(Count::Percent(25), "Deployment rolling update");
+    let mut containers: Vec<KubeContainer> =
+        containers.iter().filter_map(|node| container(&at, node)).collect();
+    containers.shrink_to_fit();
     let workload = KubeWorkload {
         kind: object.kind.to_owned(),
         namespace: object.namespace().to_owned(),
@@ -136,7 +139,7 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
         termination_grace_s: at
             .int(Some(pod), "terminationGracePeriodSeconds")
             .unwrap_or_else(|| fallback(30, "Pod")),
-        containers: containers.iter().filter_map(|node| container(&at, node)).collect(),
+        containers,
         disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group)),
         services: labels.map_or_else(Vec::new, |l| services(object, l, group)),
         own_anti_affinity: labels.and_then(|labels| own_anti_affinity(&at, pod, labels)),

@@ -125,9 +125,19 @@ fn add(documents: &mut Documents<'_, '_>, plan: &Plan) -> BTreeSet<String> {
         if let Some(build) = build {
             complete(documents, &mut service, &build);
         }
+        fit(&mut service);
         documents.joining.evidence.stack.services.push(service);
     }
     used
+}
+
+/// Gives back what lists have reserved: most hold one entry in the room of four, and a stack may
+/// have thousands of services.
+fn fit(service: &mut Service) {
+    service.depends_on.shrink_to_fit();
+    service.mounts.shrink_to_fit();
+    service.networks.shrink_to_fit();
+    service.ports.shrink_to_fit();
 }
 
 /// Completes a service by its Dockerfile, where that is among the files.

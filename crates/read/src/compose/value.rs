@@ -16,7 +16,7 @@ const MOST_NESTED: usize = 8;
 
 /// How many values of one project may count in more than one place. Aliases of aliases double with
 /// every line; nobody writes this many by hand.
-const MOST_SHARED: usize = 3_000_000;
+const MOST_SHARED: usize = 500_000;
 
 /// A value with the place of its text.
 #[derive(Clone, Debug)]
@@ -201,6 +201,8 @@ pub(crate) struct Notes {
     unset: BTreeMap<String, Place>,
     /// How many more values may count in more than one place.
     shared_left: usize,
+    /// Whether it was said that there are too many.
+    shared_out: bool,
     /// How much more interpolated text may grow.
     pub(crate) growth: Growth,
 }
@@ -211,6 +213,7 @@ impl Notes {
             skipped: Vec::new(),
             unset: BTreeMap::new(),
             shared_left: MOST_SHARED,
+            shared_out: false,
             growth: Growth::new(),
         }
     }
@@ -223,8 +226,8 @@ impl Notes {
     /// Takes `count` values that count in one more place; says whether that is allowed.
     pub(crate) fn share(&mut self, count: usize, place: Place) -> bool {
         if self.shared_left < count {
-            if self.shared_left > 0 {
-                self.shared_left = 0;
+            self.shared_left = 0;
+            if !std::mem::replace(&mut self.shared_out, true) {
                 let why = format!("more than {MOST_SHARED} values through aliases and `extends`");
                 self.skip(place, format!("{why}: the rest of them is left out"));
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{evidence, of_compose, service};
+use crate::{evidence, of_compose, service, skipped};
 
 #[test]
 fn many_services_of_one_file() {
@@ -65,4 +65,18 @@ fn variables_of_variables_do_not_grow_without_bound() {
     let a = service(&evidence, "a");
     assert_eq!(a.hostname.as_ref().unwrap().value.len(), 1_000);
     assert!(a.environment.values().all(|value| value.value.len() < 1 << 20));
+}
+
+#[test]
+fn aliases_that_multiply_are_cut_off_and_that_is_said() {
+    let mut text = "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n".to_owned();
+    for level in 1..7 {
+        let items = vec![format!("*x{}", level - 1); 10].join(", ");
+        writeln!(text, "x{level}: &x{level} [{items}]").unwrap();
+    }
+    text.push_str("services:\n  a:\n    image: a\n    volumes: *x6\n");
+    let evidence = evidence(&[("compose.yaml", &text)]);
+    let said = skipped(&evidence);
+    let [why] = &said[..] else { panic!("one complaint: {said:?}") };
+    assert!(why.contains("more than 500000 values through aliases"), "{why}");
 }
