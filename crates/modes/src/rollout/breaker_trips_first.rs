@@ -88,7 +88,7 @@ use wonin_rollout::closed::{
     breaker_threshold, breaker_trip_ms, breaker_wins, check_budget_ms, survival_probability,
 };
 
-use crate::shared::deploys::{Ecs, Started, Telling, ecs_services, rehearsal, started};
+use crate::shared::deploys::{Ecs, Seen, Started, Telling, ecs_services, rehearsal, started};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct BreakerTripsFirst;
@@ -99,6 +99,22 @@ static META: ModeMeta = ModeMeta {
     summary: "the circuit breaker ends a deployment before a task can be healthy",
     source: include_str!("breaker_trips_first.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[
+    ("ecs.circuit-breaker", "the circuit breaker ended a deployment"),
+    ("ecs.deployment-failed", "a deployment was given up"),
+];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(
+        &META,
+        "the circuit breaker ended a deployment: its tasks failed before one was healthy",
+    )
+    .weigh(Role::Symptom, Severity::Medium, 85)
+    .fix(Fix::advice("read why the tasks stopped: health checks, exits, images"))
+}
 
 impl Mode for BreakerTripsFirst {
     fn meta(&self) -> &'static ModeMeta {
@@ -125,7 +141,8 @@ impl Mode for BreakerTripsFirst {
                 None => {}
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -81,7 +81,7 @@ use wonin_rollout::plan::DockerCheck;
 use wonin_rollout::solve::Setting;
 use wonin_text::Sources;
 
-use crate::shared::deploys::{Ecs, Started, Telling, ecs_services, rehearsal, started};
+use crate::shared::deploys::{Ecs, Seen, Started, Telling, ecs_services, rehearsal, started};
 use crate::shared::words::{duration_ms, list};
 
 pub(crate) struct ContainerCheckKills;
@@ -92,6 +92,16 @@ static META: ModeMeta = ModeMeta {
     summary: "the check of the task definition kills tasks that still start",
     source: include_str!("container_check_kills.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("ecs.container-unhealthy", "a task failed its container check")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "tasks fail the health check of their container")
+        .weigh(Role::Cause, Severity::Medium, 65)
+        .fix(Fix::advice("run the command in the image, and compare the time that a start takes with `startPeriod`, `interval` and `retries`"))
+}
 
 impl Mode for ContainerCheckKills {
     fn meta(&self) -> &'static ModeMeta {
@@ -131,7 +141,8 @@ impl Mode for ContainerCheckKills {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

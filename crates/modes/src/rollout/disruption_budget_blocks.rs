@@ -71,7 +71,7 @@ use wonin_model::{
     Severity,
 };
 
-use crate::shared::deploys::{Kube, Telling, workloads};
+use crate::shared::deploys::{Kube, Seen, Telling, workloads};
 use crate::shared::words::count;
 
 pub(crate) struct DisruptionBudgetBlocks;
@@ -82,6 +82,16 @@ static META: ModeMeta = ModeMeta {
     summary: "a disruption budget lets no pod be evicted, so that nodes cannot be drained",
     source: include_str!("disruption_budget_blocks.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("kubernetes.disruption-budget", "an eviction was refused")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "a disruption budget refuses an eviction: a node cannot be drained")
+        .weigh(Role::Cause, Severity::Medium, 88)
+        .fix(Fix::advice("let the budget allow one pod to go (`maxUnavailable: 1`), and see that the others are ready"))
+}
 
 impl Mode for DisruptionBudgetBlocks {
     fn meta(&self) -> &'static ModeMeta {
@@ -102,7 +112,8 @@ impl Mode for DisruptionBudgetBlocks {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -93,7 +93,9 @@ use wonin_rollout::plan::{AlbCheck, EcsPlan};
 use wonin_rollout::solve::Setting;
 use wonin_text::Sources;
 
-use crate::shared::deploys::{Ecs, Started, Telling, ecs_services, percent, rehearsal, started};
+use crate::shared::deploys::{
+    Ecs, Seen, Started, Telling, ecs_services, percent, rehearsal, started,
+};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct HealthCheckOutpacesStartup;
@@ -104,6 +106,19 @@ static META: ModeMeta = ModeMeta {
     summary: "new tasks are killed by their health check before they are up",
     source: include_str!("health_check_outpaces_startup.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[
+    ("ecs.health-checks-failed", "a task failed the check of the load balancer"),
+    ("ecs.unhealthy", "the load balancer calls a task unhealthy"),
+];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "tasks fail the check of their load balancer: not up in time, or asked wrongly")
+        .weigh(Role::Cause, Severity::Medium, 60)
+        .fix(Fix::advice("compare the time that a start takes (`--startup`, or the log of the application) with interval, thresholds and grace period"))
+}
 
 impl Mode for HealthCheckOutpacesStartup {
     fn meta(&self) -> &'static ModeMeta {
@@ -131,7 +146,8 @@ impl Mode for HealthCheckOutpacesStartup {
                 None => {}
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 
@@ -244,7 +260,7 @@ fn outpaced(evidence: &Evidence, ecs: &Ecs, started: &Started) -> Option<Finding
     let sources = &evidence.sources;
     finding = finding.fix(longer_grace(sources, started, &race));
     finding.fixes.extend(patient_check(sources, started, &race));
-    finding.fixes.extend(more_cpu(plan, &race, started.configured.fargate));
+    finding.fixes.extend(more_cpu(plan, &race, started));
     Some(finding)
 }
 
@@ -312,12 +328,15 @@ fn by_cpu(finding: Finding, race: &Race, plan: &EcsPlan, started: &Started) -> F
     finding.because_at(claim, written.origin.clone())
 }
 
-fn more_cpu(plan: &EcsPlan, race: &Race, fargate: bool) -> Option<Fix> {
+fn more_cpu(plan: &EcsPlan, race: &Race, started: &Started) -> Option<Fix> {
     let cpu = plan.startup.cpu?;
     let units = cpu.law.units_for(race.budget_ms)?;
-    let units = if fargate { fargate_units(units)? } else { units };
+    let units = if started.configured.fargate { fargate_units(units)? } else { units };
+    // CPU of a container alone is a share: it bounds nothing while the instance is idle.
+    let shares = started.configured.assumed.iter().any(|one| one.name == "container cpu");
+    let share = if shares { ", while the instance is busy" } else { "" };
     Some(Fix::advice(format!(
-        "or {units} CPU units, with which a start likely takes {} or less",
+        "or {units} CPU units, with which a start likely takes {} or less{share}",
         seconds(race.budget_ms)
     )))
 }

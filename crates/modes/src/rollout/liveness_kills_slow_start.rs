@@ -72,7 +72,7 @@ use wonin_rollout::solve::Setting;
 use wonin_rollout::{Startup, configured};
 
 use crate::shared::deploys::{
-    Kube, Start, Telling, numbers_of, percent, rehearsal, start_of, started, workloads,
+    Kube, Seen, Start, Telling, numbers_of, percent, rehearsal, start_of, started, workloads,
 };
 use crate::shared::edits::add_entry;
 use crate::shared::words::duration_ms;
@@ -85,6 +85,16 @@ static META: ModeMeta = ModeMeta {
     summary: "probes restart a container before it is up, every time",
     source: include_str!("liveness_kills_slow_start.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("kubernetes.killed-by-probe", "a probe restarted the container")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "containers are restarted by their probe: not up in time, too busy, or asked wrongly")
+        .weigh(Role::Cause, Severity::Medium, 65)
+        .fix(Fix::advice("compare the time that a start takes with initialDelay + (failureThreshold - 1) × period; use a startup probe"))
+}
 
 impl Mode for LivenessKillsSlowStart {
     fn meta(&self) -> &'static ModeMeta {
@@ -129,7 +139,8 @@ impl Mode for LivenessKillsSlowStart {
                 telling.leave_open(deployment, why.clone());
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

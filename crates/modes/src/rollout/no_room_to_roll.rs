@@ -74,7 +74,7 @@ use wonin_model::{
     Severity, TaskDefinition,
 };
 
-use crate::shared::deploys::{Ecs, Limits, Telling, ecs_services};
+use crate::shared::deploys::{Ecs, Limits, Seen, Telling, ecs_services};
 use crate::shared::words::count;
 
 pub(crate) struct NoRoomToRoll;
@@ -85,6 +85,21 @@ static META: ModeMeta = ModeMeta {
     summary: "the cluster has to hold one task more than wanted, and may not",
     source: include_str!("no_room_to_roll.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[
+    ("ecs.not-placed", "no instance has room for a new task"),
+    ("ecs.no-resources", "no instance has room for a new task"),
+];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "no instance has room for a new task")
+        .weigh(Role::Cause, Severity::High, 90)
+        .fix(Fix::advice(
+            "add an instance, need less CPU, memory or fixed ports, or let one task stop first",
+        ))
+}
 
 impl Mode for NoRoomToRoll {
     fn meta(&self) -> &'static ModeMeta {
@@ -111,7 +126,8 @@ impl Mode for NoRoomToRoll {
                 None => telling.leave_open(ecs.deployment, needs(task)),
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -73,7 +73,7 @@ use wonin_rollout::configured::{Given, of_deployment};
 use wonin_rollout::plan::Plan;
 use wonin_rollout::{Ending, Silent, Simulator, validate};
 
-use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal, start_of};
+use crate::shared::deploys::{Ecs, Seen, Telling, ecs_services, rehearsal, start_of};
 use crate::shared::measure::about;
 
 pub(crate) struct PipelineGivesUpFirst;
@@ -84,6 +84,9 @@ static META: ModeMeta = ModeMeta {
     summary: "a rollout takes longer than the pipeline waits",
     source: include_str!("pipeline_gives_up_first.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("ecs.not-steady-in-time", "the pipeline gave up")];
 
 impl Mode for PipelineGivesUpFirst {
     fn meta(&self) -> &'static ModeMeta {
@@ -102,7 +105,8 @@ impl Mode for PipelineGivesUpFirst {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || None);
     }
 }
 

@@ -66,7 +66,7 @@ use wonin_model::{
 use wonin_rollout::closed::available_at_latest_ms;
 use wonin_rollout::plan::Plan;
 
-use crate::shared::deploys::{Kube, Telling, rehearsal, started, workloads};
+use crate::shared::deploys::{Kube, Seen, Telling, rehearsal, started, workloads};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct ProgressDeadlineTooShort;
@@ -77,6 +77,9 @@ static META: ModeMeta = ModeMeta {
     summary: "one pod takes longer to be available than a rollout may stand still",
     source: include_str!("progress_deadline_too_short.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("kubernetes.progress-deadline", "a rollout counted as failed")];
 
 impl Mode for ProgressDeadlineTooShort {
     fn meta(&self) -> &'static ModeMeta {
@@ -100,7 +103,8 @@ impl Mode for ProgressDeadlineTooShort {
                 telling.say(kube.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || None);
     }
 }
 

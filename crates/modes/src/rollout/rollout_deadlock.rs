@@ -53,7 +53,9 @@ use wonin_model::{
 };
 use wonin_rollout::bounds::{largest_min_percent, smallest_max_percent};
 
-use crate::shared::deploys::{Ecs, Kube, Limits, Telling, ecs_services, rehearsal, workloads};
+use crate::shared::deploys::{
+    Ecs, Kube, Limits, Seen, Telling, ecs_services, rehearsal, workloads,
+};
 use crate::shared::words::count;
 
 pub(crate) struct RolloutDeadlock;
@@ -64,6 +66,16 @@ static META: ModeMeta = ModeMeta {
     summary: "the bounds of a rollout allow neither a stop nor a start",
     source: include_str!("rollout_deadlock.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("ecs.deadlock", "nothing may stop and nothing may start")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "a deployment can neither stop nor start a task")
+        .weigh(Role::Cause, Severity::High, 95)
+        .fix(Fix::advice("raise `deployment_maximum_percent`, or lower `deployment_minimum_healthy_percent`, until one task has room"))
+}
 
 impl Mode for RolloutDeadlock {
     fn meta(&self) -> &'static ModeMeta {
@@ -94,7 +106,8 @@ impl Mode for RolloutDeadlock {
         for kube in workloads(evidence).filter(refused) {
             telling.say(kube.deployment, of_kubernetes(&kube));
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -55,7 +55,7 @@
 use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
 use wonin_rollout::closed::survival_probability;
 
-use crate::shared::deploys::{Ecs, Telling, ecs_services, started};
+use crate::shared::deploys::{Ecs, Seen, Telling, ecs_services, started};
 
 pub(crate) struct SilentRollback;
 
@@ -65,6 +65,9 @@ static META: ModeMeta = ModeMeta {
     summary: "a deployment that was rolled back is reported as done",
     source: include_str!("silent_rollback.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[("ecs.rolling-back", "the old revision is put back")];
 
 impl Mode for SilentRollback {
     fn meta(&self) -> &'static ModeMeta {
@@ -83,7 +86,8 @@ impl Mode for SilentRollback {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || None);
     }
 }
 

@@ -67,7 +67,7 @@ use wonin_model::{
     Evidence, Finding, Fix, KubeStrategy, Mode, ModeMeta, NotChecked, Role, Severity,
 };
 
-use crate::shared::deploys::{Kube, Telling, steps, workloads};
+use crate::shared::deploys::{Kube, Seen, Telling, steps, workloads};
 use crate::shared::words::count;
 
 pub(crate) struct SurgeCannotSchedule;
@@ -78,6 +78,19 @@ static META: ModeMeta = ModeMeta {
     summary: "a new pod cannot be placed while all old ones stay",
     source: include_str!("surge_cannot_schedule.rs"),
 };
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[
+    ("kubernetes.volume-not-attached", "a new pod waits for the volume of an old one"),
+    ("kubernetes.not-scheduled", "no node takes the new pod"),
+];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "no node takes a pod")
+        .weigh(Role::Cause, Severity::Medium, 75)
+        .fix(Fix::advice("read the reason that the event gives: free CPU and memory, ports, anti-affinity, volumes"))
+}
 
 impl Mode for SurgeCannotSchedule {
     fn meta(&self) -> &'static ModeMeta {
@@ -96,7 +109,8 @@ impl Mode for SurgeCannotSchedule {
                 telling.say(kube.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

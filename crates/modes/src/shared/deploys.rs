@@ -12,6 +12,7 @@ use wonin_rollout::solve::{Change, Setting};
 use wonin_rollout::{Bounds, Startup, validate};
 use wonin_text::{Place, Sources};
 
+use super::seen::{all_of, recognise};
 use super::words::list;
 
 /// An ECS service with what declares it.
@@ -292,6 +293,40 @@ impl<'a> Telling<'a> {
             service: Some(names(&of)),
             why,
         }));
+    }
+}
+
+/// What logs said that shows a mode at work.
+pub(crate) struct Seen<'a> {
+    pub(crate) evidence: &'a Evidence,
+    /// Names of signals, each with what it shows.
+    pub(crate) signals: &'a [(&'a str, &'a str)],
+}
+
+impl Telling<'_> {
+    /// Hands everything over, with what was seen added to the finding of the same service; where
+    /// nothing was predicted, as the finding that `otherwise` makes.
+    pub(crate) fn finish_seen(
+        self,
+        mode: &'static str,
+        seen: &Seen<'_>,
+        findings: &mut Vec<Finding>,
+        open: &mut Vec<NotChecked>,
+        otherwise: impl FnOnce() -> Option<Finding>,
+    ) {
+        let mut told = Vec::new();
+        self.finish(mode, &mut told, open);
+        let shown = all_of(seen.evidence, seen.signals);
+        let named: Vec<&str> =
+            shown.iter().flat_map(|(part, _)| part.signal.all("service")).collect();
+        // Events of ECS name their service; those of another one prove nothing here.
+        let fits = |one: &Finding| {
+            named.is_empty() || one.service.as_deref().is_none_or(|own| named.contains(&own))
+        };
+        let (mut own, rest): (Vec<Finding>, Vec<Finding>) = told.into_iter().partition(fits);
+        recognise(&mut own, &shown, otherwise);
+        findings.extend(own);
+        findings.extend(rest);
     }
 }
 
