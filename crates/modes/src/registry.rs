@@ -61,8 +61,12 @@ use crate::rollout::swarm_update_pauses::SwarmUpdatePauses;
 use crate::rollout::unhealthy_never_restarted::UnhealthyNeverRestarted;
 use crate::saturation::connections_exceed_server_limit::ConnectionsExceedServerLimit;
 use crate::saturation::heap_exceeds_memory::HeapExceedsMemory;
+use crate::saturation::lock_holder_blocks_queue::LockHolderBlocksQueue;
+use crate::saturation::per_item_burst::PerItemBurst;
 use crate::saturation::pool_exhausted::PoolExhausted;
+use crate::saturation::serial_server_saturated::SerialServerSaturated;
 use crate::saturation::threads_exceed_pool::ThreadsExceedPool;
+use crate::signal::alert_flood::AlertFlood;
 use crate::signal::blind_check::BlindCheck;
 use crate::signal::no_health_check::NoHealthCheck;
 use crate::supply::image_gone::ImageGone;
@@ -136,9 +140,13 @@ pub const MODES: &[&dyn Mode] = &[
     // saturation
     &ConnectionsExceedServerLimit,
     &HeapExceedsMemory,
+    &LockHolderBlocksQueue,
+    &PerItemBurst,
     &PoolExhausted,
+    &SerialServerSaturated,
     &ThreadsExceedPool,
     // signal
+    &AlertFlood,
     &BlindCheck,
     &NoHealthCheck,
     // supply

@@ -68,10 +68,12 @@
 //! - Quartz: `SimpleJobFactory` calls the job class's constructor for every firing.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, PoolPerCall, Role, Scope, Severity,
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, PoolPerCall, Role, Scope, Severity,
+    Standing, ThreadGroup, ThreadSet,
 };
 
 use crate::shared::reach::code_owner;
+use crate::shared::seen::span;
 use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct ThreadLeak;
@@ -90,8 +92,98 @@ impl Mode for ThreadLeak {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let pools = evidence.stack.code.pools_per_call.iter();
-        findings.extend(pools.filter_map(|pool| leak(evidence, pool)));
+        let mut own: Vec<Finding> = pools.filter_map(|pool| leak(evidence, pool)).collect();
+        for set in &evidence.threads {
+            for group in set.groups.iter().filter(|group| is_leaking(group)) {
+                observe(evidence, set, group, &mut own);
+            }
+        }
+        findings.extend(own);
     }
+}
+
+/// Threads by which a group must grow from the first dump to the last.
+const GROWTH_MIN: i64 = 4;
+
+/// Whether a group only ever grows, over three dumps or more: a pool that fills up to its size
+/// stops, and one of which threads end falls.
+fn is_leaking(group: &ThreadGroup) -> bool {
+    let counts: Vec<u32> = group.counts.iter().map(|count| count.threads).collect();
+    counts.len() >= 3
+        && group.growth() >= GROWTH_MIN
+        && counts.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+/// Adds a group that grows to the leak that was found in code, else says it as a finding.
+fn observe(evidence: &Evidence, set: &ThreadSet, group: &ThreadGroup, own: &mut Vec<Finding>) {
+    let growth = group.growth();
+    let counts: Vec<String> = group.counts.iter().map(|count| count.threads.to_string()).collect();
+    let last = group.counts.last().cloned().unwrap_or_default();
+    let names_pool =
+        group.pattern.starts_with("pool-#-thread-#") || group.pattern.starts_with("Timer-#");
+    let claim = format!(
+        "seen in {} dumps: {} threads named {}",
+        counts.len(),
+        counts.join(", "),
+        group.pattern
+    );
+    let minutes = span_ms(evidence, set);
+    let rate = minutes.filter(|ms| *ms > 0).map(|ms| {
+        let hour = growth.saturating_mul(3_600_000) / ms;
+        format!("; +{growth} in {}, about {hour} an hour", span(ms))
+    });
+    let idle = if last.idle * 10 >= last.threads * 9 { ", all but a few without work" } else { "" };
+    let pools = last.pools;
+    let arithmetic = format!(
+        "{} = {growth} more{}; {} threads in {pools} pools{idle}",
+        counts.iter().rev().take(2).rev().cloned().collect::<Vec<_>>().join(" → "),
+        rate.unwrap_or_default(),
+        last.threads,
+    );
+    let known = own.iter().position(|finding| {
+        finding.role == Role::Cause && names_pool && finding.standing == Standing::Predicted
+    });
+    if let Some(index) = known {
+        let finding = &mut own[index];
+        finding.standing = Standing::Observed;
+        finding.confidence = finding.confidence.max(96);
+        let text = finding.arithmetic.take().map_or(String::new(), |text| format!("; {text}"));
+        finding.arithmetic = Some(format!("{arithmetic}{text}"));
+        *finding = finding.clone().because_at(claim, Origin::Written(group.place));
+        return;
+    }
+    let what = if pools > 1 && u32::try_from(growth).is_ok_and(|growth| growth >= pools / 4) {
+        "new pools are made again and again and nobody shuts them down"
+    } else {
+        "threads are started again and again and do not end"
+    };
+    let title =
+        format!("{} grows from {} to {} threads: {what}", group.pattern, counts[0], last.threads);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, if idle.is_empty() { 80 } else { 92 })
+        .arithmetic(arithmetic)
+        .because_at(claim, Origin::Written(group.place))
+        .leads_to("native-thread-limit");
+    finding.standing = Standing::Observed;
+    let place = group.frames.iter().find(|frame| !is_library(frame));
+    if let Some(frame) = place {
+        finding = finding
+            .because_at(format!("all of them stand in {frame}"), Origin::Written(group.place));
+    }
+    own.push(
+        finding
+            .fix(Fix::advice("search the code for what makes a pool, a thread or a client where a job or a request runs; share one bounded pool, or shut it down in `finally`")),
+    );
+}
+
+/// From the first dump of a set to its last, in milliseconds.
+fn span_ms(evidence: &Evidence, set: &ThreadSet) -> Option<i64> {
+    let at = |index: Option<&usize>| evidence.dumps.get(*index?)?.at_ms;
+    at(set.dumps.last())?.checked_sub(at(set.dumps.first())?)
+}
+
+fn is_library(frame: &str) -> bool {
+    ["java.", "jdk.", "sun.", "javax."].iter().any(|prefix| frame.starts_with(prefix))
 }
 
 /// What becomes of the threads when nobody shuts the pool down.

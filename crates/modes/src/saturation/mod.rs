@@ -2,5 +2,8 @@
 
 pub(crate) mod connections_exceed_server_limit;
 pub(crate) mod heap_exceeds_memory;
+pub(crate) mod lock_holder_blocks_queue;
+pub(crate) mod per_item_burst;
 pub(crate) mod pool_exhausted;
+pub(crate) mod serial_server_saturated;
 pub(crate) mod threads_exceed_pool;

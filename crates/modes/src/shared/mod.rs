@@ -15,6 +15,7 @@ pub(crate) mod knobs;
 pub(crate) mod measure;
 pub(crate) mod reach;
 pub(crate) mod seen;
+pub(crate) mod slow;
 pub(crate) mod stale;
 pub(crate) mod timeouts;
 pub(crate) mod waits;

@@ -1,0 +1,235 @@
+//! # One holds the lock, many wait
+//!
+//! ## What fails
+//!
+//! Requests that are quick by themselves take seconds, then all end at the same moment. Pools fill
+//! with callers that wait.
+//!
+//! ## Why
+//!
+//! A lock is held for as long as a transaction or a synchronized block lasts. Whoever wants the
+//! same rows or the same object queues behind it, and what those hold meanwhile blocks others. Two
+//! that wait for each other never end: databases break such a circle after a second, virtual
+//! machines do not.
+//!
+//! ## Example
+//!
+//! ```text logs/db.log
+//! 2025-03-02 10:00:02.200 UTC [120] LOG:  process 120 still waiting for ShareLock on transaction 5001 after 1000.120 ms
+//! 2025-03-02 10:00:02.200 UTC [120] DETAIL:  Process holding the lock: 101. Wait queue: 120.
+//! 2025-03-02 10:00:07.100 UTC [101] LOG:  duration: 6600.500 ms  statement: UPDATE stock SET price = reprice(sku, price) WHERE warehouse = 'ICN'
+//! 2025-03-02 10:00:07.101 UTC [120] LOG:  duration: 6300.000 ms  statement: SELECT available FROM stock WHERE sku = 60 FOR UPDATE
+//! 2025-03-02 10:00:07.102 UTC [121] LOG:  duration: 5929.500 ms  statement: UPDATE stock SET available = available - 2 WHERE sku = 67
+//! 2025-03-02 10:00:07.103 UTC [122] LOG:  duration: 5559.000 ms  statement: SELECT reserved FROM stock WHERE sku = 74 FOR SHARE
+//! 2025-03-02 10:00:07.104 UTC [123] LOG:  duration: 5188.500 ms  statement: SELECT available FROM stock WHERE sku = 81 FOR UPDATE
+//! ```
+//!
+//! ## Fix
+//!
+//! Small transactions: compute first, then write in one short statement; take locks in one order;
+//! limit the wait (`lock_timeout`).
+//!
+//! ```text logs/db.log
+//! 2025-03-02 10:00:07.100 UTC [101] LOG:  duration: 310.500 ms  statement: UPDATE stock SET price = 3 WHERE sku = 7
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Hold one row in an open transaction and run the others beside it; `pg_blocking_pids` names the
+//! holder.
+//!
+//! ## Evidence
+//!
+//! - PostgreSQL, "Lock Management" (`log_lock_waits`, `deadlock_timeout`); MySQL, "InnoDB locking".
+//! - Seen with PostgreSQL 15: victims of one holder end within a hundredth of a second.
+//! - Inferred from a slow log alone: that statements which end together waited for the same lock.
+
+use wonin_model::{
+    Evidence, Finding, Fix, Load, LockOwner, Mode, ModeMeta, NotChecked, Origin, Role, Severity,
+    Signal, Slow, Standing,
+};
+
+use crate::shared::seen::{Part, all_of, recognise, signals};
+use crate::shared::slow::{ms, of_load, quoted, seconds};
+use crate::shared::words::list;
+
+pub(crate) struct LockHolderBlocksQueue;
+
+static META: ModeMeta = ModeMeta {
+    id: "lock-holder-blocks-queue",
+    family: "saturation",
+    summary: "one holder of a lock keeps many others waiting",
+    source: include_str!("lock_holder_blocks_queue.rs"),
+};
+
+impl Mode for LockHolderBlocksQueue {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let mut own: Vec<Finding> =
+            evidence.loads.iter().filter_map(|load| convoy(evidence, load)).collect();
+        let waits = all_of(
+            evidence,
+            &[
+                ("postgres.waiting-for-lock", "a process waits for a lock that another one holds"),
+                ("postgres.lock-timeout", "follows: a statement gave up waiting for its lock"),
+                (
+                    "mysql.lock-wait-timeout",
+                    "a transaction gave up waiting for a row lock (innodb_lock_wait_timeout, 50 s unless it is set)",
+                ),
+                ("sqlite.locked", "the file is locked by another writer"),
+                ("migration.locked", "a migration waits for the lock of another one"),
+            ],
+        );
+        recognise(&mut own, &waits, || Some(waiting(evidence)));
+        findings.extend(own);
+        findings.extend(deadlocks(evidence));
+        for set in &evidence.threads {
+            findings.extend(set.locks.iter().filter_map(held));
+        }
+    }
+}
+
+/// Callers that wait for a lock of a database.
+fn waiting(evidence: &Evidence) -> Finding {
+    let holders =
+        |signal: &&Signal| signal.hits.iter().any(|hit| hit.values.contains_key("holder"));
+    let signal = signals(evidence, &["postgres.waiting-for-lock"]).into_iter().find(holders);
+    let hit =
+        signal.and_then(|signal| signal.hits.iter().find(|hit| hit.values.contains_key("holder")));
+    let value = |name: &str| hit.and_then(|hit| hit.values.get(name)).map(String::as_str);
+    let title = match value("holder").zip(value("queue")) {
+        Some((holder, queue)) => {
+            format!(
+                "process {} holds a lock, and {} wait for it",
+                holder.trim(),
+                queue.split(',').count()
+            )
+        }
+        None => "transactions wait for a lock that another one holds for long".to_owned(),
+    };
+    repaired(Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92))
+}
+
+fn repaired(finding: Finding) -> Finding {
+    finding
+        .leads_to("pool-exhausted")
+        .leads_to("alert-flood")
+        .fix(Fix::advice("shorten what the holder does while it holds the lock: compute first, write in small transactions, call nobody inside"))
+        .fix(Fix::advice("limit the wait (lock_timeout, idle_in_transaction_session_timeout) and log it (log_lock_waits)"))
+}
+
+/// Milliseconds within which the statements of one queue end.
+const TOGETHER_MS: i64 = 250;
+
+/// Statements of several kinds that end together with one that took longest.
+fn convoy(evidence: &Evidence, load: &Load) -> Option<Finding> {
+    if !["postgresql", "mysql"].contains(&load.source) {
+        return None;
+    }
+    let slow = of_load(evidence, load);
+    let holder = slow.iter().copied().max_by_key(|one| one.service_us)?;
+    let near = |one: Option<i64>, other: Option<i64>| {
+        one.zip(other).is_some_and(|(one, other)| (one - other).abs() <= TOGETHER_MS)
+    };
+    let victims: Vec<&Slow> = slow
+        .iter()
+        .copied()
+        .filter(|one| !std::ptr::eq(*one, holder))
+        .filter(|one| near(one.first_ms, holder.first_ms) && one.max_us <= holder.max_us)
+        .filter(|one| one.service_us.is_some_and(|own| own.saturating_mul(20) < one.total_us))
+        .collect();
+    let count: u64 = victims.iter().map(|one| one.count).sum();
+    if victims.len() < 2 || count < 6 {
+        return None;
+    }
+    let waited: u64 = victims.iter().map(|one| one.total_us).sum();
+    let title = format!(
+        "{} took {}, and {count} others of {} kinds ended in the same moment: likely they waited for its lock",
+        quoted(&holder.template),
+        ms(holder.max_us),
+        victims.len()
+    );
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 78)
+        .arithmetic(format!(
+            "own time of the others by finish - max(start, finish before) = {} of {} s waited; of the holder {} of {} s",
+            ms(victims.iter().filter_map(|one| one.service_us).sum()),
+            seconds(waited),
+            seconds(holder.service_us.unwrap_or(0)),
+            seconds(holder.total_us)
+        ))
+        .because_at("seen: it holds, or keeps the server busy, until it ends", Origin::Written(holder.place));
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&load.service);
+    for victim in victims.iter().take(3) {
+        let claim =
+            format!("likely waited: {} up to {}", quoted(&victim.template), ms(victim.max_us));
+        finding = finding.because_at(claim, Origin::Written(victim.place));
+    }
+    Some(repaired(finding))
+}
+
+/// Circles of waiting.
+fn deadlocks(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for dump in &evidence.dumps {
+        if let Some(circle) = dump.deadlocks.first() {
+            let title = format!("{} wait for each other and never end", list(circle));
+            let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Critical, 98);
+            finding.standing = Standing::Observed;
+            let place = dump.threads.iter().find(|thread| circle.contains(&thread.name));
+            let place = place.map_or(dump.place, |thread| thread.place);
+            found.push(
+                finding
+                    .because_at("seen: the virtual machine names the circle itself", Origin::Written(place))
+                    .fix(Fix::advice("take the locks in one order everywhere; a restart ends this one circle only")),
+            );
+        }
+    }
+    found.truncate(1);
+    for (name, who) in [("postgres.deadlock", "PostgreSQL"), ("mysql.deadlock", "MySQL")] {
+        for signal in signals(evidence, &[name]) {
+            let title = format!("transactions locked each other out; {who} ended one of them");
+            let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 95);
+            finding.service.clone_from(&signal.service);
+            finding = Part::whole(signal).tell(finding, "a deadlock was found");
+            found.push(finding.fix(Fix::advice(
+                "touch rows in one order in all transactions, and repeat the one that was ended",
+            )));
+        }
+    }
+    found
+}
+
+/// Threads of a dump that wait for one lock.
+fn held(lock: &LockOwner) -> Option<Finding> {
+    if lock.behind.max(lock.waiting) < 3 || lock.owner_waits_for.is_some() {
+        return None;
+    }
+    let owner = lock.owner.as_deref().unwrap_or("a thread");
+    let title = format!("{owner} holds {}, and {} threads wait for it", lock.lock, lock.waiting);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, if lock.dumps > 1 { 92 } else { 80 })
+        .arithmetic(format!(
+            "{} wait for it, {} for it or for what they hold; in {} dumps",
+            lock.waiting, lock.behind, lock.dumps
+        ));
+    finding.standing = Standing::Observed;
+    if let Some(place) = lock.owner_place {
+        let frame =
+            lock.owner_frames.first().map_or(String::new(), |frame| format!(", in {frame}"));
+        finding =
+            finding.because_at(format!("seen: it holds the lock{frame}"), Origin::Written(place));
+    }
+    let patterns: Vec<&str> =
+        lock.patterns.iter().take(3).map(|(pattern, _)| pattern.as_str()).collect();
+    finding = finding
+        .because_at(format!("seen: waiting, {}", list(&patterns)), Origin::Written(lock.place));
+    Some(
+        finding
+            .fix(Fix::advice("do less while the lock is held; call nobody outside from within it")),
+    )
+}
