@@ -22,7 +22,7 @@ pub(crate) const HELD_BYTES_DELAYED: usize = 32 << 20;
 /// What a delay may hold once all connections together hold [`HELD_BYTES_ALL`].
 pub(crate) const HELD_BYTES_SCARCE: usize = 256 << 10;
 /// Bytes held back by all connections together before they must do with less.
-pub(crate) const HELD_BYTES_ALL: usize = 512 << 20;
+pub(crate) const HELD_BYTES_ALL: usize = 256 << 20;
 /// What a chunk costs besides its bytes, so that tiny ones do not escape the bounds.
 pub(crate) const CHUNK_OVERHEAD_BYTES: usize = 96;
 

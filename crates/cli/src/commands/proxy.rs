@@ -64,9 +64,9 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_remote: bool,
 
-    /// Connections at a time; more are reset
-    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_DEFAULT)]
-    max_connections: usize,
+    /// Connections at a time; more are reset [default: 16384, or what the system allows]
+    #[arg(long, value_name = "N")]
+    max_connections: Option<usize>,
 
     /// Threads that carry bytes [default: one for each processor, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -92,23 +92,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let options = Options {
         seed: args.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
         workers: args.workers.map_or(processors.min(8), usize::from),
-        max_connections: args.max_connections,
+        max_connections: max_connections(args.max_connections),
         allow_remote: args.allow_remote,
     };
-    if let Some(descriptors) = wonin_fault::raise_descriptor_limit()
-        && descriptors < 2 * args.max_connections as u64
-    {
-        warn!(
-            descriptors,
-            connections = args.max_connections,
-            "there may be fewer connections: each needs two descriptors"
-        );
-    }
     let cannot = |cause| Failure::new("cannot start threads for the proxy").because(cause);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let engine = Arc::new(Engine::start(options).map_err(cannot)?);
     runtime.block_on(serve(args, engine))
+}
+
+/// As many connections as asked for, or as there are descriptors for.
+fn max_connections(asked: Option<usize>) -> usize {
+    let descriptors = wonin_fault::raise_descriptor_limit().unwrap_or(u64::MAX);
+    // Each needs two; some are for listeners, pipes and the API.
+    let possible = usize::try_from(descriptors.saturating_sub(1000) / 2).unwrap_or(usize::MAX);
+    if asked.is_some_and(|asked| asked > possible) {
+        warn!(descriptors, "too few descriptors for so many connections: each needs two");
+    }
+    asked.unwrap_or_else(|| CONNECTIONS_DEFAULT.min(possible.max(100)))
 }
 
 async fn serve(args: &Args, engine: Arc<Engine>) -> Result<ExitCode, Failure> {
