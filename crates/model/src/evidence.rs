@@ -3,8 +3,8 @@
 use wonin_text::{FileId, Place, Sources};
 
 use crate::{
-    ContainerState, GivenStartup, Load, Log, PartitionState, Registration, Series, Signal, Slow,
-    Stack, ThreadDump, ThreadSet, VoterState,
+    Certificate, ContainerState, GivenStartup, Load, Log, PartitionState, Registration, Series,
+    Signal, Slow, Stack, ThreadDump, ThreadSet, VoterState,
 };
 
 /// Everything that readers, probes and rehearsals brought.
@@ -29,6 +29,11 @@ pub struct Evidence {
     pub partitions: Vec<PartitionState>,
     /// Nodes of Kafka's metadata quorum as they were found.
     pub voters: Vec<VoterState>,
+    /// Certificates.
+    pub certificates: Vec<Certificate>,
+    /// When the evidence is looked at, Unix milliseconds; `None` where nobody said, and then
+    /// nothing is late.
+    pub now_ms: Option<i64>,
     /// Thread dumps, in the order of time.
     pub dumps: Vec<ThreadDump>,
     /// What the dumps of each process add up to.

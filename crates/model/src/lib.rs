@@ -41,8 +41,8 @@ pub use kafka::{
     Settings, WhyNotApplied,
 };
 pub use live::{
-    Burst, ContainerState, Load, LoadSlot, PartitionState, Registration, Series, Slow, Thread,
-    ThreadDump, VoterState,
+    Burst, Certificate, ContainerState, Load, LoadSlot, PartitionState, Registration, Series, Slow,
+    Thread, ThreadDump, VoterState,
 };
 pub use located::{Inheritance, Located, Origin};
 pub use server::{Server, ServerProduct};

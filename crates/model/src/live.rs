@@ -62,6 +62,25 @@ pub struct Registration {
     pub alive: Option<bool>,
 }
 
+/// A certificate in PEM.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The line that begins it.
+    pub place: Place,
+    /// Common name of whom it is for, or all of the name.
+    pub subject: String,
+    /// Common name of who signed it, or all of the name.
+    pub issuer: String,
+    /// Names and addresses that it is good for.
+    pub names: Vec<String>,
+    /// Begin, Unix milliseconds.
+    pub not_before_ms: i64,
+    /// End, Unix milliseconds.
+    pub not_after_ms: i64,
+    /// Whether it is that of an authority.
+    pub is_authority: bool,
+}
+
 /// One partition as `kafka-topics --describe` shows it.
 #[derive(Clone, Debug)]
 pub struct PartitionState {

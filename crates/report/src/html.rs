@@ -28,7 +28,7 @@ pub fn render(view: &View) -> String {
         out,
         "</style>\n</head>\n<body>\n<main>\n<h1>Diagnosis</h1>\n<p class=\"sum\">{} in {} read</p>",
         escape(&summary(view)),
-        count(view.read.len(), "file")
+        count(view.files_read(), "file")
     );
     contents(view, &mut out);
     groups(view, &mut out);

@@ -286,7 +286,7 @@ fn item(out: &mut String, width: usize, text: &str) {
 }
 
 fn footer(view: &View, out: &mut String) {
-    let read = count(view.read.len(), "file");
+    let read = count(view.files_read(), "file");
     if view.findings.is_empty() {
         _ = writeln!(out, "no findings in {read} read");
     } else {

@@ -227,7 +227,7 @@ pub struct ShownUnexplained {
 /// All that the renderers see.
 #[derive(Debug)]
 pub struct View {
-    /// Files understood.
+    /// Files understood, by path; a file that is a log and a slow log is there twice.
     pub read: Vec<ShownRead>,
     /// Files and parts that were not.
     pub skipped: Vec<ShownSkip>,
@@ -248,6 +248,11 @@ pub struct View {
 }
 
 impl View {
+    /// How many files were understood.
+    pub(crate) fn files_read(&self) -> usize {
+        self.read.chunk_by(|a, b| a.path == b.path).count()
+    }
+
     /// Resolves and masks everything, then leaves out what the limits say.
     pub fn new(evidence: &Evidence, diagnosis: &Diagnosis, limits: Limits) -> Self {
         let cites = !diagnosis.findings.is_empty()

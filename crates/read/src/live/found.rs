@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wonin_model::{
-    ContainerState, Load, PartitionState, Registration, Series, Slow, ThreadDump, VoterState,
+    Certificate, ContainerState, Load, PartitionState, Registration, Series, Slow, ThreadDump,
+    VoterState,
 };
 use wonin_text::{FileId, Place, SourceFile, Span};
 
@@ -15,6 +16,7 @@ pub(crate) struct Found {
     pub(crate) dumps: Vec<ThreadDump>,
     pub(crate) containers: Vec<ContainerState>,
     pub(crate) registrations: Vec<Registration>,
+    pub(crate) certificates: Vec<Certificate>,
     pub(crate) partitions: Vec<PartitionState>,
     pub(crate) voters: Vec<VoterState>,
     pub(crate) slow: Vec<Slow>,
@@ -36,6 +38,7 @@ impl Found {
         self.dumps.is_empty()
             && self.containers.is_empty()
             && self.registrations.is_empty()
+            && self.certificates.is_empty()
             && self.partitions.is_empty()
             && self.voters.is_empty()
             && self.slow.is_empty()
@@ -78,6 +81,7 @@ impl Found {
             container.addresses.iter_mut().for_each(|(_, _, place)| change(place));
         }
         self.registrations.iter_mut().for_each(|one| change(&mut one.place));
+        self.certificates.iter_mut().for_each(|one| change(&mut one.place));
         self.partitions.iter_mut().for_each(|one| change(&mut one.place));
         self.voters.iter_mut().for_each(|one| change(&mut one.place));
         self.series.iter_mut().for_each(|one| change(&mut one.place));

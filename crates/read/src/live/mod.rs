@@ -4,6 +4,7 @@
 //! ([`WHOLE`]); the others go by line by line past all readers that want them, so that a file may
 //! be a slow log and a log at once and be as long as it likes.
 
+mod certificates;
 mod containers;
 mod dumps;
 mod found;
@@ -94,8 +95,19 @@ fn is_yaml(path: &str) -> bool {
 
 /// Whether a file of this name may hold something.
 fn is_candidate(path: &str) -> bool {
-    const EXTENSIONS: &[&str] =
-        &["dump", "jstack", "metrics", "openmetrics", "prom", "tdump", "threads", "xml"];
+    const EXTENSIONS: &[&str] = &[
+        "cer",
+        "crt",
+        "dump",
+        "jstack",
+        "metrics",
+        "openmetrics",
+        "pem",
+        "prom",
+        "tdump",
+        "threads",
+        "xml",
+    ];
     let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
     kind::by_name(path) != kind::Name::Other
         || is_yaml(path)
@@ -193,6 +205,9 @@ fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
     if metrics::accepts(head) {
         return vec![Box::new(metrics::Metrics::default())];
     }
+    if certificates::accepts(head) {
+        return vec![Box::new(certificates::Pem::default())];
+    }
     let mut readers: Vec<Box<dyn LineReader>> = slow::readers(path, head, is_log);
     readers.extend(registrations::readers(path, head, is_log));
     if is_log || dumps::text::accepts(head) {
@@ -243,6 +258,7 @@ fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<
     let evidence = &mut joining.evidence;
     evidence.containers.extend(found.containers);
     evidence.registrations.extend(found.registrations);
+    evidence.certificates.extend(found.certificates);
     evidence.partitions.extend(found.partitions);
     evidence.voters.extend(found.voters);
     evidence.slow.extend(found.slow);

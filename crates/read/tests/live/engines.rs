@@ -214,6 +214,18 @@ NodeId\tLogEndOffset\tLag\tLastFetchTimestamp\tLastCaughtUpTimestamp\tStatus
 }
 
 #[test]
+fn certificates_say_for_whom_and_until_when() {
+    let evidence = evidence(&[("tls/chain.pem", include_str!("certificates/chain.pem"))]);
+    let [own, root] = evidence.certificates.as_slice() else { panic!("two certificates") };
+    assert_eq!((own.subject.as_str(), own.is_authority), ("shop.example", false));
+    assert_eq!(own.names, ["shop.example", "*.shop.example", "10.0.0.7"]);
+    // 2027-02-23 03:07:39 and 2076-11-12 03:07:39.
+    assert_eq!((own.not_after_ms, root.not_after_ms), (1_803_352_059_000, 3_372_376_059_000));
+    assert_eq!((root.subject.as_str(), root.is_authority), ("Shop Root", true));
+    assert_eq!(shown(&evidence, root.place).1, "-----BEGIN CERTIFICATE-----");
+}
+
+#[test]
 fn scrapes_in_a_row_are_one_series() {
     let scrape = |threads: u32| {
         format!(
