@@ -90,6 +90,11 @@ fn cpu_is_the_cause_and_the_checks_let_it_happen() {
     assert!(first["costs"].as_str().unwrap().contains("400 s"), "{first}");
     assert_eq!(value["before"]["verdict"], "depends");
     assert_eq!(value["before"]["task_success"], 0.6667);
+    // One startup time for both cannot tell what CPU did.
+    let value = json(&case(), &["--startup", "150s", "--before", "before"]);
+    assert!(blamed(&value).iter().all(|one| one.starts_with("enabler")), "{:?}", blamed(&value));
+    assert!(value["not_checked"][0].as_str().unwrap().contains("--startup 35s@1024"), "{value:#}");
+    assert_eq!((value.get("before"), &value["rollback_success"]), (None, &1.0.into()));
     // Without the settings before there are enablers alone.
     let value = json(&case(), &["--startup", "150s"]);
     assert!(blamed(&value).iter().all(|one| one.starts_with("enabler")), "{:?}", blamed(&value));

@@ -230,7 +230,8 @@ fn whole(
         let was = with_any_phase(&before.plan);
         rehearsal.before = Some(simulator.outcome(&was, sampling));
         rehearsal.blame = simulator.blame(&was, &any_phase, sampling);
-        rehearsal.not_checked.extend(why_nothing_is_to_blame(&was, &any_phase, rehearsal));
+        let nothing_changed = why_nothing_is_to_blame(&was, &any_phase, &proposals, rehearsal);
+        rehearsal.not_checked.extend(nothing_changed);
     } else {
         rehearsal.blame = enablers(&proposals);
     }
@@ -272,8 +273,10 @@ fn without_startup(
 fn remember_previous(configured: &mut Configured, before: Option<&Configured>) {
     let longest_s = solve::longest_startup_s(&with_any_phase(&configured.plan));
     let Plan::Ecs(plan) = &mut configured.plan else { return };
-    if let Some(Plan::Ecs(before)) = before.map(|before| &before.plan) {
-        plan.previous_startup = Some(before.startup);
+    let before = before.and_then(|before| startup(&before.plan));
+    // One time given for both says nothing of the revision before.
+    if let Some(before) = before.filter(|before| before.time != plan.startup.time) {
+        plan.previous_startup = Some(*before);
         return;
     }
     if plan.breaker.is_none_or(|breaker| !breaker.rollback) {
@@ -358,21 +361,28 @@ fn enablers(proposals: &[Proposal]) -> Vec<Blame> {
         .collect()
 }
 
-/// Why no cause was found although settings changed.
-fn why_nothing_is_to_blame(before: &Plan, after: &Plan, rehearsal: &Rehearsal) -> Option<String> {
-    let works = rehearsal.blame.is_empty() && rehearsal.proposals.is_empty();
-    if works || rehearsal.blame.iter().any(|blame| blame.role == Role::Cause) {
+/// Why no cause was found. What was before is then not told where it is the same as now.
+fn why_nothing_is_to_blame(
+    before: &Plan,
+    after: &Plan,
+    proposals: &[Proposal],
+    rehearsal: &mut Rehearsal,
+) -> Option<String> {
+    let has_cause = rehearsal.blame.iter().any(|blame| blame.role == Role::Cause);
+    if has_cause || proposals.is_empty() {
         return None;
     }
     let changed = Setting::ALL.iter().any(|setting| setting.get(before) != setting.get(after));
     let same_startup = startup(before).map(|s| s.time) == startup(after).map(|s| s.time);
-    Some(if same_startup && !changed {
+    if !same_startup || changed {
+        return Some("the settings before fare no better: no cause among the changes".to_owned());
+    }
+    rehearsal.before = None;
+    Some(
         "no setting that counts here changed: where CPU did, give the startup time for both \
          amounts, as in `--startup 35s@1024 --startup 150s@256`"
-            .to_owned()
-    } else {
-        "the settings before fare no better: no cause among the changes".to_owned()
-    })
+            .to_owned(),
+    )
 }
 
 impl Rehearsal {

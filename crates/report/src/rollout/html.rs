@@ -42,6 +42,9 @@ pub fn render(view: &RolloutView) -> String {
         let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
         format!("<code>{}{at}</code>: {}", escape(&skip.path), prose(&skip.why))
     });
+    if view.skipped_more > 0 {
+        _ = writeln!(out, "<p>and {} more, see <code>wonin diagnose</code></p>", view.skipped_more);
+    }
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }

@@ -21,6 +21,9 @@ use wonin_text::{FileId, SourceFile};
 use crate::view::{Showing, ShownFix, ShownSkip, Spot};
 use crate::words::plain;
 
+/// Files and parts that were not understood and are listed; most have nothing to do with rollouts.
+const SKIPPED_MAX: usize = 10;
+
 /// All that the renderers see.
 #[derive(Debug)]
 pub struct RolloutView {
@@ -28,6 +31,8 @@ pub struct RolloutView {
     pub services: Vec<ShownRollout>,
     /// Files and parts that were not understood.
     pub skipped: Vec<ShownSkip>,
+    /// How many more there are; `wonin diagnose` lists them all.
+    pub skipped_more: usize,
     /// Files that are cited, secrets hidden, byte offsets as in the original.
     pub files: BTreeMap<FileId, SourceFile>,
 }
@@ -165,8 +170,11 @@ impl RolloutView {
     pub fn new(evidence: &Evidence, rehearsals: &[Rehearsal]) -> Self {
         let mut showing = Showing::new(evidence);
         let services = rehearsals.iter().map(|found| shown(&mut showing, found)).collect();
-        let skipped = evidence.skipped.iter().map(|skip| showing.skip(skip)).collect();
-        Self { services, skipped, files: showing.files }
+        let all = evidence.skipped.len();
+        let few = evidence.skipped.iter().take(SKIPPED_MAX);
+        let skipped = few.map(|skip| showing.skip(skip)).collect();
+        let skipped_more = all.saturating_sub(SKIPPED_MAX);
+        Self { services, skipped, skipped_more, files: showing.files }
     }
 }
 

@@ -32,17 +32,18 @@ pub fn render(view: &RolloutView, layout: Layout) -> String {
         }
         service(view, rollout, layout, &mut out);
     }
-    if !view.skipped.is_empty() {
-        section(
-            &mut out,
-            layout,
-            "skipped",
-            view.skipped.iter().map(|skip| {
-                let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
-                format!("{}{at}: {}", skip.path, skip.why)
-            }),
-        );
+    let mut skipped: Vec<String> = view
+        .skipped
+        .iter()
+        .map(|skip| {
+            let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
+            format!("{}{at}: {}", skip.path, skip.why)
+        })
+        .collect();
+    if view.skipped_more > 0 {
+        skipped.push(format!("and {} more, see `wonin diagnose`", view.skipped_more));
     }
+    section(&mut out, layout, "skipped", skipped.into_iter());
     out
 }
 

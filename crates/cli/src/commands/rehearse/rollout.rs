@@ -1,5 +1,6 @@
 //! `wonin rehearse rollout PATH`: does a rollout with these settings complete, and if not, why?
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -262,7 +263,7 @@ fn twin<'a>(before: &'a [Configured], candidate: &Candidate) -> Option<&'a Confi
     by_address.or_else(|| before.iter().filter(same).find(|one| one.name == candidate.name))
 }
 
-/// What keeps a service from a verdict is told on standard error, too.
+/// What keeps services from a verdict is told on standard error, too.
 fn complain(view: &RolloutView) {
     for rollout in &view.services {
         for problem in &rollout.problems {
@@ -270,12 +271,28 @@ fn complain(view: &RolloutView) {
             let place = format!("{}:{}:{}", at.path, at.start.line, at.start.column);
             Failure::new(format!("{place}: {} ({})", problem.why, rollout.service)).print();
         }
-        if rollout.verdict.is_none() && rollout.problems.is_empty() {
-            let why = rollout.not_checked.join("; ");
-            Failure::new(format!("no verdict for `{}`: {why}", rollout.service))
-                .hint("`--startup 90s` says how long the application takes until it answers")
-                .print();
+    }
+    let open = view.services.iter().filter(|one| one.verdict.is_none() && one.problems.is_empty());
+    // Many services mostly lack the same: each reason is told once.
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for rollout in open {
+        let services = by_reason.entry(rollout.not_checked.join("; ")).or_default();
+        services.push(&rollout.service);
+    }
+    for (why, services) in by_reason {
+        let who = match services.as_slice() {
+            [few @ ..] if few.len() <= 3 => {
+                let quoted: Vec<String> = few.iter().map(|name| format!("`{name}`")).collect();
+                quoted.join(", ")
+            }
+            many => format!("`{}` and {} more", many[0], many.len() - 1),
+        };
+        let mut failure = Failure::new(format!("no verdict for {who}: {why}"));
+        if why.contains("startup time") {
+            failure = failure
+                .hint("`--startup 90s` says how long the application takes until it answers");
         }
+        failure.print();
     }
 }
 
