@@ -49,7 +49,7 @@ const OWN: &[Whole] = &[
         read: dumps::json::read,
     },
     Whole {
-        name: "redis-slowlog",
+        name: "redis",
         accepts: |_, head| slow::accepts_redis_json(head),
         read: slow::read_redis_json,
     },
@@ -129,7 +129,9 @@ fn read_one(files: &dyn Files, path: &str) -> Result<Option<Found>, String> {
     {
         let text = whole_text(files, path)?;
         (whole.read)(&text, &mut found);
-        found.formats.push(whole.name);
+        if !found.formats.contains(&whole.name) {
+            found.formats.push(whole.name);
+        }
         found.text = Some(text);
     } else if is_yaml(path) {
         return Ok(None);
