@@ -119,6 +119,8 @@ async fn serve(args: &Args, engine: Arc<Engine>) -> Result<ExitCode, Failure> {
             .because(cause)
             .hint("choose another address with `--listen HOST:PORT`; port 0 takes a free one")
     })?;
+    let interrupted =
+        interrupted().map_err(|cause| Failure::new("cannot listen for signals").because(cause))?;
     if let Some(path) = &args.config {
         configure(&engine, path).await?;
     }
@@ -126,7 +128,7 @@ async fn serve(args: &Args, engine: Arc<Engine>) -> Result<ExitCode, Failure> {
     info!(%address, seed = engine.seed(), "control API is listening");
     tokio::select! {
         () = api::serve(Arc::clone(&engine), listener, args.metrics) => {}
-        signal = interrupted() => info!(signal, "stopping"),
+        signal = interrupted => info!(signal, "stopping"),
     }
     engine.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -145,23 +147,29 @@ async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits for Ctrl-C, or for being told to end.
-async fn interrupted() -> &'static str {
-    let asked = async {
-        #[cfg(unix)]
-        if let Ok(mut signal) =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        {
-            signal.recv().await;
-            return;
+/// Tells when Ctrl-C was pressed or the process was told to end; listens from the call on.
+#[cfg(unix)]
+fn interrupted() -> io::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "interrupt",
+            _ = terminate.recv() => "terminate",
         }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        // Where signals cannot be caught, the process ends by them anyway.
-        _ = tokio::signal::ctrl_c() => "interrupt",
-        () = asked => "terminate",
-    }
+    })
+}
+
+/// Tells when Ctrl-C was pressed.
+#[cfg(not(unix))]
+fn interrupted() -> io::Result<impl Future<Output = &'static str>> {
+    Ok(async {
+        // Where it cannot be caught, the process ends by it anyway.
+        _ = tokio::signal::ctrl_c().await;
+        "interrupt"
+    })
 }
 
 fn log_to_stderr(level: Level) {

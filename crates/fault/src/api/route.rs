@@ -43,7 +43,7 @@ pub(super) async fn answer(
         return response(404, TEXT, "404 page not found\n".to_owned());
     }
     if !allowed.contains(&head.method) {
-        return response(405, TEXT, String::new());
+        return response(405, "", String::new());
     }
     let outcome = match read(body).await {
         Ok(body) => route(engine, &head.method, &path, &body).await,
