@@ -5,6 +5,7 @@
 //! namespace and directories of its own, so that nothing on the machine changes.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test of real time needs a clock")]
+#![allow(clippy::print_stdout, reason = "./test shows what was measured, or why it was skipped")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -281,7 +281,7 @@ fn complain(view: &RolloutView) {
     }
     for (why, services) in by_reason {
         let who = match services.as_slice() {
-            [few @ ..] if few.len() <= 3 => {
+            few if few.len() <= 3 => {
                 let quoted: Vec<String> = few.iter().map(|name| format!("`{name}`")).collect();
                 quoted.join(", ")
             }
