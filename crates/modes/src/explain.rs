@@ -157,7 +157,7 @@ fn follow(findings: &mut [Finding]) {
         if !effect.follows_from.contains(&id) {
             effect.follows_from.push(id);
         }
-        if accounted && !effect.signals.is_empty() {
+        if accounted {
             effect.role = Role::Symptom;
         }
     }

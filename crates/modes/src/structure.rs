@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use wonin_model::{Diagnosis, Evidence, Finding, Goal, Group, Role, Standing};
+use wonin_model::{Diagnosis, Evidence, Finding, Goal, Group, Role, Severity, Standing};
 use wonin_text::{Place, Sources};
 
 use crate::explain;
@@ -11,10 +11,12 @@ use crate::explain;
 /// Counts what findings explain, sorts them root first and groups those that share a goal.
 pub(crate) fn arrange(evidence: &Evidence, diagnosis: &mut Diagnosis) {
     let sources = &evidence.sources;
-    diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding));
+    let none = BTreeMap::new();
+    diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding, &none));
     diagnosis.findings.dedup_by(|later, earlier| is_same(later, earlier));
     explain::account(evidence, diagnosis);
-    diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding));
+    let roots = roots(&diagnosis.findings);
+    diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding, &roots));
     diagnosis.groups = groups(&diagnosis.findings);
     diagnosis.not_checked.sort();
     diagnosis.not_checked.dedup();
@@ -31,17 +33,36 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
         && places(one) == places(other)
 }
 
-/// What was seen comes first, roots before what follows from them; then the worst, causes, those
-/// that explain most, and the surest; equal ones by place, so that the order never depends on
-/// anything else.
-fn order(sources: &Sources, finding: &Finding) -> impl Ord + use<> {
+/// The worst observed finding of each mode that is no effect of another one.
+fn roots(findings: &[Finding]) -> BTreeMap<&'static str, Severity> {
+    let mut roots = BTreeMap::new();
+    for finding in findings {
+        if finding.standing > Standing::Predicted && finding.role != Role::Symptom {
+            let worst = roots.entry(finding.meta.id).or_insert(finding.severity);
+            *worst = finding.severity.max(*worst);
+        }
+    }
+    roots
+}
+
+/// What was seen comes first; then the worst, causes, those that explain most, and the surest.
+/// What follows from something else counts as no worse than that, so that roots come first. Equal
+/// ones by place, so that the order never depends on anything else.
+fn order(
+    sources: &Sources,
+    finding: &Finding,
+    roots: &BTreeMap<&'static str, Severity>,
+) -> impl Ord + use<> {
     let place = finding.because.iter().find_map(|because| because.origin.place());
     let at = place.map(|Place { file, span }| (sources.file(file).path().to_owned(), span));
-    let is_effect = finding.standing > Standing::Predicted && finding.role == Role::Symptom;
+    let root = finding.follows_from.iter().filter_map(|id| roots.get(id)).max();
+    let severity = match root {
+        Some(root) if finding.role == Role::Symptom => finding.severity.min(*root),
+        _ => finding.severity,
+    };
     (
         Reverse(finding.standing),
-        is_effect,
-        Reverse(finding.severity),
+        Reverse(severity),
         finding.role,
         Reverse(finding.explains.map(|share| share.events)),
         Reverse(finding.confidence),
@@ -74,7 +95,7 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
 
 #[cfg(test)]
 mod tests {
-    use wonin_model::{ModeMeta, Role, Severity};
+    use wonin_model::ModeMeta;
 
     use super::*;
 

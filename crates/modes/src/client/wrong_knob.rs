@@ -133,7 +133,14 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
         ),
         (None, None) => format!("{} ends this wait{tuned_words}", knob.setting),
     };
-    let severity = if is_default || !tuned.is_empty() { Severity::Medium } else { Severity::Low };
+    // Kafka's clients have many timeouts of like names; elsewhere the name of the one that ended a
+    // wait is a help and no finding of its own.
+    let is_kafka = knob.kafka.is_some();
+    let severity = if (is_default && is_kafka) || !tuned.is_empty() {
+        Severity::Medium
+    } else {
+        Severity::Low
+    };
     let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 90);
     finding.service = seen.service(evidence);
     finding = seen.tell(finding, &seen.what());

@@ -34,9 +34,9 @@
 //! - RFC 5280, section 4.1.2.5 (validity); Go, `crypto/x509`; OpenJDK,
 //!   `CertificateExpiredException`.
 
-use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
+use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Severity};
 
-use crate::shared::seen::{Part, Shown, Values, beside, recognise, signals};
+use crate::shared::seen::{Part, Shown, Values, beside, moment, recognise, signals, span};
 
 pub(crate) struct CertificateExpiring;
 
@@ -47,12 +47,50 @@ static META: ModeMeta = ModeMeta {
     source: include_str!("certificate_expiring.rs"),
 };
 
+/// Days before its end from which on a certificate is worth a word.
+const DAYS_LEFT: i64 = 14;
+
+/// Certificates among the files that end before, or soon after, the last thing that logs tell. The
+/// time of reading plays no part.
+fn expired(evidence: &Evidence) -> Vec<Finding> {
+    let Some(now) = evidence.logs.iter().filter_map(|log| log.last_ms).max() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for certificate in &evidence.certificates {
+        let left = certificate.not_after_ms.saturating_sub(now);
+        if left > DAYS_LEFT * 86_400_000 {
+            continue;
+        }
+        let (end, last) = (moment(certificate.not_after_ms), moment(now));
+        let (title, severity) = if left < 0 {
+            (format!("the certificate of {} expired at {end}", certificate.subject), Severity::High)
+        } else {
+            let title = format!(
+                "the certificate of {} expires {} after the last line of the logs",
+                certificate.subject,
+                span(left)
+            );
+            (title, Severity::Medium)
+        };
+        found.push(
+            Finding::new(&META, title)
+                .weigh(Role::Cause, severity, 90)
+                .arithmetic(format!("end {end}, last line of the logs {last}"))
+                .because_at("this certificate", Origin::Written(certificate.place))
+                .fix(Fix::advice("renew it, and reload the server that holds it")),
+        );
+    }
+    found
+}
+
 impl Mode for CertificateExpiring {
     fn meta(&self) -> &'static ModeMeta {
         &META
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        findings.extend(expired(evidence));
         for signal in signals(evidence, &["tls.expired"]) {
             let late = |values: &Values| values.get("side").is_none_or(|side| side != "before");
             let Some(part) = Part::of(signal, late) else { continue };

@@ -132,9 +132,8 @@ fn observed(evidence: &Evidence, mut finding: Finding) -> Finding {
             {
                 "somebody else holds"
             }
-            Holder::Somebody(_) => continue,
             Holder::Unknown if one.port.is_some() => "nobody answers at",
-            Holder::Unknown => continue,
+            Holder::Somebody(_) | Holder::Unknown => continue,
         };
         if !is_instance {
             continue;

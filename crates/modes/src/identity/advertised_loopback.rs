@@ -146,7 +146,7 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
             .services
             .iter()
             .any(|one| service == Some(one.name.value.as_str()) && one.network_mode.is_none());
-        if !by_name && !(in_container && !own.is_empty()) {
+        if !by_name && (!in_container || own.is_empty()) {
             continue;
         }
         let address =

@@ -44,6 +44,7 @@
 //! - Moby: `libnetwork`, address allocation. Seen with Pinot 0.11 and Docker Engine 20.10.
 //! - Inferred: that the service which listens on the port is the one that was meant.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use wonin_model::{
@@ -220,12 +221,14 @@ fn repairs(evidence: &Evidence, one: &Failing<'_>, finding: Finding) -> Finding 
 
 /// Entries of registries that nobody answers to, though no log shows a failure yet.
 fn registered(evidence: &Evidence, told: &[Ipv4Addr]) -> Option<Finding> {
-    let dead: Vec<&Registration> = evidence
+    let mut dead: Vec<&Registration> = evidence
         .registrations
         .iter()
         .filter(|entry| ipv4(&entry.host).is_some_and(|address| !told.contains(&address)))
         .filter(|entry| is_dead(evidence, entry))
         .collect();
+    let mut known = BTreeSet::new();
+    dead.retain(|entry| known.insert(entry.id.as_str()));
     let first = dead.first()?;
     let (all_dead, alive) = dead_and_alive(evidence, kind_of(&first.id), first.port);
     let ids: Vec<&str> = dead.iter().map(|entry| entry.id.as_str()).collect();

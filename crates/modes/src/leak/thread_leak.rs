@@ -73,7 +73,7 @@ use wonin_model::{
 };
 
 use crate::shared::reach::code_owner;
-use crate::shared::seen::span;
+use crate::shared::seen::{Part, all_of, signals, span};
 use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct ThreadLeak;
@@ -97,6 +97,9 @@ impl Mode for ThreadLeak {
             for group in set.groups.iter().filter(|group| is_leaking(group)) {
                 observe(evidence, set, group, &mut own);
             }
+        }
+        for finding in own.iter_mut().filter(|one| one.standing == Standing::Observed) {
+            *finding = exhausted(evidence, finding.clone());
         }
         findings.extend(own);
     }
@@ -174,6 +177,23 @@ fn observe(evidence: &Evidence, set: &ThreadSet, group: &ThreadGroup, own: &mut 
         finding
             .fix(Fix::advice("search the code for what makes a pool, a thread or a client where a job or a request runs; share one bounded pool, or shut it down in `finally`")),
     );
+}
+
+/// Adds what a leak ends in.
+fn exhausted(evidence: &Evidence, finding: Finding) -> Finding {
+    let ends = all_of(
+        evidence,
+        &[
+            ("jvm.no-native-thread", "follows: no further thread could be started"),
+            ("jvm.thread-not-started", "follows: no further thread could be started"),
+        ],
+    );
+    let errors = signals(evidence, &["jvm.out-of-memory"]).into_iter().filter_map(|signal| {
+        let native = |why: &String| why.contains("native thread");
+        Part::of(signal, |values| values.get("why").is_some_and(native))
+    });
+    let errors = errors.map(|part| (part, "follows: this is no matter of the heap".to_owned()));
+    ends.into_iter().chain(errors).fold(finding, |finding, (part, what)| part.tell(finding, &what))
 }
 
 /// From the first dump of a set to its last, in milliseconds.

@@ -98,7 +98,7 @@ impl Knob {
             }
             Number::Seconds(name) => {
                 let seconds: f64 = values.get(name)?.parse().ok()?;
-                (seconds >= 0.0 && seconds < 1e9).then(|| (seconds * 1000.0).round() as u64)
+                (0.0..1e9).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
             }
             Number::Words(name) => words_ms(values.get(name)?),
             Number::Absent => None,
@@ -131,7 +131,6 @@ impl Knob {
 fn words_ms(text: &str) -> Option<u64> {
     let (count, unit) = text.trim().split_once(' ')?;
     let unit = match unit.trim_end_matches(['(', 's', ')']) {
-        "nano" | "nanosecond" | "micro" | "microsecond" => return None,
         "milli" | "millisecond" | "m" => "ms",
         "second" => "s",
         "minute" => "m",

@@ -126,7 +126,7 @@ pub(crate) fn holder(evidence: &Evidence, address: Ipv4Addr) -> Holder<'_> {
         for (_, text, _) in &container.addresses {
             let Some(other) = ipv4(text.split('/').next().unwrap_or(text)) else { continue };
             if other == address && is_running(container) {
-                return Holder::Somebody(name(container));
+                return Holder::Somebody(name(evidence, container));
             }
             knows_network |= is_near(evidence, address, other);
         }
@@ -142,12 +142,27 @@ pub(crate) fn holder(evidence: &Evidence, address: Ipv4Addr) -> Holder<'_> {
 
 /// The container that runs a service.
 pub(crate) fn container<'e>(evidence: &'e Evidence, service: &str) -> Option<&'e ContainerState> {
-    evidence.containers.iter().find(|container| name(container) == service)
+    let mut ours = evidence.containers.iter().filter(|one| name(evidence, one) == service);
+    // Some answers name containers without their addresses.
+    let first = ours.clone().next();
+    ours.find(|container| !container.addresses.is_empty()).or(first)
 }
 
-/// The service of a container, else its name.
-pub(crate) fn name(container: &ContainerState) -> &str {
-    container.service.as_deref().unwrap_or(&container.name)
+/// The service of a container, else its name: `shop-web-1` runs `web` where there is such a
+/// service.
+pub(crate) fn name<'e>(evidence: &'e Evidence, container: &'e ContainerState) -> &'e str {
+    if let Some(service) = &container.service {
+        return service;
+    }
+    let bare =
+        container.name.trim_start_matches('/').trim_end_matches(|c: char| c.is_ascii_digit());
+    let bare = bare.trim_end_matches(['-', '_']);
+    let services = evidence.stack.services.iter().map(|service| service.name.value.as_str());
+    let is_its = |service: &&str| {
+        bare == *service
+            || bare.strip_suffix(service).is_some_and(|project| project.ends_with(['-', '_']))
+    };
+    services.filter(is_its).max_by_key(|service| service.len()).unwrap_or(&container.name)
 }
 
 /// The services that listen on a port, as their settings, their files or registrations say.
@@ -175,17 +190,27 @@ pub(crate) fn dead_and_alive<'e>(
     kind: &str,
     port: Option<u16>,
 ) -> (Vec<&'e Registration>, Vec<&'e Registration>) {
-    let alike = evidence.registrations.iter().filter(|one| {
-        kind_of(&one.id) == kind && (port.is_none() || one.port.is_none() || one.port == port)
+    let alike = evidence.registrations.iter().enumerate().filter(|(index, one)| {
+        let earlier = &evidence.registrations[..*index];
+        kind_of(&one.id) == kind
+            && (port.is_none() || one.port.is_none() || one.port == port)
+            && !earlier.iter().any(|other| other.id == one.id)
     });
-    alike.partition(|one| is_dead(evidence, one))
+    alike.map(|(_, one)| one).partition(|one| is_dead(evidence, one))
 }
 
 /// Whether nobody answers to a registration: its store says so, or nobody has its address.
 pub(crate) fn is_dead(evidence: &Evidence, registration: &Registration) -> bool {
     let address = ipv4(&registration.host);
     let holder = address.map(|address| holder(evidence, address));
-    matches!(holder, Some(Holder::Nobody)) || registration.alive == Some(false)
+    let same = |other: &&Registration| other.id == registration.id;
+    let told = evidence.registrations.iter().filter(same).any(|one| one.alive == Some(false));
+    // Where a list of living ones is given, the others are not.
+    let mut living = evidence.registrations.iter().filter(|one| one.alive == Some(true));
+    let kind = kind_of(&registration.id);
+    let is_listed = living.clone().any(|one| kind_of(&one.id) == kind);
+    let missing = is_listed && !living.any(|one| one.id == registration.id);
+    matches!(holder, Some(Holder::Nobody)) || told || missing
 }
 
 /// What an id says its instance is: `Broker` of `Broker_172.24.0.9_8099`.

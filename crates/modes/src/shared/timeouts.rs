@@ -112,8 +112,8 @@ fn choose(
 
 /// Whether a connection led to a Pinot broker's port, or Pinot is part of the stack.
 pub(crate) fn is_pinot(evidence: &Evidence, part: &Part<'_>) -> bool {
-    let port = part.hit.and_then(|hit| hit.values.get("address"));
-    port.is_some_and(|address| address.ends_with(":8099"))
+    let address = part.hit.and_then(|hit| hit.values.get("address"));
+    address.is_some_and(|address| address.ends_with(":8099"))
         || evidence.stack.servers.iter().any(|server| {
             use ServerProduct::{PinotBroker, PinotController, PinotServer};
             matches!(server.product, PinotBroker | PinotController | PinotServer)
