@@ -20,6 +20,7 @@ const ORDINARY: &[&str] = &[
     "hibernate.slow-statement",
     "host.killed",
     "kafka.producer-config",
+    "kafka.raft-voters",
     "kafka.started",
     "mongo.slow",
     "pinot.instance",
@@ -79,26 +80,33 @@ fn merge(signals: &mut Vec<Explained>) {
     *signals = merged;
 }
 
-/// How many events a finding explains; adds them to what is covered of each kind.
+/// How many events a finding explains; adds them to what is covered of each kind. A signal that
+/// the finding explains in part occurs in kinds that may be explained already; those that are not
+/// come first.
 fn cover(finding: &Finding, troubles: &[Trouble<'_>], covered: &mut [u64]) -> u64 {
     let mut left: Vec<u64> = finding.signals.iter().map(|one| one.events).collect();
-    let mut sum = 0;
-    for (trouble, covered) in troubles.iter().zip(covered) {
-        let mut open = trouble.template.count;
-        for (one, left) in finding.signals.iter().zip(&mut left) {
-            let is_here = trouble.template.signals.contains(&one.signal)
-                && one.service == trouble.log.service;
-            if is_here {
-                let taken = open.min(*left);
-                open -= taken;
-                *left -= taken;
+    let mut taken = vec![0; troubles.len()];
+    for only_open in [true, false] {
+        for (index, trouble) in troubles.iter().enumerate() {
+            let count = trouble.template.count;
+            let open = if only_open { count - covered[index] } else { count - taken[index] };
+            let mut open = open;
+            for (one, left) in finding.signals.iter().zip(&mut left) {
+                let is_here = trouble.template.signals.contains(&one.signal)
+                    && one.service == trouble.log.service;
+                if is_here {
+                    let part = open.min(*left);
+                    open -= part;
+                    *left -= part;
+                    taken[index] += part;
+                }
             }
         }
-        let taken = trouble.template.count - open;
-        sum += taken;
+    }
+    for ((taken, covered), trouble) in taken.iter().zip(covered).zip(troubles) {
         *covered = trouble.template.count.min(*covered + taken);
     }
-    sum
+    taken.iter().sum()
 }
 
 fn left(troubles: &[Trouble<'_>], covered: &[u64]) -> Vec<Unexplained> {

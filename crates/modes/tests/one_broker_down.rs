@@ -159,6 +159,9 @@ fn logs_alone_name_the_causes_too() {
     for mode in ["quorum-without-spare", "single-bootstrap", "wrong-knob"] {
         assert!(modes.contains(&mode), "{modes:?}");
     }
+    // The node's own log tells how many voters there are.
+    let quorum = observed(&stop)[0];
+    assert!(quorum.title.starts_with("2 controller voters"), "{}", quorum.title);
     let delay = diagnose(logs("logs/delay/"));
     let modes: Vec<&str> = observed(&delay).iter().map(|finding| finding.meta.id).collect();
     assert_eq!(modes[..2], ["delay-beyond-connect-cap", "wrong-knob"]);

@@ -121,7 +121,18 @@ fn observed(evidence: &Evidence) -> Vec<Finding> {
             |values: &Values| values.get("node").is_some_and(|node| node.starts_with('-'));
         let is_setup = signal.name == "kafka.connection-setup-timeout";
         let Some(part) = Part::of(signal, is_first) else { continue };
-        let ended = beside(evidence, "kafka.not-present-in-metadata", service);
+        // A wait of max.block.ms ends within that time of the contact that did not answer.
+        let times: Vec<i64> = signal
+            .hits
+            .iter()
+            .filter(|hit| is_first(&hit.values))
+            .filter_map(|hit| hit.at_ms)
+            .collect();
+        let window = times.iter().min().zip(times.iter().max());
+        let window = window
+            .map(|(first, last)| (first.saturating_sub(NEAR_MS), last.saturating_add(NEAR_MS)));
+        let near = |name: &str| Part::during(beside(evidence, name, service)?, window);
+        let ended = near("kafka.not-present-in-metadata");
         if ended.is_none() && (!is_setup || part.events < 2) {
             continue;
         }
@@ -143,19 +154,20 @@ fn observed(evidence: &Evidence) -> Vec<Finding> {
         );
         if let Some(ended) = ended {
             let bound = ended
+                .signal
                 .all("ms")
                 .first()
                 .map_or("max.block.ms".to_owned(), |ms| format!("max.block.ms {ms}"));
             arithmetic = format!("{arithmetic} > {bound}");
-            finding = Part::whole(ended)
-                .tell(finding, "follows: no metadata before max.block.ms ended the wait");
+            finding =
+                ended.tell(finding, "follows: no metadata before max.block.ms ended the wait");
         }
         for (name, what) in [
             ("kafka.request-cancelled", "follows: the request on it was cancelled"),
             ("kafka.bootstrap-disconnected", "the same contact"),
         ] {
-            if let Some(other) = beside(evidence, name, service) {
-                finding = Part::whole(other).tell(finding, what);
+            if let Some(other) = near(name) {
+                finding = other.tell(finding, what);
             }
         }
         found.push(finding.arithmetic(arithmetic).leads_to("wrong-knob").fix(Fix::advice(
@@ -164,6 +176,9 @@ fn observed(evidence: &Evidence) -> Vec<Finding> {
     }
     found
 }
+
+/// How far apart a contact and the wait that it lengthened may lie in a log, in milliseconds.
+const NEAR_MS: i64 = 60_000;
 
 /// The Java client's default of `request.timeout.ms`; the text does not hold the number.
 const REQUEST_TIMEOUT_MS: u64 = 30_000;

@@ -147,6 +147,9 @@ impl Mode for SingleBootstrap {
     }
 }
 
+/// How long a client may wait before it says what it waited for, in milliseconds.
+const WAITS_MS: i64 = 130_000;
+
 /// Recognises a client that tries its only first contact in vain. Bootstrap entries are numbered
 /// -1, -2 and so on: where the second one is tried too, there is a second one.
 fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
@@ -161,15 +164,18 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         let mut shown: Shown<'_> = vec![(first, what)];
         // What never came shows that there was nobody else to ask.
         let mut ended = false;
+        let window = signal.first_ms.zip(signal.last_ms);
+        let window = window.map(|(first, last)| (first, last.saturating_add(WAITS_MS)));
         for (name, what) in [
             ("kafka.bootstrap-disconnected", "the same contact"),
             ("kafka.not-present-in-metadata", "follows: nobody gave the client any metadata"),
             ("kafka.no-node-assigned", "follows: nobody was there to call"),
             ("kafka.api-timeout", "follows: nobody was there to call"),
         ] {
-            if let Some(other) = beside(evidence, name, service) {
+            let other = beside(evidence, name, service);
+            if let Some(part) = other.and_then(|other| Part::during(other, window)) {
                 ended |= name != "kafka.bootstrap-disconnected";
-                shown.push((Part::whole(other), what.to_owned()));
+                shown.push((part, what.to_owned()));
             }
         }
         let lists_one = beside(evidence, "kafka.producer-config", service).is_some_and(|signal| {

@@ -138,8 +138,9 @@ fn observe(evidence: &Evidence, set: &ThreadSet, group: &ThreadGroup, own: &mut 
     let idle = if last.idle * 10 >= last.threads * 9 { ", all but a few without work" } else { "" };
     let pools = last.pools;
     let arithmetic = format!(
-        "{} = {growth} more{}; {} threads in {pools} pools{idle}",
-        counts.iter().rev().take(2).rev().cloned().collect::<Vec<_>>().join(" → "),
+        "{} → {} = {growth} more{}; {} threads in {pools} pools{idle}",
+        counts[0],
+        last.threads,
         rate.unwrap_or_default(),
         last.threads,
     );

@@ -81,7 +81,7 @@ use wonin_model::{
 };
 
 use crate::shared::kafka::{Cluster, clusters};
-use crate::shared::seen::{Part, Shown, all_of, is_sustained, recognise, signals};
+use crate::shared::seen::{Part, Shown, is_sustained, recognise, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct QuorumWithoutSpare;
@@ -111,6 +111,9 @@ impl Mode for QuorumWithoutSpare {
 /// Elections that go on for longer than a change of leader takes, in milliseconds.
 const ELECTIONS_MS: i64 = 8000;
 
+/// How long a client may wait before it says what it waited for, in milliseconds.
+const WAITS_MS: i64 = 130_000;
+
 /// Recognises a Kafka quorum that has lost its majority. A short election is the ordinary way from
 /// one leader to the next.
 fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>) {
@@ -121,16 +124,21 @@ fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>
         .collect();
     let refused = signals(evidence, &["kafka.not-registered"]);
     let is_short = lost.iter().all(|signal| signal.count < 2) && standing.is_empty();
-    let has_spare = !clusters.is_empty() && own.is_empty();
+    let voters = voters_of(evidence);
+    let listed = voters.as_ref().is_some_and(|voters| voters.split(',').count() % 2 == 1);
+    let has_spare = own.is_empty() && (listed || !clusters.is_empty());
     if (is_short && refused.is_empty()) || has_spare {
         return;
     }
     let mut shown: Shown<'_> = Vec::new();
     for signal in standing {
-        let nodes = words_of(signal, "node");
+        let nodes = match words_of(signal, "node") {
+            none if none.is_empty() => "a node".to_owned(),
+            nodes => format!("node {nodes}"),
+        };
         shown.push((
             Part::whole(signal),
-            format!("node {nodes} finds no majority and stands for election again and again"),
+            format!("{nodes} finds no majority and stands for election again and again"),
         ));
     }
     for signal in lost {
@@ -138,14 +146,29 @@ fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>
         let what = format!("the leader resigned: of the other voters {voters} still fetched");
         shown.push((Part::whole(signal), what));
     }
-    shown.extend(all_of(evidence, &[
+    // What follows comes while the quorum is lost, or in the minutes that its clients wait.
+    let begin = shown.iter().filter_map(|(part, _)| part.signal.first_ms).min();
+    let end = shown.iter().filter_map(|(part, _)| part.signal.last_ms).max();
+    let window = begin.zip(end).map(|(begin, end)| (begin, end.saturating_add(WAITS_MS)));
+    for (name, what) in [
         ("kafka.not-registered", "a broker could not register with the quorum and shut down"),
         ("kafka.heartbeat-not-sent", "a broker reaches no active controller"),
-        ("kafka.producer-ids-not-allocated", "no new producer ids, so new idempotent producers wait"),
+        (
+            "kafka.producer-ids-not-allocated",
+            "no new producer ids, so new idempotent producers wait",
+        ),
         ("kafka.raft-votes-rejected", "an election was lost"),
         ("kafka.call-not-sent", "follows: what only a controller can do is not done"),
-        ("kafka.not-present-in-metadata", "follows: a topic without a leader is not in the metadata, and a new one cannot be made"),
-    ]));
+        (
+            "kafka.not-present-in-metadata",
+            "follows: a topic without a leader is not in the metadata, and a new one cannot be made",
+        ),
+    ] {
+        for signal in signals(evidence, &[name]) {
+            let part = Part::during(signal, window);
+            shown.extend(part.map(|part| (part, what.to_owned())));
+        }
+    }
     let nodes: Vec<Option<String>> =
         shown.iter().map(|(part, _)| part.signal.service.clone()).collect();
     for signal in signals(evidence, &["kafka.connection-not-established"]) {
@@ -162,16 +185,31 @@ fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>
         shown.extend(part.map(|part| (part, "follows: nobody elects a leader".to_owned())));
     }
     recognise(own, &shown, || {
-        let title = "the controllers have no majority: likely as few voters as cannot spare one";
+        let (title, sum, sure) = match voters.as_ref().map(|list| list.split(',').count()) {
+            Some(n) => (kafka_title(n, n, true), arithmetic(n), 93),
+            None => (
+                "the controllers have no majority: likely as few voters as cannot spare one"
+                    .to_owned(),
+                "majority of n = floor(n/2)+1 of the configured voters; of 2 voters 2".to_owned(),
+                75,
+            ),
+        };
         let finding = Finding::new(&META, title)
-            .weigh(Role::Cause, Severity::Critical, 75)
-            .arithmetic("majority of n = floor(n/2)+1 of the configured voters; of 2 voters 2")
+            .weigh(Role::Cause, Severity::Critical, sure)
+            .arithmetic(sum)
             .leads_to("leader-election-stops")
             .leads_to("topic-creation-stops");
         Some(finding.fix(Fix::advice(
             "bring the stopped voters back; configure 3 voters, the same list on every node: majority of 3 = 2, spare = 1",
         )))
     });
+}
+
+/// The voters that a node counts, as its log shows them: `0, 1`.
+fn voters_of(evidence: &Evidence) -> Option<String> {
+    let signal = *signals(evidence, &["kafka.raft-voters"]).first()?;
+    let lists = signal.all("voters");
+    lists.into_iter().max_by_key(|list| list.len()).map(str::to_owned)
 }
 
 /// The values of one name, as a list.

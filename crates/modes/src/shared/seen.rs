@@ -50,6 +50,20 @@ impl<'e> Part<'e> {
         (events > 0).then_some(Self { signal, hit, events, whole })
     }
 
+    /// What came within a time, give or take a slot of the signal; all of it where its times are
+    /// not known; `None` where nothing did.
+    pub(crate) fn during(signal: &'e Signal, window: Option<(i64, i64)>) -> Option<Self> {
+        let Some((from, to)) = window.filter(|_| signal.first_ms.is_some()) else {
+            return Some(Self::whole(signal));
+        };
+        let is_near = |at: i64| at > from.saturating_sub(signal.slot_ms) && at <= to;
+        let slots = signal.slots.iter().filter(|(at, _)| is_near(*at));
+        let events: u64 = slots.map(|(_, count)| count).sum();
+        let hit = signal.hits.iter().find(|hit| hit.at_ms.is_some_and(is_near));
+        let whole = events >= signal.count;
+        (events > 0).then_some(Self { signal, hit, events, whole })
+    }
+
     /// `seen 12 times, 2025-03-02 10:00:01 to 10:04:22`.
     pub(crate) fn when(&self) -> String {
         let times =

@@ -253,6 +253,11 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("kafka.raft-no-leader", "the leader is (none)", r"the leader is \(none\)"),
     text(
+        "kafka.raft-voters",
+        "Completed transition to",
+        r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Completed transition to \w+\([^\n]*?voters=\[(?P<voters>\d+(?:, \d+)*)\]",
+    ),
+    text(
         "kafka.heartbeat-not-sent",
         "Unable to send a heartbeat because the RPC got timed out",
         r"\[BrokerLifecycleManager id=(?P<node>\d+).*?Unable to send a heartbeat because the RPC got timed out before it could be sent|Unable to send a heartbeat because the RPC got timed out before it could be sent",
