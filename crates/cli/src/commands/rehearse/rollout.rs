@@ -111,7 +111,11 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         evidence
     });
     let seen = seen(args, &evidence)?;
-    let chosen = choose(args, nearest(candidates(&evidence.stack, &given, &seen)))?;
+    let found = nearest(candidates(&evidence.stack, &given, &seen));
+    if found.is_empty() {
+        tell_skipped(&evidence);
+    }
+    let chosen = choose(args, found)?;
     let before = args.before.as_deref().map(|before| earlier(args, before, &given)).transpose()?;
     let rehearsals = simulate(args, terminal, &evidence, chosen, before.as_deref());
     let view = RolloutView::new(&evidence, &rehearsals);
@@ -122,6 +126,19 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     })?;
     complain(&view);
     Ok(ExitCode::from(exit_code(&rehearsals)))
+}
+
+/// Where nothing was found, what could not be read may be why.
+fn tell_skipped(evidence: &Evidence) {
+    const SHOWN: usize = 10;
+    for skipped in evidence.skipped.iter().take(SHOWN) {
+        let at = skipped.place.map(|place| evidence.sources.position(place));
+        let at = at.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+        output::tell(&format!("skipped: {}{at}: {}", skipped.path, skipped.why));
+    }
+    if let Some(more) = evidence.skipped.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+        output::tell(&format!("skipped: {more} more"));
+    }
 }
 
 fn given(args: &Args) -> Result<Given, Failure> {
