@@ -36,7 +36,7 @@ const ORDINARY: &[&str] = &[
 /// Counts for each finding how many events it explains, lists the others, and puts what follows
 /// from a finding below it.
 pub(crate) fn account(evidence: &Evidence, diagnosis: &mut Diagnosis) {
-    let troubles = troubles(&evidence.logs);
+    let troubles = troubles(evidence, &diagnosis.findings);
     let of: u64 = troubles.iter().map(|trouble| trouble.template.count).sum();
     let mut covered = vec![0; troubles.len()];
     for finding in &mut diagnosis.findings {
@@ -56,11 +56,24 @@ struct Trouble<'a> {
     template: &'a Template,
 }
 
-fn troubles(logs: &[Log]) -> Vec<Trouble<'_>> {
-    let all = logs.iter().flat_map(|log| log.templates.iter().map(move |template| (log, template)));
-    all.filter(|(_, template)| {
-        let tells = template.signals.iter().any(|name| !ORDINARY.contains(name));
-        template.level == Level::Error || tells
+/// Errors, warnings that are recognised, and what else some finding explains: programs say much
+/// of what matters as information, and more that does not.
+fn troubles<'e>(evidence: &'e Evidence, findings: &[Finding]) -> Vec<Trouble<'e>> {
+    let explained: Vec<(&str, &Option<String>)> = findings
+        .iter()
+        .flat_map(|finding| &finding.signals)
+        .map(|one| (one.signal, &one.service))
+        .collect();
+    let logs = evidence.logs.iter();
+    let all = logs.flat_map(|log| log.templates.iter().map(move |template| (log, template)));
+    all.filter(|(log, template)| {
+        let is = |name: &str| explained.contains(&(name, &log.service));
+        let tells = |name: &str| !ORDINARY.contains(&name);
+        match template.level {
+            Level::Error => true,
+            Level::Warning => template.signals.iter().any(|name| tells(name)),
+            Level::Info => template.signals.iter().any(|name| is(name)),
+        }
     })
     .map(|(log, template)| Trouble { log, template })
     .collect()

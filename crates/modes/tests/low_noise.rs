@@ -82,3 +82,32 @@ services:
 ";
     assert_eq!(above_low(&[("docker-compose.yml", compose)]), [""; 0]);
 }
+
+#[test]
+fn logs_without_a_failure_have_no_cause() {
+    let app = "\
+2025-03-02 10:00:00.000  INFO 1 --- [main] shop.Shop : Starting Shop using Java 17.0.15 with PID 1
+2025-03-02 10:00:03.100  INFO 1 --- [main] shop.Shop : Started Shop in 3.1 seconds (process running for 3.6)
+2025-03-02 10:00:04.000  INFO 1 --- [main] o.a.k.c.NetworkClient : [Consumer clientId=c-1, groupId=shop] Node -1 disconnected.
+2025-03-02 10:05:00.000  INFO 1 --- [exec-1] shop.Orders : order 7 stored in 12 ms
+2025-03-02 10:06:00.000  WARN 1 --- [exec-2] shop.Orders : order 8 has no address
+2025-03-02 11:00:00.000  INFO 1 --- [main] shop.Shop : Commencing graceful shutdown. Waiting for active requests to complete
+2025-03-02 11:00:10.000  INFO 1 --- [main] shop.Shop : Starting Shop using Java 17.0.15 with PID 1
+2025-03-02 11:00:13.100  INFO 1 --- [main] shop.Shop : Started Shop in 3.1 seconds (process running for 3.6)
+";
+    let kafka = "\
+[2025-03-02 10:00:00,000] INFO [RaftManager id=1] Completed transition to Unattached(epoch=1, votedKey=null, voters=[1], electionTimeoutMs=822, highWatermark=Optional.empty) from null (org.apache.kafka.raft.QuorumState)
+[2025-03-02 10:00:01,000] INFO [RaftManager id=1] Become candidate due to fetch timeout (org.apache.kafka.raft.KafkaRaftClient)
+[2025-03-02 10:00:02,000] INFO [KafkaRaftServer nodeId=1] Kafka Server started (kafka.server.KafkaRaftServer)
+";
+    let proxy = "\
+10.0.0.1 - - [02/Mar/2025:10:00:00 +0000] \"GET / HTTP/1.1\" 200 12 \"-\" \"curl/8\"
+10.0.0.1 - - [02/Mar/2025:10:00:01 +0000] \"GET /a HTTP/1.1\" 304 0 \"-\" \"curl/8\"
+";
+    let files = [("logs/app.log", app), ("logs/kafka.log", kafka), ("logs/access.log", proxy)];
+    let evidence = wonin_read::read(&MemoryFiles::new(files));
+    let diagnosis = wonin_modes::examine(&evidence);
+    let titles: Vec<&str> = diagnosis.findings.iter().map(|one| one.title.as_str()).collect();
+    assert_eq!(titles, [""; 0]);
+    assert!(diagnosis.unexplained.is_empty(), "{:?}", diagnosis.unexplained);
+}

@@ -49,7 +49,7 @@ use wonin_model::{
 
 use crate::shared::clients::{owner_name, replace_text};
 use crate::shared::kafka_rules::broker_of;
-use crate::shared::seen::{all_of, recognise};
+use crate::shared::seen::{all_of, recognise_each};
 
 pub(crate) struct IdempotenceDropped;
 
@@ -76,7 +76,7 @@ impl Mode for IdempotenceDropped {
         }
         let shown =
             all_of(evidence, &[("kafka.idempotence-dropped", "the producer says so at its start")]);
-        recognise(&mut own, &shown, || {
+        recognise_each(evidence, &mut own, &shown, || {
             let title = "the producer switched its idempotence off: a retry may store a record twice or out of order";
             let finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Low, 95);
             Some(finding.fix(Fix::advice("keep acks=all, retries and at most 5 requests in flight, and set enable.idempotence=true so that a conflict is refused")))

@@ -71,7 +71,7 @@ use wonin_model::{
 
 use crate::shared::measure::{about, parse_ms, setting_ms};
 use crate::shared::reach::datasource_of;
-use crate::shared::seen::{Part, Shown, Values, all_of, number, recognise, signals};
+use crate::shared::seen::{Part, Shown, Values, all_of, number, recognise_each, signals};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct IdleConnectionOutlivesServer;
@@ -125,7 +125,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             &[("mysql.no-driver-connection", "follows: the closed connection was used again")],
         ));
     }
-    recognise(own, &shown, || {
+    recognise_each(evidence, own, &shown, || {
         let title = match age {
             Some(age) => format!("connections that had been idle for {} were closed by the server or something between: the pool kept them for longer", about(age)),
             None => "the pool hands out connections that the server has closed: it keeps them for longer".to_owned(),

@@ -85,7 +85,7 @@ use wonin_model::{
 
 use crate::shared::clients::{View, owner_name};
 use crate::shared::kafka_rules::SHORT_POLL_INTERVAL_MS;
-use crate::shared::seen::{Part, Shown, beside, number, recognise, signals};
+use crate::shared::seen::{Part, Shown, beside, number, recognise_each, signals};
 
 pub(crate) struct PollIntervalTooShort;
 
@@ -148,7 +148,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             let other = beside(evidence, name, service);
             shown.extend(other.map(|other| (Part::whole(other), what.to_owned())));
         }
-        recognise(own, &shown, || Some(left(evidence, setting, late)));
+        recognise_each(evidence, own, &shown, || Some(left(evidence, setting, late)));
     }
 }
 

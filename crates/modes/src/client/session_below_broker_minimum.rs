@@ -81,7 +81,7 @@ use wonin_model::{
 
 use crate::shared::clients::{View, owner_name};
 use crate::shared::kafka_rules::{broker_of, has_classic_group, minimum_session};
-use crate::shared::seen::{all_of, recognise};
+use crate::shared::seen::{all_of, recognise_each};
 
 pub(crate) struct SessionBelowBrokerMinimum;
 
@@ -120,7 +120,7 @@ impl Mode for SessionBelowBrokerMinimum {
         let is_refused =
             shown.iter().any(|(part, _)| part.signal.name == "kafka.invalid-session-timeout");
         if is_refused {
-            recognise(&mut own, &shown, || Some(unknown_session()));
+            recognise_each(evidence, &mut own, &shown, || Some(unknown_session()));
         }
         findings.extend(own);
     }

@@ -79,7 +79,7 @@ use wonin_model::{
 };
 
 use crate::shared::reach::code_owner;
-use crate::shared::seen::{Part, Shown, beside, moment, recognise, signals, span};
+use crate::shared::seen::{Part, Shown, beside, moment, recognise_each, signals, span};
 
 pub(crate) struct CredentialsFrozen;
 
@@ -130,11 +130,12 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             .filter(|log| log.service.as_deref() == service)
             .filter_map(|log| log.last_ms)
             .max();
-        let went_on = log_end.zip(last).is_some_and(|(end, last)| end - last > RECOVERS_MS);
+        let went_on =
+            log_end.zip(last).is_some_and(|(end, last)| end.saturating_sub(last) > RECOVERS_MS);
         if signal.count < 2 && went_on && healed.is_none() {
             continue;
         }
-        let age = begun.zip(first).map(|(begun, first)| first - begun);
+        let age = begun.zip(first).map(|(begun, first)| first.saturating_sub(begun));
         let what = match age {
             Some(age) => format!("the token had expired, {} after the start", span(age)),
             None => "the token had expired".to_owned(),
@@ -143,7 +144,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         if let Some(denied) = beside(evidence, "aws.no-credentials", service) {
             shown.push((Part::whole(denied), "no credentials".to_owned()));
         }
-        recognise(own, &shown, || {
+        recognise_each(evidence, own, &shown, || {
             let since = age.map_or(String::new(), |age| format!(" {} after the start", span(age)));
             let title = format!(
                 "credentials expired{since} and were not renewed: likely read once and kept by the client"

@@ -54,6 +54,8 @@ use wonin_model::{
 use wonin_text::Sources;
 
 use crate::shared::edits::add_service_key;
+use crate::shared::seen::{Part, Shown, recognise, signals};
+use crate::shared::words::list;
 
 pub(crate) struct HostnameKeyedData;
 
@@ -64,6 +66,31 @@ static META: ModeMeta = ModeMeta {
     source: include_str!("hostname_keyed_data.rs"),
 };
 
+/// Recognises a node that came back under another name, and so with other data.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for signal in signals(evidence, &["rabbitmq.node"]) {
+        let names = signal.all("node");
+        let hosts: Vec<&str> =
+            names.iter().filter_map(|name| name.split_once('@')).map(|(_, host)| host).collect();
+        let is_id = |host: &&str| host.len() == 12 && host.chars().all(|c| c.is_ascii_hexdigit());
+        if hosts.len() < 2 || !hosts.iter().any(is_id) {
+            continue;
+        }
+        let what = format!("one service called itself {}", list(&names));
+        let shown: Shown<'_> = vec![(Part::whole(signal), what)];
+        recognise(own, &shown, || {
+            let title = format!(
+                "the node came back as {}: its data of before lie under the other name",
+                list(&names)
+            );
+            let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 90);
+            Some(finding.fix(Fix::advice(
+                "set hostname: for the service, then move the data of the old name to the new one",
+            )))
+        });
+    }
+}
+
 impl Mode for HostnameKeyedData {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -71,6 +98,7 @@ impl Mode for HostnameKeyedData {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
+        let mut own: Vec<Finding> = Vec::new();
         for server in stack.servers.iter().filter(|one| one.product == ServerProduct::RabbitMq) {
             let Some(service) = server.service.map(|id| stack.service(id)) else { continue };
             let named = server.settings.written("RABBITMQ_NODENAME").is_some()
@@ -81,8 +109,10 @@ impl Mode for HostnameKeyedData {
             }
             let kept = ["/var/lib/rabbitmq"];
             let directory = "/var/lib/rabbitmq/mnesia/rabbit@<host name>";
-            findings.extend(finding(&evidence.sources, service, &kept, directory));
+            own.extend(finding(&evidence.sources, service, &kept, directory));
         }
+        observe(evidence, &mut own);
+        findings.extend(own);
         for (_, service) in stack.services() {
             let named = service.environment.contains_key("KAFKA_LOG_DIRS");
             if service.repository() == "wurstmeister/kafka" && !named {

@@ -70,7 +70,7 @@ use wonin_model::{
 
 use crate::shared::measure::{about, setting_count};
 use crate::shared::reach::app_of;
-use crate::shared::seen::{Part, all_of, recognise, signals};
+use crate::shared::seen::{Part, all_of, recognise_each, signals};
 
 pub(crate) struct NativeThreadLimit;
 
@@ -122,7 +122,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         });
         shown.extend(part.map(|part| (part, "this is no matter of the heap".to_owned())));
     }
-    recognise(own, &shown, || {
+    recognise_each(evidence, own, &shown, || {
         let title = "no further thread can be started: a limit on threads or processes is reached";
         let finding = Finding::new(&META, title)
             .weigh(Role::Cause, Severity::Critical, 92)

@@ -43,13 +43,16 @@
 //! - Compose specification, `restart`.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Service, ServiceId, Severity, Stack,
+    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Service, ServiceId, Severity,
+    Stack, Standing,
 };
 use wonin_text::Sources;
 
 use crate::shared::edits::add_service_key;
 use crate::shared::jobs::runs_once;
 use crate::shared::kafka::clusters;
+use crate::shared::seen::moment;
+use crate::shared::stale;
 use crate::shared::words::{count, list};
 
 pub(crate) struct NoRestartPolicy;
@@ -70,9 +73,52 @@ impl Mode for NoRestartPolicy {
         let stack = &evidence.stack;
         let spareless = spareless_members(stack);
         for project in 0..stack.projects.len() {
-            findings.extend(finding(&evidence.sources, stack, project, &spareless));
+            let finding = finding(&evidence.sources, stack, project, &spareless);
+            findings.extend(finding.map(|finding| observed(evidence, project, finding)));
         }
     }
+}
+
+/// Longer than this a log says nothing for no reason, in milliseconds.
+const SILENCE_MS: i64 = 10 * 60 * 1000;
+
+/// Adds what shows that a container of the project ended and stayed so: its state, or its log that
+/// stops for good while others go on.
+fn observed(evidence: &Evidence, project: usize, mut finding: Finding) -> Finding {
+    let stack = &evidence.stack;
+    let is_down = |name: &str| {
+        stack
+            .services_of(project)
+            .any(|(_, service)| service.name.value == name && service.restart.is_none())
+    };
+    let end = evidence.logs.iter().filter_map(|log| log.last_ms).max();
+    for container in &evidence.containers {
+        let service = stale::name(evidence, container);
+        let ended = container.status.as_deref() == Some("exited") && container.exit_code != Some(0);
+        if ended && is_down(service) {
+            let code = container.exit_code.map_or(String::new(), |code| format!(" with {code}"));
+            finding.standing = finding.standing.max(Standing::Observed);
+            let claim = format!("seen: {service} exited{code} and is still down");
+            finding = finding.because_at(claim, Origin::Written(container.place));
+        }
+    }
+    for log in &evidence.logs {
+        let Some(service) = log.service.as_deref().filter(|name| is_down(name)) else { continue };
+        let (Some(last), Some(end)) = (log.last_ms, end) else { continue };
+        let final_one = log.templates.iter().max_by_key(|template| template.last_ms);
+        let Some(place) = final_one.map(|template| template.example) else { continue };
+        let failed = log.errors > 0 && !log.date_assumed;
+        if failed && end.saturating_sub(last) >= SILENCE_MS {
+            finding.standing = finding.standing.max(Standing::Observed);
+            let claim = format!(
+                "seen: the log of {service} ends at {}, others go on until {}: likely it is down",
+                moment(last),
+                moment(end)
+            );
+            finding = finding.because_at(claim, Origin::Written(place));
+        }
+    }
+    finding
 }
 
 fn finding(

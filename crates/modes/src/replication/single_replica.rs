@@ -96,7 +96,7 @@
 
 use wonin_model::{
     Evidence, FileEdit, Finding, Fix, KafkaClient, KafkaTopic, Located, Mode, ModeMeta, NotChecked,
-    Origin, Role, Severity, Stack,
+    Origin, PartitionState, Role, Severity, Stack, Standing,
 };
 use wonin_text::Sources;
 
@@ -105,7 +105,7 @@ use crate::shared::kafka::{Cluster, cluster_of, clusters};
 use crate::shared::seen::{
     Part, Shown, Values, all_of, beside, is_sustained, lasted_ms, recognise, signals,
 };
-use crate::shared::words::list;
+use crate::shared::words::{count, list};
 
 pub(crate) struct SingleReplica;
 
@@ -135,6 +135,7 @@ impl Mode for SingleReplica {
             observe_coordinators(evidence, &mut internal);
             findings.extend(topics.into_iter().chain(internal));
         }
+        findings.extend(described(evidence));
         if all.is_empty() {
             let mut topics = Vec::new();
             observe_topics(evidence, &mut topics);
@@ -209,6 +210,35 @@ fn observe_topics(evidence: &Evidence, own: &mut Vec<Finding>) {
 /// Whether the node that a text names is a broker, and not an entry of bootstrap.servers.
 fn is_broker(values: &Values) -> bool {
     values.get("node").is_some_and(|node| !node.starts_with('-'))
+}
+
+/// Partitions without a leader, as `kafka-topics --describe` shows them.
+fn described(evidence: &Evidence) -> Option<Finding> {
+    let leaderless: Vec<&PartitionState> = evidence
+        .partitions
+        .iter()
+        .filter(|one| one.leader.is_none() && one.replicas.len() == 1)
+        .collect();
+    let first = leaderless.first()?;
+    let title = format!(
+        "{} without a leader: each has 1 replica, and its broker is gone",
+        count(leaderless.len(), "partition")
+    );
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 96)
+        .arithmetic(format!(
+            "replicas of {}-{} = 1 (node {}), in sync and alive = 0",
+            first.topic, first.partition, first.replicas[0]
+        ))
+        .leads_to("partitions-without-leader");
+    finding.standing = Standing::Observed;
+    for one in leaderless.iter().take(3) {
+        let claim = format!("seen: {}-{} has no leader", one.topic, one.partition);
+        finding = finding.because_at(claim, Origin::Written(one.place));
+    }
+    Some(finding.fix(Fix::advice(
+        "bring the broker back; then reassign the partitions to 3 replicas with kafka-reassign-partitions",
+    )))
 }
 
 /// Recognises groups whose coordinator is gone with its broker.

@@ -71,6 +71,7 @@ use wonin_rollout::configured;
 
 use crate::shared::checks::{OwnCheck, Timing, own_check, unhealthy_after_ms, written_check};
 use crate::shared::deploys::{Start, logged_start, start_of};
+use crate::shared::seen::{Part, Shown, all_of, beside, recognise, signals};
 use crate::shared::words::{duration_ms, list};
 
 pub(crate) struct DependencyNotReady;
@@ -114,15 +115,65 @@ impl Mode for DependencyNotReady {
                 }
             }
         }
+        let mut own: Vec<Finding> = Vec::new();
         for (id, waits) in &waited {
             let (on, product) = (stack.service(*id), products.get(id).copied());
-            findings.extend(never_healthy(on, waits));
+            own.extend(never_healthy(on, waits));
             let known = start_time(evidence, on, product);
             let told = known.and_then(|known| known_to_be_late(on, &known, waits));
-            findings.extend(told.or_else(|| called_ill_too_soon(on, product, waits)));
+            own.extend(told.or_else(|| called_ill_too_soon(on, product, waits)));
         }
-        findings.extend(early.values().map(|early| started_too_early(early)));
+        let failed = all_of(
+            evidence,
+            &[(
+                "compose.dependency-failed",
+                "Compose gave up: a dependency did not become healthy",
+            )],
+        );
+        recognise(&mut own, &failed, || {
+            let title =
+                "a service was not started, since what it depends on did not become healthy";
+            let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 88);
+            Some(finding.fix(Fix::advice(
+                "look at the dependency's own log and check; where it only starts slowly, give the check a start_period",
+            )))
+        });
+        let mut early: Vec<Finding> =
+            early.values().map(|early| started_too_early(early)).collect();
+        observe(evidence, &mut early);
+        findings.extend(own);
+        findings.extend(early);
     }
+}
+
+/// How long after a program's start its first calls are, in milliseconds.
+const EARLY_MS: i64 = 60_000;
+
+/// Recognises programs that called what they depend on before it could answer.
+fn observe(evidence: &Evidence, early: &mut Vec<Finding>) {
+    let mut shown: Shown<'_> = all_of(
+        evidence,
+        &[
+            ("postgres.starting", "the database was still starting when it was called"),
+            ("redis.loading", "Redis was still loading when it was called"),
+        ],
+    );
+    let failed = !signals(evidence, &["app.failed-to-start"]).is_empty();
+    for signal in signals(evidence, &["client.refused", "pgjdbc.refused"]) {
+        let service = signal.service.as_deref();
+        let begun = ["app.starting", "app.started"]
+            .iter()
+            .filter_map(|name| beside(evidence, name, service)?.first_ms)
+            .min();
+        let window =
+            begun.map(|begun| (begun.saturating_sub(EARLY_MS), begun.saturating_add(EARLY_MS)));
+        // What was refused once more later on was down and not slow.
+        let part = window.and_then(|_| Part::during(signal, window));
+        if let Some(part) = part.filter(|part| failed && part.events == signal.count) {
+            shown.push((part, "what it needs did not listen yet".to_owned()));
+        }
+    }
+    recognise(early, &shown, || None);
 }
 
 /// A service that waits for another to be healthy.

@@ -50,7 +50,7 @@ use wonin_model::{
     Server, Service, Severity, Standing,
 };
 
-use crate::shared::seen::{Part, Values, all_of, beside, recognise, signals};
+use crate::shared::seen::{Part, Values, all_of, beside, recognise_each, signals};
 use crate::shared::words::bytes;
 
 pub(crate) struct HeapExceedsMemory;
@@ -115,7 +115,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         own.extend(killed.first().map(|container| by_state(container)));
         return;
     }
-    recognise(own, &shown, || {
+    recognise_each(evidence, own, &shown, || {
         let title = "the kernel killed a process for memory: it needs more than its limit, or than the machine has";
         let finding = Finding::new(&META, title)
             .weigh(Role::Cause, Severity::High, 88)

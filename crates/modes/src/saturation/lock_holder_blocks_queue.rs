@@ -122,7 +122,7 @@ fn repaired(finding: Finding) -> Finding {
 }
 
 /// Milliseconds within which the statements of one queue end.
-const TOGETHER_MS: i64 = 250;
+const TOGETHER_MS: u64 = 250;
 
 /// Statements of several kinds that end together with one that took longest.
 fn convoy(evidence: &Evidence, load: &Load) -> Option<Finding> {
@@ -132,7 +132,7 @@ fn convoy(evidence: &Evidence, load: &Load) -> Option<Finding> {
     let slow = of_load(evidence, load);
     let holder = slow.iter().copied().max_by_key(|one| one.service_us)?;
     let near = |one: Option<i64>, other: Option<i64>| {
-        one.zip(other).is_some_and(|(one, other)| (one - other).abs() <= TOGETHER_MS)
+        one.zip(other).is_some_and(|(one, other)| one.abs_diff(other) <= TOGETHER_MS)
     };
     let victims: Vec<&Slow> = slow
         .iter()

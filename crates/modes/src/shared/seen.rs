@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{Evidence, Finding, Hit, Role, Severity, Signal};
+use wonin_model::{Evidence, Finding, Hit, Role, Severity, Signal, Standing};
 
 use super::measure::about;
 
@@ -99,7 +99,8 @@ pub(crate) fn lasted_ms(signal: &Signal) -> Option<i64> {
 pub(crate) type Shown<'e> = Vec<(Part<'e>, String)>;
 
 /// Adds what was seen to the finding that was predicted, of the same service where that tells; as
-/// a finding of its own where nothing was.
+/// a finding of its own where nothing was. For what several programs together show, such as a
+/// cluster and its clients.
 pub(crate) fn recognise(
     own: &mut Vec<Finding>,
     shown: &Shown<'_>,
@@ -107,6 +108,40 @@ pub(crate) fn recognise(
 ) {
     let Some((first, _)) = shown.first() else { return };
     let index = predicted(own, first.signal.service.as_deref());
+    put(own, index, shown, otherwise);
+}
+
+/// The same for what each program shows of itself: what one service logs is no evidence of what
+/// was predicted for another.
+pub(crate) fn recognise_each(
+    evidence: &Evidence,
+    own: &mut Vec<Finding>,
+    shown: &Shown<'_>,
+    otherwise: impl Fn() -> Option<Finding>,
+) {
+    let mut services: Vec<&Option<String>> = Vec::new();
+    for (part, _) in shown {
+        if !services.contains(&&part.signal.service) {
+            services.push(&part.signal.service);
+        }
+    }
+    for service in services {
+        let ours: Shown<'_> = shown
+            .iter()
+            .filter(|(part, _)| part.signal.service == *service)
+            .map(|(part, what)| (*part, what.clone()))
+            .collect();
+        let index = of_service(evidence, own, service.as_deref());
+        put(own, index, &ours, &otherwise);
+    }
+}
+
+fn put(
+    own: &mut Vec<Finding>,
+    index: Option<usize>,
+    shown: &Shown<'_>,
+    otherwise: impl FnOnce() -> Option<Finding>,
+) {
     let tell =
         |finding| shown.iter().fold(finding, |finding, (part, what)| part.tell(finding, what));
     match index {
@@ -116,7 +151,8 @@ pub(crate) fn recognise(
             let Finding { because, .. } = finding.clone();
             let mut told = tell(Finding { because: Vec::new(), ..finding });
             told.because.extend(because);
-            told.service = told.service.or_else(|| first.signal.service.clone());
+            let service = shown.first().and_then(|(part, _)| part.signal.service.clone());
+            told.service = told.service.or(service);
             told
         })),
     }
@@ -128,6 +164,24 @@ fn predicted(own: &[Finding], service: Option<&str>) -> Option<usize> {
         own.iter().position(|one| service.is_some() && one.service.as_deref() == service);
     let cause = || own.iter().position(|one| one.role == Role::Cause);
     of_service.or_else(cause).or(if own.is_empty() { None } else { Some(0) })
+}
+
+/// The same, where the names of other services rule a finding out.
+fn of_service(evidence: &Evidence, own: &[Finding], service: Option<&str>) -> Option<usize> {
+    let stack = &evidence.stack;
+    let is_known = stack.services.iter().any(|one| Some(one.name.value.as_str()) == service);
+    let apps = stack.apps.iter().filter(|app| {
+        let runs = app.service.map(|id| stack.service(id).name.value.as_str());
+        runs.is_some() && runs == service
+    });
+    let names: Vec<&str> = apps.map(|app| app.name.as_str()).chain(service).collect();
+    let same = own.iter().position(|one| {
+        one.service.as_deref().map_or(service.is_none(), |name| names.contains(&name))
+    });
+    let open =
+        |one: &Finding| one.standing == Standing::Predicted && (!is_known || one.service.is_none());
+    let cause = || own.iter().position(|one| open(one) && one.role == Role::Cause);
+    same.or_else(cause).or_else(|| own.iter().position(open))
 }
 
 /// What was latent and is seen now is a cause; and it is as sure as it gets.

@@ -145,7 +145,8 @@ impl Scenario {
                 .filter(|edit| evidence.sources.file(edit.file).path() == path)
                 .map(|edit| edit.edit.clone())
                 .collect();
-            *text = wonin_text::apply(text, &edits).map_err(|error| error.to_string())?;
+            *text =
+                wonin_text::apply(&unmarked(text), &edits).map_err(|error| error.to_string())?;
         }
         Ok(repaired)
     }
