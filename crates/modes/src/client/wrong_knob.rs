@@ -144,6 +144,9 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
     let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 90);
     finding.service = seen.service(evidence);
     finding = seen.tell(finding, &seen.what());
+    if let Some(who) = answered(evidence, knob.signal) {
+        finding = finding.arithmetic(who);
+    }
     if let Some(default) = knob.default_ms {
         let whose = Located::default_of(default, knob.of, knob.source);
         finding =
@@ -156,6 +159,25 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
         "find out why the wait is needed first; to make it longer or shorter, set {}",
         knob.setting
     )))
+}
+
+/// What the cause below a wait for metadata tells: with one, brokers answered; without, nobody did.
+fn answered(evidence: &Evidence, signal: &str) -> Option<&'static str> {
+    if signal != "kafka.not-present-in-metadata" {
+        return None;
+    }
+    let logs = evidence.logs.iter();
+    let templates = logs.flat_map(|log| &log.templates).filter(|one| one.signals.contains(&signal));
+    let mut causes = templates.filter_map(|template| template.cause.as_deref());
+    let first = causes.clone().next()?;
+    if causes.any(|cause| cause.contains("UnknownTopicOrPartition")) {
+        return Some(
+            "caused by UnknownTopicOrPartition: brokers answered, and the topic could not be made",
+        );
+    }
+    first
+        .contains("TimeoutException")
+        .then_some("no cause below the timeout: no broker answered at all")
 }
 
 /// Other timeouts of the client that somebody wrote, with effect or without.

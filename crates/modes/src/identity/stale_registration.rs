@@ -19,6 +19,14 @@
 //!
 //! ## Example
 //!
+//! ```json live/inspect.json
+//! [{"Id": "a1", "Created": "2025-03-02T09:00:00Z", "Path": "start", "Name": "/shop-pinot-broker-0-1",
+//!   "State": {"Status": "running", "ExitCode": 0}, "RestartCount": 0,
+//!   "Config": {"Image": "apachepinot/pinot:1.0.0",
+//!     "Labels": {"com.docker.compose.service": "pinot-broker-0"}},
+//!   "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.24.0.11"}}}}]
+//! ```
+//!
 //! ```text logs/web.log
 //! 2025-03-02 10:05:41.007 ERROR web.Stat - java.net.ConnectException: connection timed out after 2000 ms: /172.24.0.9:8099
 //! 2025-03-02 10:05:44.107 ERROR web.Stat - java.net.ConnectException: connection timed out after 2000 ms: /172.24.0.9:8099
@@ -27,6 +35,14 @@
 //! ## Fix
 //!
 //! Remove the dead entry; then let instances register under names, or pin their addresses.
+//!
+//! ```json live/inspect.json
+//! [{"Id": "a1", "Created": "2025-03-02T09:00:00Z", "Path": "start", "Name": "/shop-pinot-broker-0-1",
+//!   "State": {"Status": "running", "ExitCode": 0}, "RestartCount": 0,
+//!   "Config": {"Image": "apachepinot/pinot:1.0.0",
+//!     "Labels": {"com.docker.compose.service": "pinot-broker-0"}},
+//!   "NetworkSettings": {"Networks": {"shop_default": {"IPAddress": "172.24.0.9"}}}}]
+//! ```
 //!
 //! ```text logs/web.log
 //! 2025-03-02 10:05:41.007  INFO web.Stat - 200 GET /stat

@@ -186,10 +186,11 @@ fn of_service(evidence: &Evidence, own: &[Finding], service: Option<&str>) -> Op
 
 /// What was latent and is seen now is a cause; and it is as sure as it gets.
 fn happened(mut finding: Finding) -> Finding {
+    let least = if finding.role == Role::Latent { Severity::High } else { Severity::Medium };
     if finding.role == Role::Latent {
         finding.role = Role::Cause;
     }
-    finding.severity = finding.severity.max(Severity::Medium);
+    finding.severity = finding.severity.max(least);
     finding.confidence = finding.confidence.max(90);
     finding
 }
