@@ -151,6 +151,8 @@ pub struct Explained {
     pub service: Option<String>,
     /// How many of its events.
     pub events: u64,
+    /// The logs that they are in; empty where they are in any.
+    pub files: Vec<FileId>,
 }
 
 /// How much of what logs said a finding accounts for.
@@ -282,7 +284,7 @@ impl Finding {
             self = self.because_at(claim, Origin::Written(hit.place));
         }
         let service = signal.service.clone();
-        self.signals.push(Explained { signal: signal.name, service, events });
+        self.signals.push(Explained { signal: signal.name, service, events, files: Vec::new() });
         self
     }
 

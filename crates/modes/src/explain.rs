@@ -83,8 +83,9 @@ fn troubles<'e>(evidence: &'e Evidence, findings: &[Finding]) -> Vec<Trouble<'e>
 fn merge(signals: &mut Vec<Explained>) {
     let mut merged: Vec<Explained> = Vec::new();
     for one in signals.drain(..) {
-        let same =
-            |known: &&mut Explained| known.signal == one.signal && known.service == one.service;
+        let same = |known: &&mut Explained| {
+            known.signal == one.signal && known.service == one.service && known.files == one.files
+        };
         match merged.iter_mut().find(same) {
             Some(known) => known.events = known.events.max(one.events),
             None => merged.push(one),
@@ -106,7 +107,8 @@ fn cover(finding: &Finding, troubles: &[Trouble<'_>], covered: &mut [u64]) -> u6
             let mut open = open;
             for (one, left) in finding.signals.iter().zip(&mut left) {
                 let is_here = trouble.template.signals.contains(&one.signal)
-                    && one.service == trouble.log.service;
+                    && one.service == trouble.log.service
+                    && (one.files.is_empty() || one.files.contains(&trouble.log.file));
                 if is_here {
                     let part = open.min(*left);
                     open -= part;
@@ -249,7 +251,7 @@ mod tests {
         finding.standing = Standing::Observed;
         finding.signals = signals
             .iter()
-            .map(|&(signal, events)| Explained { signal, service: None, events })
+            .map(|&(signal, events)| Explained { signal, service: None, events, files: Vec::new() })
             .collect();
         finding
     }

@@ -155,7 +155,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
                     .leads_to("expired-token")
                     .fix(Fix::advice("give the client the provider, not its answer"))
                     .fix(Fix::advice(
-                        "give it no credentials: the default chain renews those of a role",
+                        "or leave them to the default chain, which renews those of a role",
                     )),
             )
         });
@@ -217,9 +217,7 @@ fn in_code(evidence: &Evidence, frozen: &FrozenCredentials) -> Option<Finding> {
         finding
             .leads_to("expired-token")
             .fix(Fix::advice("give the client the provider, not its answer"))
-            .fix(Fix::advice(
-                "or give it no credentials: the default chain renews those of a role",
-            )),
+            .fix(Fix::advice("or leave them to the default chain, which renews those of a role")),
     )
 }
 

@@ -79,6 +79,7 @@ use wonin_model::{
     Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, Server,
     ServerProduct, Severity, Signal, Stack,
 };
+use wonin_text::FileId;
 
 use crate::shared::kafka::{Cluster, clusters};
 use crate::shared::seen::{Part, Shown, is_sustained, recognise, signals};
@@ -169,12 +170,12 @@ fn observe(evidence: &Evidence, clusters: &[Cluster<'_>], own: &mut Vec<Finding>
             shown.extend(part.map(|part| (part, what.to_owned())));
         }
     }
-    let nodes: Vec<Option<String>> =
-        shown.iter().map(|(part, _)| part.signal.service.clone()).collect();
+    let hits = shown.iter().filter(|(part, _)| part.signal.name.starts_with("kafka.raft-"));
+    let logs: Vec<FileId> =
+        hits.flat_map(|(part, _)| part.signal.hits.iter().map(|hit| hit.place.file)).collect();
     for signal in signals(evidence, &["kafka.connection-not-established"]) {
-        if signal.service.is_some() && nodes.contains(&signal.service) {
-            shown.push((Part::whole(signal), "it does not reach the other node".to_owned()));
-        }
+        let part = Part::within(evidence, signal, &logs);
+        shown.extend(part.map(|part| (part, "it does not reach the other node".to_owned())));
     }
     for signal in signals(evidence, &["kafka.metadata-error"]) {
         let part = Part::of(signal, |values| {

@@ -173,7 +173,8 @@ fn of_pool(evidence: &Evidence, signal: &Signal, what: &str) -> Option<Finding> 
     if is_down && !counted {
         return None;
     }
-    let pool = hit.values.get("pool").map_or(what.to_owned(), |pool| format!("{what} {pool}"));
+    let pool = hit.values.get("pool").filter(|name| is_name(name));
+    let pool = pool.map_or(what.to_owned(), |pool| format!("{what} {pool}"));
     let title = match (size, value("waiting").or(value("queued"))) {
         (Some(size), Some(waiting)) => {
             format!("{pool} is used up: {size} of {size} in use, {waiting} waiting")
@@ -207,6 +208,11 @@ fn of_pool(evidence: &Evidence, signal: &Signal, what: &str) -> Option<Finding> 
         "find what keeps members so long (slow statements, calls to others inside a transaction); \
          then size = arrivals per second × seconds held",
     )))
+}
+
+/// Whether a text is the name of a pool, and not more of the line.
+fn is_name(text: &str) -> bool {
+    text.len() <= 40 && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
 }
 
 /// The setting that ended the wait, and how large the pool is set to be.

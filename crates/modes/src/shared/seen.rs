@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{Evidence, Finding, Hit, Role, Severity, Signal, Standing};
+use wonin_text::FileId;
 
 use super::measure::about;
 
@@ -33,12 +34,51 @@ pub(crate) struct Part<'e> {
     /// How many events.
     pub(crate) events: u64,
     whole: bool,
+    /// The logs that it is in, as far as hits were kept; none where they are any.
+    files: [Option<FileId>; FILES_MAX],
+}
+
+/// Logs of a part that are told apart.
+const FILES_MAX: usize = 4;
+
+/// The logs of hits that satisfy a condition; none where they are too many.
+fn files_of(signal: &Signal, is_meant: impl Fn(&Hit) -> bool) -> [Option<FileId>; FILES_MAX] {
+    let mut files = [None; FILES_MAX];
+    for hit in signal.hits.iter().filter(|hit| is_meant(hit)) {
+        let file = Some(hit.place.file);
+        if files.contains(&file) {
+            continue;
+        }
+        match files.iter_mut().find(|slot| slot.is_none()) {
+            Some(slot) => *slot = file,
+            None => return [None; FILES_MAX],
+        }
+    }
+    files
 }
 
 impl<'e> Part<'e> {
     /// All of it.
     pub(crate) fn whole(signal: &'e Signal) -> Self {
-        Self { signal, hit: signal.hits.first(), events: signal.count, whole: true }
+        let files = [None; FILES_MAX];
+        Self { signal, hit: signal.hits.first(), events: signal.count, whole: true, files }
+    }
+
+    /// What is in these logs; `None` where nothing is.
+    pub(crate) fn within(evidence: &Evidence, signal: &'e Signal, logs: &[FileId]) -> Option<Self> {
+        let ours = evidence
+            .logs
+            .iter()
+            .filter(|log| log.service == signal.service && logs.contains(&log.file));
+        let templates = ours.flat_map(|log| &log.templates);
+        let counts =
+            templates.filter(|one| one.signals.contains(&signal.name)).map(|one| one.count);
+        let events = counts.sum::<u64>().min(signal.count);
+        let is_ours = |hit: &Hit| logs.contains(&hit.place.file);
+        let hit = signal.hits.iter().find(|hit| is_ours(hit));
+        let files = files_of(signal, is_ours);
+        let whole = events >= signal.count;
+        (events > 0).then_some(Self { signal, hit, events, whole, files })
     }
 
     /// What satisfies the condition; `None` where nothing does.
@@ -47,7 +87,8 @@ impl<'e> Part<'e> {
         let events: u64 = counts.map(|(_, count)| count).sum();
         let hit = signal.hits.iter().find(|hit| is_meant(&hit.values));
         let whole = events == signal.count;
-        (events > 0).then_some(Self { signal, hit, events, whole })
+        let files = files_of(signal, |hit| is_meant(&hit.values));
+        (events > 0).then_some(Self { signal, hit, events, whole, files })
     }
 
     /// What came within a time, give or take a slot of the signal; all of it where its times are
@@ -61,7 +102,8 @@ impl<'e> Part<'e> {
         let events: u64 = slots.map(|(_, count)| count).sum();
         let hit = signal.hits.iter().find(|hit| hit.at_ms.is_some_and(is_near));
         let whole = events >= signal.count;
-        (events > 0).then_some(Self { signal, hit, events, whole })
+        let files = files_of(signal, |hit| hit.at_ms.is_some_and(is_near));
+        (events > 0).then_some(Self { signal, hit, events, whole, files })
     }
 
     /// `seen 12 times, 2025-03-02 10:00:01 to 10:04:22`.
@@ -86,7 +128,11 @@ impl<'e> Part<'e> {
     /// Adds what was seen to a finding, with what it shows.
     pub(crate) fn tell(&self, finding: Finding, what: &str) -> Finding {
         let claim = format!("{}: {what}", self.when());
-        finding.seen(claim, self.signal, self.hit, self.events)
+        let mut finding = finding.seen(claim, self.signal, self.hit, self.events);
+        if let Some(last) = finding.signals.last_mut().filter(|_| !self.whole) {
+            last.files = self.files.into_iter().flatten().collect();
+        }
+        finding
     }
 }
 
