@@ -41,6 +41,12 @@ pub fn run(install: bool) -> io::Result<()> {
     crate::rollouts::run(&root, &peers.python.join("bin/python"))
 }
 
+/// Prints what the fault proxy costs.
+pub fn proxy() -> io::Result<()> {
+    let args = ["run", "--release", "--quiet", "--package", "wonin-fault", "--example", "bench"];
+    call(Command::new("cargo").args(args).current_dir(crate::root()))
+}
+
 fn command(program: &Path, args: &[&str], dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());

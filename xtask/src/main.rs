@@ -8,7 +8,8 @@ usage: cargo xtask COMMAND
 
   docs            write docs/modes and the console blocks of README.md
   bench           print run times and memory, beside other tools where they are installed
-  bench --peers   install those tools below .cache first";
+  bench --peers   install those tools below .cache first
+  bench --proxy   print what the fault proxy costs, beside others where they are installed";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         ["docs"] => xtask::docs::write(),
         ["bench"] => xtask::bench::run(false),
         ["bench", "--peers"] => xtask::bench::run(true),
+        ["bench", "--proxy"] => xtask::bench::proxy(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

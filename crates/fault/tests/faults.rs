@@ -50,7 +50,8 @@ fn content_survives_changes_of_faults_under_load() {
             ("slicer", json!({"average_size": 3000, "size_variation": 1000, "delay": 10})),
             ("silence", json!({})),
         ] {
-            let toxic = json!({"name": "f", "type": kind, "stream": stream, "attributes": attributes});
+            let toxic =
+                json!({"name": "f", "type": kind, "stream": stream, "attributes": attributes});
             server.add("p", &toxic);
             thread::sleep(Duration::from_millis(20));
             server.remove("p", "f");
