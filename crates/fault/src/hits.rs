@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
 use tokio::time::Instant;
 
 /// Turns moments of the running process into times of day.
@@ -37,17 +36,17 @@ pub(crate) struct Hits {
     last_unix_ms: AtomicU64,
 }
 
-/// [`Hits`] at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct HitCount {
+/// [`Hits`] at one moment, as the API tells them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HitCount {
     /// Connections that the fault did something to.
-    pub connections: u64,
+    pub(crate) connections: u64,
     /// Bytes that it delayed, cut or swallowed.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Milliseconds since 1970 of the first time.
-    pub first_unix_ms: Option<u64>,
+    pub(crate) first_unix_ms: Option<u64>,
     /// Milliseconds since 1970 of the last time.
-    pub last_unix_ms: Option<u64>,
+    pub(crate) last_unix_ms: Option<u64>,
 }
 
 impl Hits {

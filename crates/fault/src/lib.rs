@@ -19,7 +19,6 @@ mod tcp;
 
 pub use engine::{Engine, Options};
 pub use error::Error;
-pub use hits::HitCount;
 pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;
 
 /// Lets the process have as many descriptors as it may; two are needed for each connection. Gives
