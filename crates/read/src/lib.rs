@@ -1,6 +1,6 @@
 //! Files to evidence.
 //!
-//! One module per format turns text into a [`Fragment`]; then the joiners put fragments together
+//! One module per format turns text into a `fragment::Fragment`; then the joiners put fragments together
 //! into the stack: Compose projects first, the programs that their services run next, applications
 //! and clients last. Nothing here touches a disk: the caller hands in [`Files`].
 
