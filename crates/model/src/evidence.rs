@@ -31,9 +31,6 @@ pub struct Evidence {
     pub voters: Vec<VoterState>,
     /// Certificates.
     pub certificates: Vec<Certificate>,
-    /// When the evidence is looked at, Unix milliseconds; `None` where nobody said, and then
-    /// nothing is late.
-    pub now_ms: Option<i64>,
     /// Thread dumps, in the order of time.
     pub dumps: Vec<ThreadDump>,
     /// What the dumps of each process add up to.
