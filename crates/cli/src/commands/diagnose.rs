@@ -169,7 +169,7 @@ fn finish(
             "nothing was read: no file in {} is one that wonin understands",
             paths.join(", ")
         ))
-        .hint("give a directory with Compose files, Dockerfiles, Spring or Kafka configuration"));
+        .hint("give a directory with configuration (Compose, Terraform, Kubernetes, Spring, Kafka), Java code or logs"));
     }
     Ok(ExitCode::from(u8::from(view.has_findings())))
 }
