@@ -90,7 +90,7 @@
 //!
 //! ## How to rehearse
 //!
-//! `wonin rehearse kafka --stop 1`, then restart the client: with one entry it stays without
+//! Stop the broker (`docker stop`), then restart the client: with one entry it stays without
 //! metadata until the broker is back.
 //!
 //! ## Evidence
@@ -328,7 +328,6 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
     finding
         .leads_to("no-metadata-at-start")
         .fix(repair(evidence, contact, others, brokers))
-        .rehearse("wonin rehearse kafka --stop 1")
         .towards(cluster.survives_one_broker(), GOAL_STEP)
 }
 

@@ -80,7 +80,7 @@
 //!
 //! ## How to rehearse
 //!
-//! `wonin rehearse kafka --stop 1`: stop a follower and send with `acks=all`.
+//! Stop a follower (`docker stop`) and send with `acks=all`.
 //!
 //! ## Evidence
 //!
@@ -242,7 +242,6 @@ fn finding(
         .arithmetic(format!("{replicas} replicas - {least} required in sync = 0 that may be away"))
         .because(format!("{} must be in sync", minimum.value), minimum)
         .because(format!("{replicas} replicas"), factor)
-        .rehearse("wonin rehearse kafka --stop 1")
         .leads_to("not-enough-replicas")
         .towards(cluster.survives_one_broker(), 2);
     finding = if weak_producers(stack) {

@@ -85,7 +85,7 @@
 //!
 //! ## How to rehearse
 //!
-//! `wonin rehearse kafka --stop 1`: stop the leader of a partition and send to it.
+//! Stop the leader of a partition (`docker stop`) and send to it.
 //!
 //! ## Evidence
 //!
@@ -404,7 +404,6 @@ impl View<'_> {
             .service(&self.cluster.name)
             .arithmetic("1 replica - 1 stopped broker = 0 replicas that could lead")
             .because(claim, factor)
-            .rehearse("wonin rehearse kafka --stop 1")
             .leads_to("partition-without-leader")
             .towards(self.cluster.survives_one_broker(), 2);
         match factor.place() {
