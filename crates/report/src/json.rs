@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::view::{Shown, ShownBecause, View, Where};
+use crate::view::{Shown, ShownBecause, ShownEdit, ShownFix, View, Where};
 use crate::words::{role_name, severity_name, standing_name};
 
 /// The name of the contract.
@@ -95,12 +95,26 @@ struct Repair<'a> {
     edits: Vec<Edit<'a>>,
 }
 
+/// An edit as every contract writes it: bytes `start..end` of a file go, `replacement` comes.
 #[derive(Serialize)]
-struct Edit<'a> {
+pub(crate) struct Edit<'a> {
     path: &'a str,
     start: u32,
     end: u32,
     replacement: &'a str,
+}
+
+impl<'a> Edit<'a> {
+    /// The edits of a repair.
+    pub(crate) fn all(fix: &'a ShownFix) -> Vec<Self> {
+        let edit = |edit: &'a ShownEdit| Self {
+            path: &edit.spot.path,
+            start: edit.spot.span.start,
+            end: edit.spot.span.end,
+            replacement: &edit.replacement,
+        };
+        fix.edits.iter().map(edit).collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -201,20 +215,7 @@ fn found(finding: &Shown) -> Found<'_> {
         fixes: finding
             .fixes
             .iter()
-            .map(|fix| Repair {
-                title: &fix.title,
-                safe: fix.safe,
-                edits: fix
-                    .edits
-                    .iter()
-                    .map(|edit| Edit {
-                        path: &edit.spot.path,
-                        start: edit.spot.span.start,
-                        end: edit.spot.span.end,
-                        replacement: &edit.replacement,
-                    })
-                    .collect(),
-            })
+            .map(|fix| Repair { title: &fix.title, safe: fix.safe, edits: Edit::all(fix) })
             .collect(),
         rehearse: finding.rehearse.as_deref(),
         fingerprint: &finding.fingerprint,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::{RolloutView, ShownRollout, ShownSetting, ShownValue};
-use crate::json::pretty;
+use crate::json::{Edit, pretty};
 use crate::view::Spot;
 
 /// The name of the contract.
@@ -110,14 +110,6 @@ struct Proposal<'a> {
 }
 
 #[derive(Serialize)]
-struct Edit<'a> {
-    path: &'a str,
-    start: u32,
-    end: u32,
-    replacement: &'a str,
-}
-
-#[derive(Serialize)]
 struct Assumed<'a> {
     name: &'static str,
     value: &'a str,
@@ -218,17 +210,7 @@ fn proposal(made: &super::ShownProposal) -> Proposal<'_> {
         in_place: made.in_place,
         recommended: made.is_recommended,
         depends_on_switch: &made.depends_on_switch,
-        edits: made
-            .fix
-            .edits
-            .iter()
-            .map(|edit| Edit {
-                path: &edit.spot.path,
-                start: edit.spot.span.start,
-                end: edit.spot.span.end,
-                replacement: &edit.replacement,
-            })
-            .collect(),
+        edits: Edit::all(&made.fix),
     }
 }
 
