@@ -70,7 +70,7 @@ impl Expr {
         self.span = moved(self.span);
         match &mut self.kind {
             ExprKind::Text(_, inner) => *inner = moved(*inner),
-            ExprKind::Template(items) | ExprKind::List(items) | ExprKind::Call(_, items) => {
+            ExprKind::Template(items) | ExprKind::List(items) | ExprKind::Call(_, items, _) => {
                 for item in items.iter_mut() {
                     item.map_spans(moved);
                 }
@@ -131,8 +131,8 @@ pub enum ExprKind {
     Index(Box<Expr>, Box<Expr>),
     /// `a[*]` or `a.*`.
     Splat(Box<Expr>),
-    /// `f(…)`.
-    Call(String, Vec<Expr>),
+    /// `f(…)`; whether the last argument is a list to be spread (`f(list...)`).
+    Call(String, Vec<Expr>, bool),
     /// `a ? b : c`.
     Conditional(Box<[Expr; 3]>),
     /// `!a`, `-a`.
@@ -262,6 +262,7 @@ impl Reader<'_> {
             Expression::FuncCall(call) => ExprKind::Call(
                 call.name.name.as_str().to_owned(),
                 call.args.iter().map(|argument| self.expr(argument)).collect(),
+                call.args.expand_final(),
             ),
             Expression::Traversal(traversal) => return self.traversal(traversal, span),
             Expression::UnaryOp(operation) => {

@@ -167,7 +167,7 @@ fn ecs_service(
         .into_iter()
         .filter_map(|block| block.get("update"))
         .find_map(|value| value.text().and_then(|t| duration_s(&t)).map(|s| value.located(s)));
-    let launch_type = launch_type(arguments, task.as_ref(), layer);
+    let launch_type = launch_type(arguments, layer);
     let controller = blocks(arguments, "deployment_controller")
         .into_iter()
         .find_map(|block| block.get("type")?.located_text());
@@ -199,11 +199,7 @@ fn ecs_service(
     }
 }
 
-fn launch_type(
-    arguments: &Value,
-    task: Option<&TaskDefinition>,
-    layer: Layer,
-) -> Option<Located<LaunchType>> {
+fn launch_type(arguments: &Value, layer: Layer) -> Option<Located<LaunchType>> {
     let kind = |text: &str| match text {
         "FARGATE" | "FARGATE_SPOT" => Some(LaunchType::Fargate),
         "EC2" => Some(LaunchType::Ec2),
@@ -218,7 +214,6 @@ fn launch_type(
         return Some(provider.located(kind.unwrap_or(LaunchType::Ec2)));
     }
     // `awsvpc` with a task size is what Fargate needs, but EC2 takes it as well: no guess.
-    let _ = task;
     Some(Located::default_of(LaunchType::Ec2, "ECS service", layer.source()))
 }
 

@@ -128,7 +128,9 @@ impl<'a> World<'a> {
                 self.reference(expr, scope, place)
             }
             ExprKind::Splat(inner) => self.splat(inner, scope, place),
-            ExprKind::Call(name, arguments) => functions::call(self, name, arguments, scope, place),
+            ExprKind::Call(name, arguments, spread) => {
+                functions::call(self, name, arguments, *spread, scope, place)
+            }
             ExprKind::Conditional(parts) => {
                 let condition = self.eval(&parts[0], scope);
                 match condition.bool() {

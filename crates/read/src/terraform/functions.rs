@@ -1,7 +1,7 @@
 //! Terraform's functions, as far as they are needed to follow settings. An unknown function gives
 //! an unknown value, never a guess.
 
-use wonin_syntax::hcl::{self, Expr, ExprKind};
+use wonin_syntax::hcl::{self, Expr};
 use wonin_text::Place;
 
 use super::eval::{Scope, World};
@@ -14,6 +14,7 @@ pub(crate) fn call(
     world: &World<'_>,
     name: &str,
     arguments: &[Expr],
+    spread: bool,
     scope: &Scope,
     place: Place,
 ) -> Value {
@@ -28,8 +29,14 @@ pub(crate) fn call(
         }
         _ => {}
     }
-    let values: Vec<Value> = arguments.iter().map(|argument| world.eval(argument, scope)).collect();
-    let values = expand_final(arguments, values);
+    let mut values: Vec<Value> =
+        arguments.iter().map(|argument| world.eval(argument, scope)).collect();
+    // `f(list...)` passes the elements of a known list; an unknown one stays what it is.
+    if spread && let Some(Value { data: Data::List(items), .. }) = values.last() {
+        let items = items.clone();
+        values.pop();
+        values.extend(items);
+    }
     match name {
         "jsonencode" => match values.into_iter().next() {
             Some(value) => Value::new(Data::Json(Box::new(value)), place),
@@ -44,7 +51,7 @@ pub(crate) fn call(
         | "nonsensitive" | "trimspace" | "chomp" => {
             values.into_iter().next().unwrap_or_else(|| Value::unknown(name, place))
         }
-        "file" => file(world, &values, scope, place),
+        "file" => file(world, &values, place),
         "templatefile" => template_file(world, &values, scope, place),
         "lookup" => lookup(&values, place),
         "element" => element(&values, place),
@@ -66,16 +73,6 @@ pub(crate) fn call(
                 )
             }
         },
-    }
-}
-
-/// `f(list...)` passes the elements; the tree keeps the list, so a single list argument of a
-/// function that takes many is spread.
-fn expand_final(arguments: &[Expr], values: Vec<Value>) -> Vec<Value> {
-    let spread = matches!(arguments.last().map(|a| &a.kind), Some(ExprKind::Splat(_)));
-    match (spread, values.as_slice()) {
-        (true, [Value { data: Data::List(items), .. }]) => items.clone(),
-        _ => values,
     }
 }
 
@@ -150,7 +147,7 @@ fn load(world: &World<'_>, path: &str, dir: &str) -> Result<(wonin_text::FileId,
     })
 }
 
-fn file(world: &World<'_>, values: &[Value], _: &Scope, place: Place) -> Value {
+fn file(world: &World<'_>, values: &[Value], place: Place) -> Value {
     let Some(path) = path_of(values) else {
         return Value::unknown("file() of an unknown path", place);
     };

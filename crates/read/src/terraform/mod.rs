@@ -14,7 +14,7 @@ mod plan;
 mod tests;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::Skipped;
 use wonin_syntax::hcl::{self, Body};
@@ -102,19 +102,12 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         .collect();
     let modules = modules(&files);
     let called = called_directories(&modules);
-    let roots: Vec<&String> = modules
+    let has_something =
+        |module: &Module<'_>| !module.resources.is_empty() || !module.calls.is_empty();
+    let roots = modules
         .iter()
-        .filter(|(dir, module)| !called.contains(dir) && !module.resources.is_empty())
-        .map(|(dir, _)| dir)
-        .chain(
-            modules
-                .iter()
-                .filter(|(dir, m)| {
-                    !called.contains(dir) && m.resources.is_empty() && !m.calls.is_empty()
-                })
-                .map(|(dir, _)| dir),
-        )
-        .collect();
+        .filter(|(dir, module)| !called.contains(*dir) && has_something(module))
+        .map(|(dir, _)| dir);
     for root in roots {
         let resources = {
             let load = |path: &str| {
@@ -148,16 +141,11 @@ fn modules(files: &[(FileId, String, Body)]) -> BTreeMap<String, Module<'_>> {
 }
 
 /// Directories that some module calls with a local source.
-fn called_directories(modules: &BTreeMap<String, Module<'_>>) -> Vec<String> {
-    let mut called = Vec::new();
-    for (dir, module) in modules {
-        for declared in module.calls.values() {
-            if let Some(target) = local_source(dir, declared) {
-                called.push(target);
-            }
-        }
-    }
-    called
+fn called_directories(modules: &BTreeMap<String, Module<'_>>) -> BTreeSet<String> {
+    let calls = modules.iter().flat_map(|(dir, module)| {
+        module.calls.values().filter_map(|declared| local_source(dir, declared))
+    });
+    calls.collect()
 }
 
 fn local_source(dir: &str, declared: &Declared<'_>) -> Option<String> {

@@ -151,6 +151,24 @@ resource "aws_ecs_service" "web" { desired_count = local.a }
 }
 
 #[test]
+fn a_list_is_spread_where_dots_say_so_and_nowhere_else() {
+    let text = r#"
+locals {
+  counts = [1, 3, 2]
+  groups = [{ name = "a" }, { name = "bcd" }]
+}
+resource "aws_ecs_service" "web" {
+  desired_count                     = max(local.counts...)
+  health_check_grace_period_seconds = length(local.groups[*])
+}
+"#;
+    let evidence = read(&MemoryFiles::new([("main.tf", text)]));
+    let service = only(&evidence);
+    assert_eq!(service.desired_count.as_ref().unwrap().value, 3);
+    assert_eq!(service.grace_period_s.as_ref().unwrap().value, 2);
+}
+
+#[test]
 fn a_plan_gives_the_same_service_as_its_configuration() {
     let plan = r#"{"format_version":"1.2","planned_values":{"root_module":{"resources":[
       {"address":"aws_ecs_service.web","type":"aws_ecs_service","name":"web","values":{
