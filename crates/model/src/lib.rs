@@ -14,6 +14,7 @@ mod gateway;
 mod kafka;
 mod live;
 mod located;
+pub mod rehearsal;
 pub mod secret;
 mod server;
 mod service;
