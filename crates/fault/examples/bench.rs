@@ -35,7 +35,8 @@ fn main() {
 /// This proxy, until killed.
 fn serve(config: &str) {
     wonin_fault::raise_descriptor_limit();
-    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let workers = wonin_fault::workers_for(processors);
     let options =
         wonin_fault::Options { seed: 1, workers, max_connections: 20_000, allow_remote: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -14,12 +14,14 @@ mod engine;
 mod error;
 mod hits;
 mod input;
+pub mod kafka;
 mod limits;
 mod tcp;
 
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;
+pub use tcp::workers::workers_for;
 
 /// Lets the process have as many descriptors as it may; two are needed for each connection. Gives
 /// their number where the system tells.

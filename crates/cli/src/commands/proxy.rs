@@ -9,7 +9,7 @@ use std::{fs, io};
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
-use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, api};
+use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, api, workers_for};
 
 use crate::failure::Failure;
 
@@ -68,7 +68,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     max_connections: Option<usize>,
 
-    /// Threads that carry bytes [default: one for each processor, at most 8]
+    /// Threads that carry bytes [default: two for each processor, at most 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: Option<u8>,
 
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
         seed: args.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
-        workers: args.workers.map_or(processors.min(8), usize::from),
+        workers: args.workers.map_or(workers_for(processors), usize::from),
         max_connections: max_connections(args.max_connections),
         allow_remote: args.allow_remote,
     };

@@ -9,6 +9,15 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
+/// How many threads carry bytes best on so many processors, at most 16.
+///
+/// Two for each: clients and servers of the same machine are runnable all the time, and a scheduler
+/// that is fair to threads gives one thread among many of them too little to keep up. Threads that
+/// have nothing to do cost nothing.
+pub fn workers_for(processors: usize) -> usize {
+    (2 * processors).clamp(2, 16)
+}
+
 /// The threads; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Workers {
