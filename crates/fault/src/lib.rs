@@ -13,6 +13,7 @@ mod draw;
 mod engine;
 mod error;
 mod hits;
+pub mod inject;
 mod input;
 pub mod kafka;
 mod limits;
