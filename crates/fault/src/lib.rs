@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod hits;
 pub mod inject;
+pub mod inject;
 mod input;
 pub mod kafka;
 mod limits;
