@@ -9,17 +9,18 @@
 
 mod address;
 pub mod api;
+mod direct;
 mod draw;
 mod engine;
 mod error;
 mod hits;
-pub mod inject;
 pub mod inject;
 mod input;
 pub mod kafka;
 mod limits;
 mod tcp;
 
+pub use direct::{TcpFault, TcpHits};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;
