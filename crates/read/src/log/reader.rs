@@ -14,7 +14,7 @@ use super::lines::Lines;
 use super::signals::{Found, Matcher, Seen, Tally};
 use super::structured::{Fields, json, logfmt, unescape};
 use super::time::{Base, DAY_MS, Date, Stamp, parse};
-use super::trace::{State, begins, cause, goes_on, is_exception_line};
+use super::trace::{State, begins, cause, goes_on, is_exception_line, is_trace_line};
 
 /// Services told apart within one file; lines of more count as the file's own.
 const SERVICES_MAX: usize = 256;
@@ -246,7 +246,11 @@ impl Reader {
         let Some(heads) = &mut stream.heads else {
             return;
         };
-        let head = heads.head(text);
+        let mut head = heads.head(text);
+        // A time within an exception's own words is not that of the event.
+        if head.at.is_some() && is_trace_line(text) {
+            head.at = None;
+        }
         if head.at.is_none() && self.continues(text, head.level.is_some(), index) {
             self.told.streams[index].event.add(number, raw, text);
             return;

@@ -377,3 +377,14 @@ fn a_pasted_message_is_a_log_and_configuration_is_none() {
     assert!(!is_log("services:\n  a:\n    image: x # Connection refused\n"));
     assert!(!is_log("hello\n"));
 }
+
+#[test]
+fn a_time_in_an_exceptions_words_begins_no_event() {
+    let text = "2025-04-11 00:00:40.100 ERROR 1 --- [exec-1] c.a.Client : call failed\n\
+         javax.net.ssl.SSLHandshakeException: PKIX path validation failed\n\
+         \tat sun.security.ssl.Alert.createSSLException(Alert.java:131)\n\
+         Caused by: java.security.cert.CertificateExpiredException: NotAfter: Thu Apr 10 23:59:59 UTC 2025\n";
+    let evidence = evidence(&[("app.log", text)]);
+    assert_eq!(only(&evidence).events, 1);
+    assert_eq!(signal(&evidence, "tls.expired").first_ms, only(&evidence).first_ms);
+}

@@ -72,6 +72,18 @@ pub(super) fn is_exception_line(line: &str) -> bool {
     follows == b':' && line[..end].contains('.') && is_class(&line[..end])
 }
 
+/// Whether a line is part of a trace whatever stands in it: an exception's own line, or one that
+/// goes on with it.
+pub(super) fn is_trace_line(line: &str) -> bool {
+    match line.as_bytes().first() {
+        Some(b'C') if line.starts_with("Caused by: ") => true,
+        Some(b'S') if line.starts_with("Suppressed: ") => true,
+        Some(b'W') if line.starts_with("Wrapped by: ") => true,
+        Some(first) => first.is_ascii_alphabetic() && is_exception_line(line),
+        None => false,
+    }
+}
+
 /// Whether a word is the name of an exception's class.
 fn is_class(word: &str) -> bool {
     let simple = word.rsplit(['.', '$']).next().unwrap_or(word);
