@@ -184,6 +184,32 @@ fn a_baseline_survives_moved_lines() {
 }
 
 #[test]
+fn a_baseline_survives_logs_that_grow_and_rotate() {
+    let line = |minute: u32, address: &str| {
+        format!(
+            "2025-03-02 10:{minute:02}:41.007 ERROR shop.Web - HikariPool-1 - Connection is not \
+             available, request timed out after 30001ms (total=10, active=10, idle=0, \
+             waiting={minute}) {address}\n"
+        )
+    };
+    let stack = dir([("logs/web.log", line(1, "").as_str())]);
+    let write = run(stack.path(), &["diagnose", "--write-baseline", "known.json"]);
+    assert_eq!(write.code, Some(0), "{write:?}");
+    let known = ["diagnose", "--baseline", "known.json"];
+    let grown: String = (0..50).map(|minute| line(minute, "")).collect();
+    support::put(stack.path(), "logs/web.log", format!("a line\n{grown}").as_bytes());
+    let again = run(stack.path(), &known);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    support::put(stack.path(), "logs/web.log.1", grown.as_bytes());
+    support::put(stack.path(), "logs/web.log", line(59, "").as_bytes());
+    let again = run(stack.path(), &known);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let other = line(3, "").replace("HikariPool-1", "ReportPool");
+    support::put(stack.path(), "logs/other.log", other.as_bytes());
+    assert_eq!(run(stack.path(), &known).code, Some(1), "another pool is another finding");
+}
+
+#[test]
 fn comments_take_findings_back_and_unused_ones_are_named() {
     let comment = "      # wonin: ignore[quorum-without-spare] a test bench\n";
     let line = "      - KAFKA_CFG_CONTROLLER_QUORUM_VOTERS";

@@ -306,10 +306,19 @@ impl View {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for finding in &mut self.findings {
             let primary = finding.primary();
-            let line = primary.map_or(String::new(), |spot| line_text(&self.files, spot));
-            let path = primary.map_or("", |spot| spot.path.as_str());
             let service = finding.service.as_deref().unwrap_or("");
-            let parts = [finding.meta.id, service, path, &line];
+            let is_excerpt = |spot: &&Spot| {
+                self.files.get(&spot.file).is_some_and(wonin_text::SourceFile::is_excerpt)
+            };
+            // Lines of logs come and go, and counts grow; what was found stays what it is.
+            let (path, what) = match primary {
+                Some(spot) if !is_excerpt(&spot) => {
+                    (spot.path.as_str(), line_text(&self.files, spot))
+                }
+                Some(_) => ("", fingerprint::without_amounts(&finding.title)),
+                None => ("", String::new()),
+            };
+            let parts = [finding.meta.id, service, path, &what];
             let base = fingerprint::of(&parts, 0);
             let nth = seen.entry(base.clone()).or_default();
             let name = if *nth == 0 { base } else { fingerprint::of(&parts, *nth) };

@@ -145,6 +145,28 @@ fn fingerprints_survive_moved_lines() {
 }
 
 #[test]
+fn fingerprints_survive_logs_that_grow_and_rotate() {
+    let name = |path: &str, lines: &[(u64, &str)], title: &str| {
+        let mut evidence = wonin_model::Evidence::default();
+        let lines: Vec<(u64, String)> =
+            lines.iter().map(|(number, text)| (*number, (*text).to_owned())).collect();
+        let file = evidence.sources.add(wonin_text::SourceFile::excerpt(path, &lines));
+        let at = support::place(&evidence, file, "refused");
+        let finding = wonin_model::Finding::new(&support::QUORUM, title)
+            .service("web")
+            .because_at("seen", wonin_model::Origin::Written(at));
+        let diagnosis = wonin_model::Diagnosis { findings: vec![finding], ..Default::default() };
+        let view = View::new(&evidence, &diagnosis, Limits::default());
+        view.findings[0].fingerprint.clone()
+    };
+    let before = name("app.log", &[(7, "10:00 refused")], "kafka-1 refused 3 times in 2 min");
+    let lines = [(2, "09:00 refused"), (9000, "11:00 refused")];
+    assert_eq!(before, name("app.log", &lines, "kafka-1 refused 812 times in 1 h"));
+    assert_eq!(before, name("app.log.1", &lines[1..], "kafka-1 refused 4 times in 9 s"));
+    assert_ne!(before, name("app.log", &lines, "kafka-2 refused 812 times in 1 h"));
+}
+
+#[test]
 fn comments_take_findings_back() {
     let (_, diagnosis) = fixture();
     let case = |comment: &str| {

@@ -153,15 +153,30 @@ fn observed(evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, what) in POOLS {
         for signal in signals(evidence, &[name]) {
-            found.extend(of_pool(evidence, signal, what));
+            let parts = by_pool(signal).into_iter();
+            found.extend(parts.filter_map(|part| of_pool(evidence, &part, what)));
         }
     }
     found
 }
 
-fn of_pool(evidence: &Evidence, signal: &Signal, what: &str) -> Option<Finding> {
+/// A signal pool by pool, where its texts name several.
+fn by_pool(signal: &Signal) -> Vec<Part<'_>> {
+    let names = signal.all("pool").into_iter().filter(|name| is_name(name));
+    let parts: Vec<Part<'_>> = names
+        .filter_map(|name| {
+            Part::of(signal, |values| values.get("pool").is_some_and(|pool| pool == name))
+        })
+        .collect();
+    if parts.len() > 1 { parts } else { vec![Part::whole(signal)] }
+}
+
+fn of_pool(evidence: &Evidence, part: &Part<'_>, what: &str) -> Option<Finding> {
+    let signal = part.signal;
     let service = signal.service.as_deref();
-    let hit = signal.hits.iter().find(|hit| hit.values.len() > 1).or(signal.hits.first())?;
+    let pool = part.hit.and_then(|hit| hit.values.get("pool"));
+    let mut hits = signal.hits.iter().filter(|hit| hit.values.get("pool") == pool);
+    let hit = hits.find(|hit| hit.values.len() > 1).or(part.hit)?;
     let value = |name: &str| number(&hit.values, name);
     let size = value("total").or(value("size"));
     let active = value("active").or(value("busy"));
@@ -188,7 +203,7 @@ fn of_pool(evidence: &Evidence, signal: &Signal, what: &str) -> Option<Finding> 
         if counted { 95 } else { 75 },
     );
     finding.service.clone_from(&signal.service);
-    finding = Part::whole(signal).tell(finding, "a caller got nothing in time");
+    finding = part.tell(finding, "a caller got nothing in time");
     for (name, what) in [
         ("hikari.leak-detected", "a connection was kept for longer than leakDetectionThreshold"),
         ("hikari.thread-starvation", "the pool's own thread was starved"),
