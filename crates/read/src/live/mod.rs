@@ -23,6 +23,7 @@ use wonin_model::ThreadDump;
 use crate::log::envelope::{Envelope, service_of_container};
 use crate::log::{Services, kind, lines};
 use crate::pipeline::{Files, Joining};
+pub(crate) use containers::workload_of;
 use found::Found;
 
 /// Bytes of a file that is parsed as a whole.

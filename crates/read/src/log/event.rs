@@ -37,6 +37,8 @@ pub(super) struct Event {
     /// The trace of a JSON line.
     pub(super) trace: Option<String>,
     pub(super) state: State,
+    /// How often it occurred, where an engine counted; 0 stands for once.
+    pub(super) times: u64,
 }
 
 impl Event {
@@ -55,6 +57,7 @@ impl Event {
         self.message = None;
         self.trace = None;
         self.state = State::Plain;
+        self.times = 0;
         // One huge event must not cost its room for ever.
         self.text.shrink_to(EVENT_BYTES_MAX);
         self.shown.shrink_to(EVENT_BYTES_MAX);

@@ -3,6 +3,7 @@
 //! A log of any length is read once, as a stream, and costs its templates and not its lines. The
 //! evidence keeps an excerpt: the lines that templates and hits point to.
 
+mod answers;
 mod drain;
 pub(crate) mod envelope;
 mod event;
@@ -25,6 +26,7 @@ use wonin_model::{Hit, Log, Signal, Template};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
 use crate::pipeline::{Files, Joining};
+use head::Style;
 use reader::Told;
 pub use signals::names as signal_names;
 
@@ -81,7 +83,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         .collect();
     let told: Vec<Result<Told, Option<String>>> =
         candidates.par_iter().map(|path| read_one(files, path)).collect();
-    let mut logs = Vec::new();
+    let mut logs = answers(joining);
     for (path, told) in candidates.iter().zip(told) {
         match told {
             Ok(told) => logs.push((path.as_str(), told)),
@@ -99,6 +101,18 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         .signals
         .extend(tallies.into_iter().map(|((name, service), joined)| joined.signal(name, service)));
     extend_silence(&mut joining.evidence.logs);
+}
+
+/// The events in answers of orchestrators, whoever else has read these.
+fn answers<'p>(joining: &Joining<'p>) -> Vec<(&'p str, Told)> {
+    let files = joining.files();
+    let paths: Vec<&str> = files
+        .paths()
+        .iter()
+        .map(String::as_str)
+        .filter(|path| answers::is_candidate(path))
+        .collect();
+    paths.par_iter().filter_map(|path| Some((*path, answers::read(files, path)?))).collect()
 }
 
 /// Reads one file; `Err(None)` where it is no log.
@@ -198,7 +212,9 @@ fn add(joining: &mut Joining<'_>, path: &str, told: Told, tallies: &mut Tallies)
         at += text.len() + 1;
     }
     let file = joining.evidence.sources.add(SourceFile::excerpt(path, &lines));
-    joining.note_read(file, "log");
+    let is_answer =
+        told.streams.iter().all(|stream| stream.lines == 0 || stream.style() == Style::Events);
+    joining.note_read(file, if is_answer { "events" } else { "log" });
     let excerpt = Excerpt { file, starts };
     note_oddities(
         joining,

@@ -138,6 +138,37 @@ pub(super) fn read(lines: &mut Lines, matcher: &'static Matcher) -> Told {
     told
 }
 
+/// One event that does not stand in a line of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Reported {
+    /// The line with its text, from 1.
+    pub(super) line: u64,
+    pub(super) shown: String,
+    pub(super) text: String,
+    pub(super) level: Level,
+    pub(super) at_ms: Option<i64>,
+    /// How often it occurred.
+    pub(super) times: u64,
+    pub(super) service: Option<String>,
+}
+
+/// Takes events as they are.
+pub(super) fn report(events: Vec<Reported>, matcher: &'static Matcher) -> Told {
+    let mut reader = Reader::new("", matcher);
+    for event in events {
+        let index = event.service.as_deref().map_or(0, |name| reader.stream(name, name));
+        let at = event.at_ms.map(|ms| Stamp { ms, len: 0, has_zone: true, date: Date::Full });
+        let stream = &mut reader.told.streams[index];
+        stream.lines += 1;
+        stream.begin(event.line, &event.shown, &event.text, at);
+        stream.event.level = Some(event.level);
+        stream.event.style = Some(Style::Events);
+        stream.event.times = event.times;
+        reader.flush(index);
+    }
+    reader.finish()
+}
+
 struct Reader {
     matcher: &'static Matcher,
     envelope: Envelope,
@@ -189,12 +220,13 @@ impl Reader {
             self.inner(number, raw, raw, 0, None);
             return;
         };
-        let stream = inner.service.map_or(0, |name| self.stream(name));
+        let of = |name| self.stream(name, service_of_container(name));
+        let stream = inner.service.map_or(0, of);
         self.inner(number, raw, inner.text, stream, inner.time);
     }
 
-    /// The stream of a container.
-    fn stream(&mut self, name: &str) -> usize {
+    /// The stream of a container, which runs a service.
+    fn stream(&mut self, name: &str, service: &str) -> usize {
         if self.last_name.0 == name {
             return self.last_name.1;
         }
@@ -202,10 +234,9 @@ impl Reader {
             Some(index) => *index,
             None if self.by_name.len() >= SERVICES_MAX => 0,
             None => {
-                let service = service_of_container(name).to_owned();
                 let heads = Some(self.heads);
                 self.told.streams.push(Stream {
-                    service: Some(service),
+                    service: Some(service.to_owned()),
                     heads,
                     ..Stream::default()
                 });
@@ -364,8 +395,9 @@ impl Reader {
             Some(_) if has_trace => Level::Error,
             _ => Level::Info,
         });
-        stream.events += 1;
-        stream.errors += u64::from(level == Level::Error);
+        let times = event.times.max(1);
+        stream.events += times;
+        stream.errors += if level == Level::Error { times } else { 0 };
         *stream.styles.entry(event.style.unwrap_or(Style::Plain)).or_default() += 1;
         let at_ms = event.at_ms.or(stream.last_ms);
         self.count(&event, index, level, cause, at_ms);
@@ -377,7 +409,7 @@ impl Reader {
                 key.1 = 0;
             }
             let tally = self.told.signals.entry(key).or_default();
-            if tally.add(seen, self.hits_left > 0) {
+            if tally.add(seen, times, self.hits_left > 0) {
                 self.hits_left = self.hits_left.saturating_sub(1);
             }
         }
@@ -431,7 +463,7 @@ impl Reader {
         }
         let mined = &mut self.mined[number];
         mined.level = mined.level.max(level);
-        mined.count += 1;
+        mined.count += event.times.max(1);
         if let Some(at) = at_ms {
             mined.first_ms = Some(mined.first_ms.map_or(at, |first| first.min(at)));
             mined.last_ms = Some(mined.last_ms.map_or(at, |last| last.max(at)));

@@ -125,7 +125,7 @@ fn workload(pod: &Node, name: &str) -> String {
 }
 
 /// `shop-web` for `shop-web-5d8f9c7b6d-x2x4z`, `db` for `db-0`.
-pub(super) fn workload_of(pod: &str) -> &str {
+pub(crate) fn workload_of(pod: &str) -> &str {
     let Some((rest, last)) = pod.rsplit_once('-') else {
         return pod;
     };

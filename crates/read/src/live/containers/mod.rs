@@ -1,6 +1,7 @@
 //! Containers and pods as engines show them.
 
 mod docker;
+mod ecs;
 mod kubernetes;
 mod tables;
 
@@ -10,6 +11,7 @@ use wonin_text::{FileId, Place, Span};
 
 use super::Whole;
 use crate::log::time;
+pub(crate) use kubernetes::workload_of;
 
 /// All forms that are parsed as a whole.
 pub(super) const WHOLE: &[Whole] = &[
@@ -21,6 +23,7 @@ pub(super) const WHOLE: &[Whole] = &[
     tables::KUBECTL_PODS,
     kubernetes::PODS,
     kubernetes::DESCRIBE,
+    ecs::TASKS,
 ];
 
 /// A container of which nothing is known yet.

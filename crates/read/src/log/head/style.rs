@@ -19,6 +19,8 @@ pub(in crate::log) enum Style {
     Logfmt,
     Json,
     Mongo,
+    /// What an orchestrator answered.
+    Events,
 }
 
 impl Style {
@@ -40,6 +42,7 @@ impl Style {
             Self::Logfmt => "logfmt",
             Self::Json => "json",
             Self::Mongo => "mongodb",
+            Self::Events => "events",
         }
     }
 }

@@ -51,9 +51,9 @@ pub(in crate::log) struct Tally {
 }
 
 impl Tally {
-    /// Counts one hit. The first ones are kept where `is_kept`, and the last one; says whether it
+    /// Counts a hit that occurred so many times. The first ones are kept where `is_kept`, and the last one; says whether it
     /// is one of the first.
-    pub(in crate::log) fn add(&mut self, mut seen: Seen, is_kept: bool) -> bool {
+    pub(in crate::log) fn add(&mut self, mut seen: Seen, times: u64, is_kept: bool) -> bool {
         for value in seen.values.values_mut() {
             let mut end = value.len().min(VALUE_BYTES_MAX);
             while !value.is_char_boundary(end) {
@@ -61,13 +61,13 @@ impl Tally {
             }
             value.truncate(end);
         }
-        self.count += 1;
+        self.count += times;
         if let Some(at) = seen.at_ms {
             self.first_ms = Some(self.first_ms.map_or(at, |first| first.min(at)));
             self.last_ms = Some(self.last_ms.map_or(at, |last| last.max(at)));
-            self.add_slot(at, 1);
+            self.add_slot(at, times);
         }
-        self.add_values(&seen.values, 1);
+        self.add_values(&seen.values, times);
         let is_first = self.hits.is_empty() || (is_kept && self.hits.len() < Signal::KEPT - 1);
         if is_first {
             self.hits.push(seen);

@@ -1,0 +1,108 @@
+//! What orchestrators say happened, in their answers: events of Kubernetes and of ECS services,
+//! reasons why ECS tasks stopped. Each is an event as if it stood in a log, of the service that it
+//! is about.
+
+mod ecs;
+mod kubernetes;
+mod table;
+
+use std::io::Read as _;
+
+use wonin_model::Level;
+use wonin_text::{SourceFile, Span};
+
+use super::lines;
+use super::reader::{self, Reported, Told};
+use super::signals;
+use crate::pipeline::Files;
+
+/// Bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// Events of one answer.
+const ENTRIES_MAX: usize = 200_000;
+
+/// One event of an answer.
+#[derive(Debug, Default)]
+struct Entry {
+    /// Where its text stands.
+    span: Span,
+    text: String,
+    /// Whether it tells of trouble.
+    is_warning: bool,
+    first_ms: Option<i64>,
+    last_ms: Option<i64>,
+    /// How often it occurred.
+    times: u64,
+    service: Option<String>,
+}
+
+/// A form of answer.
+struct Form {
+    /// Whether an answer begins like this.
+    accepts: fn(head: &str) -> bool,
+    /// Finds its events.
+    read: fn(text: &str, entries: &mut Vec<Entry>),
+}
+
+const FORMS: &[Form] =
+    &[kubernetes::EVENTS, ecs::SERVICES, ecs::TASKS, table::EVENTS, table::DESCRIBED];
+
+/// Whether a file of this path may be an answer.
+pub(super) fn is_candidate(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    matches!(extension, "" | "json" | "yaml" | "yml" | "txt" | "log" | "out" | "events")
+}
+
+/// The events of an answer; `None` where a file is none.
+pub(super) fn read(files: &dyn Files, path: &str) -> Option<Told> {
+    let source = files.open(path).and_then(lines::unpack).ok()?;
+    let mut lines = lines::Lines::new(source);
+    let head = String::from_utf8_lossy(lines.head()).into_owned();
+    let form = FORMS.iter().find(|form| (form.accepts)(&head))?;
+    let mut bytes = Vec::new();
+    let source = files.open(path).and_then(lines::unpack).ok()?;
+    source.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 > ANSWER_BYTES_MAX {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut entries = Vec::new();
+    (form.read)(&text, &mut entries);
+    entries.truncate(ENTRIES_MAX);
+    if entries.is_empty() {
+        return None;
+    }
+    Some(reader::report(reported(SourceFile::new(path, text), entries), signals::matcher()?))
+}
+
+/// Events in the order of time. What occurred several times is there for the first time, and then
+/// for all others at once.
+fn reported(file: SourceFile, entries: Vec<Entry>) -> Vec<Reported> {
+    let mut reported = Vec::new();
+    for entry in entries {
+        let line = file.position(entry.span.start as usize).line;
+        let shown = file.line(line).map_or("", |span| file.slice(span));
+        // A whole answer on one line shows nothing: then the text stands for it.
+        let shown = if shown.len() > super::event::SHOWN_BYTES_MAX { &entry.text } else { shown };
+        let one = Reported {
+            line: u64::from(line),
+            shown: shown.to_owned(),
+            text: entry.text,
+            level: if entry.is_warning { Level::Warning } else { Level::Info },
+            at_ms: entry.first_ms.or(entry.last_ms),
+            times: 1,
+            service: entry.service,
+        };
+        if entry.times > 1 {
+            let at_ms = entry.last_ms.or(one.at_ms);
+            reported.push(Reported { at_ms, times: entry.times - 1, ..one.clone() });
+        }
+        reported.push(one);
+    }
+    reported.sort_by_key(|one| (one.at_ms.is_none(), one.at_ms, one.line));
+    reported
+}
+
+#[cfg(test)]
+mod tests;
