@@ -130,11 +130,16 @@ impl Fix {
     /// several.
     pub fn replace<T>(title: impl Into<String>, value: &Located<T>, by: impl Into<String>) -> Self {
         let mut fix = Self::advice(title);
-        if let Origin::Written(place)
-        | Origin::Inherited {
-            place, how: Inheritance::Override | Inheritance::Image, ..
-        } = value.origin
-        {
+        let own = match &value.origin {
+            Origin::Written(place) => Some(*place),
+            Origin::Inherited(inherited)
+                if matches!(inherited.how, Inheritance::Override | Inheritance::Image) =>
+            {
+                Some(inherited.place)
+            }
+            _ => None,
+        };
+        if let Some(place) = own {
             let edit = Edit { span: place.span, replacement: by.into() };
             fix.edits.push(FileEdit { file: place.file, edit });
         }

@@ -45,7 +45,7 @@ pub use live::{
     Burst, Certificate, ContainerState, Load, LoadSlot, PartitionState, Registration, Series, Slow,
     Thread, ThreadDump, VoterState,
 };
-pub use located::{Inheritance, Located, Origin};
+pub use located::{Inheritance, Inherited, Interpolated, Located, Origin, Standard};
 pub use server::{Server, ServerProduct};
 pub use service::{
     Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use wonin_text::Place;
 
@@ -22,40 +23,64 @@ pub enum Inheritance {
     Reference,
 }
 
-/// Where a value came from.
+/// Where a value came from. What few values have is behind pointers: a large stack holds hundreds
+/// of thousands of origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The text at this place is the value.
     Written(Place),
-    /// The text at `place` is the value; it counts here through the places of `via`, nearest
-    /// first.
-    Inherited {
-        /// Where the text stands.
-        place: Place,
-        /// The alias, the `extends` key, the `env_file` entry and so on.
-        via: Vec<Place>,
-        /// By which rule.
-        how: Inheritance,
-    },
-    /// Text with variables at `place`, filled in from the places of `from` (definitions in
-    /// `.env`, or the default inside the expression itself). Also text at `place` that gives the
-    /// value by another computation, such as the part behind `KEY=` of an item with escapes.
-    Interpolated {
-        /// Where the expression stands.
-        place: Place,
-        /// Where its variables were defined.
-        from: Vec<Place>,
-        /// Variables that no file defines: the value holds nothing in their stead, though the
-        /// environment of whoever starts the stack may define them. See [`Origin::is_certain`].
-        unset: Vec<String>,
-    },
+    /// The text at one place is the value; it counts here through others.
+    Inherited(Box<Inherited>),
+    /// Text with variables, filled in from other places.
+    Interpolated(Box<Interpolated>),
     /// Nobody wrote it.
-    Default {
-        /// Whose default, with the version: `Apache Kafka 3.9 broker`.
-        of: Cow<'static, str>,
-        /// Where the default is documented.
-        source: Cow<'static, str>,
-    },
+    Default(Arc<Standard>),
+}
+
+/// How a value written elsewhere came to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inherited {
+    /// Where the text stands.
+    pub place: Place,
+    /// The alias, the `extends` key, the `env_file` entry and so on, nearest first.
+    pub via: Vec<Place>,
+    /// By which rule.
+    pub how: Inheritance,
+}
+
+/// How a text with variables (defined in `.env`, or by a default inside the expression itself) was
+/// filled in. Also text that gives the value by another computation, such as the part behind
+/// `KEY=` of an item with escapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpolated {
+    /// Where the expression stands.
+    pub place: Place,
+    /// Where its variables were defined.
+    pub from: Vec<Place>,
+    /// Variables that no file defines: the value holds nothing in their stead, though the
+    /// environment of whoever starts the stack may define them. See [`Origin::is_certain`].
+    pub unset: Vec<String>,
+}
+
+/// Whose default a value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standard {
+    /// The program, with the version: `Apache Kafka 3.9 broker`.
+    pub of: Cow<'static, str>,
+    /// Where the default is documented.
+    pub source: Cow<'static, str>,
+}
+
+impl From<Inherited> for Origin {
+    fn from(inherited: Inherited) -> Self {
+        Self::Inherited(Box::new(inherited))
+    }
+}
+
+impl From<Interpolated> for Origin {
+    fn from(interpolated: Interpolated) -> Self {
+        Self::Interpolated(Box::new(interpolated))
+    }
 }
 
 impl Origin {
@@ -64,42 +89,54 @@ impl Origin {
         of: impl Into<Cow<'static, str>>,
         source: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::Default { of: of.into(), source: source.into() }
+        Self::Default(Arc::new(Standard { of: of.into(), source: source.into() }))
+    }
+
+    /// How it was inherited, where it was.
+    pub fn inherited(&self) -> Option<&Inherited> {
+        match self {
+            Self::Inherited(inherited) => Some(inherited),
+            _ => None,
+        }
+    }
+
+    /// How it was filled in, where it was.
+    pub fn interpolated(&self) -> Option<&Interpolated> {
+        match self {
+            Self::Interpolated(interpolated) => Some(interpolated),
+            _ => None,
+        }
     }
 
     /// The place to show first; `None` for defaults.
     pub fn place(&self) -> Option<Place> {
         match self {
-            Self::Written(place)
-            | Self::Inherited { place, .. }
-            | Self::Interpolated { place, .. } => Some(*place),
-            Self::Default { .. } => None,
+            Self::Written(place) => Some(*place),
+            Self::Inherited(inherited) => Some(inherited.place),
+            Self::Interpolated(interpolated) => Some(interpolated.place),
+            Self::Default(_) => None,
         }
     }
 
     /// Every place that had a part in the value, the one to show first in front.
     pub fn places(&self) -> Vec<Place> {
-        match self {
-            Self::Written(place) => vec![*place],
-            Self::Inherited { place, via, .. } => {
-                std::iter::once(*place).chain(via.iter().copied()).collect()
-            }
-            Self::Interpolated { place, from, .. } => {
-                std::iter::once(*place).chain(from.iter().copied()).collect()
-            }
-            Self::Default { .. } => Vec::new(),
-        }
+        let others = match self {
+            Self::Inherited(inherited) => inherited.via.as_slice(),
+            Self::Interpolated(interpolated) => interpolated.from.as_slice(),
+            Self::Written(_) | Self::Default(_) => &[],
+        };
+        self.place().into_iter().chain(others.iter().copied()).collect()
     }
 
     /// Whether the files alone give the value: no variable in it is left without a definition.
     /// A claim about a value that is not certain must be guarded or left out.
     pub fn is_certain(&self) -> bool {
-        !matches!(self, Self::Interpolated { unset, .. } if !unset.is_empty())
+        self.interpolated().is_none_or(|filled| filled.unset.is_empty())
     }
 
     /// Whether nobody wrote the value.
     pub fn is_default(&self) -> bool {
-        matches!(self, Self::Default { .. })
+        matches!(self, Self::Default(_))
     }
 }
 
@@ -178,6 +215,13 @@ impl Located<String> {
 mod tests {
     use super::*;
     use wonin_text::{FileId, Span};
+
+    #[test]
+    fn origins_stay_small() {
+        // A large stack holds some twenty for each service.
+        assert_eq!(size_of::<Origin>(), 16);
+        assert_eq!(size_of::<Located<u64>>(), 24);
+    }
 
     #[test]
     fn pieces_keep_their_exact_place() {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wonin_model::{
-    HealthCheck, HealthTest, Inheritance, Located, Mount, MountKind, Origin, Service, Skipped,
+    HealthCheck, HealthTest, Inheritance, Inherited, Interpolated, Located, Mount, MountKind,
+    Service, Skipped,
 };
 use wonin_syntax::dockerfile::{Dockerfile, Instruction, Pair, Stage, Word, parse};
 use wonin_text::{FileId, Place, SourceFile};
@@ -257,14 +258,14 @@ impl<'a> Config<'a> {
         };
         let definitions = filled.used.iter().filter_map(|name| self.variable(name)?.place());
         let origin =
-            Origin::Interpolated { place, from: definitions.collect(), unset: filled.unset };
+            Interpolated { place, from: definitions.collect(), unset: filled.unset }.into();
         Located { value: filled.value, origin }
     }
 
     /// A value that the service has from here.
     fn inherited<T>(&self, value: T, place: Place) -> Located<T> {
         let via = self.build.place.into_iter().collect();
-        Located { value, origin: Origin::Inherited { place, via, how: Inheritance::Image } }
+        Located { value, origin: Inherited { place, via, how: Inheritance::Image }.into() }
     }
 
     fn place(&self, span: wonin_text::Span) -> Place {

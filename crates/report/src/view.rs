@@ -437,9 +437,10 @@ impl<'a> Showing<'a> {
 
     fn because(&mut self, because: &Because) -> ShownBecause {
         let at = match &because.origin {
-            Origin::Default { of, source } => {
-                Where::Default { of: self.words(of), source: self.words(source) }
-            }
+            Origin::Default(standard) => Where::Default {
+                of: self.words(&standard.of),
+                source: self.words(&standard.source),
+            },
             origin => self.at(origin),
         };
         let value = because.value.as_deref().map(|value| self.value(value, &because.origin));
@@ -448,7 +449,7 @@ impl<'a> Showing<'a> {
 
     fn at(&mut self, origin: &Origin) -> Where {
         let relation = match origin {
-            Origin::Interpolated { .. } => "filled in from here",
+            Origin::Interpolated(_) => "filled in from here",
             _ => "counts through this",
         };
         let mut spots = origin.places().into_iter().map(|place| self.spot(place));

@@ -4,7 +4,8 @@ mod support;
 
 use support::{QUORUM, add, outputs, place};
 use wonin_model::{
-    Diagnosis, Evidence, FileEdit, Finding, Fix, Located, Origin, Role, Severity, Skipped,
+    Diagnosis, Evidence, FileEdit, Finding, Fix, Inherited, Located, Origin, Role, Severity,
+    Skipped,
 };
 use wonin_report::Limits;
 use wonin_text::{Edit, FileId, Place, Span};
@@ -76,11 +77,11 @@ fn finding(evidence: &Evidence, file: FileId, line: &str, whole: Place) -> Findi
             "filled in",
             &Located {
                 value: SECRET.to_owned(),
-                origin: Origin::Inherited {
+                origin: Origin::from(Inherited {
                     place: exact.place().unwrap_or(whole),
                     via: vec![whole],
                     how: wonin_model::Inheritance::EnvFile,
-                },
+                }),
             },
         )
         .because("a default", &Located::default_of(SECRET.to_owned(), "x", "y"))

@@ -131,8 +131,8 @@ fn fingerprints_survive_moved_lines() {
             place.span.start += shift;
             place.span.end += shift;
         }
-        if let wonin_model::Origin::Interpolated { place, from, .. } = &mut because.origin {
-            for place in std::iter::once(place).chain(from) {
+        if let wonin_model::Origin::Interpolated(filled) = &mut because.origin {
+            for place in std::iter::once(&mut filled.place).chain(&mut filled.from) {
                 place.span.start += shift;
                 place.span.end += shift;
             }

@@ -74,8 +74,8 @@
 //! - Inferred: usual lifetimes.
 
 use wonin_model::{
-    Evidence, Finding, Fix, FrozenCredentials, Located, Mode, ModeMeta, NotChecked, Origin, Role,
-    Service, Severity, Signal, Standing,
+    Evidence, Finding, Fix, FrozenCredentials, Located, Mode, ModeMeta, NotChecked, Role, Service,
+    Severity, Signal, Standing,
 };
 
 use crate::shared::reach::code_owner;
@@ -225,7 +225,7 @@ fn in_code(evidence: &Evidence, frozen: &FrozenCredentials) -> Option<Finding> {
 fn in_environment(service: &Service, token: &Located<String>) -> Option<Finding> {
     // Real tokens have hundreds of characters; short ones are made up for a local endpoint.
     let real = token.value.len() >= 64;
-    let passed = matches!(&token.origin, Origin::Interpolated { unset, .. } if !unset.is_empty());
+    let passed = !token.origin.is_certain();
     let local = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "LOCALSTACK_HOST"];
     if !(real || passed) || local.iter().any(|name| service.environment.contains_key(*name)) {
         return None;

@@ -1,6 +1,6 @@
 //! Repairs that insert a line beside one that is written, in its style.
 
-use wonin_model::{FileEdit, Fix, KafkaBroker, Located, Origin, Service};
+use wonin_model::{FileEdit, Fix, KafkaBroker, Located, Service};
 use wonin_text::{Edit, Place, SourceFile, Sources, Span};
 
 use super::kafka::Cluster;
@@ -123,12 +123,7 @@ fn beside(
     property: &str,
     value: &str,
 ) -> Option<FileEdit> {
-    let place = match &written.origin {
-        Origin::Written(place)
-        | Origin::Inherited { place, .. }
-        | Origin::Interpolated { place, .. } => *place,
-        Origin::Default { .. } => return None,
-    };
+    let place = written.place()?;
     let file = sources.file(place.file);
     let line = file.line(file.position(place.span.start as usize).line)?;
     if place.span.end > line.end {

@@ -137,7 +137,7 @@ fn inversion(
 ) -> Inversion {
     let outer = &upstream.read_timeout_ms;
     // An included or interpolated value still is what the proxy runs with.
-    let sure = matches!(outer.origin, Origin::Written(_) | Origin::Default { .. });
+    let sure = matches!(outer.origin, Origin::Written(_) | Origin::Default(_));
     Inversion {
         outer: outer.clone(),
         inner: wait.length,

@@ -41,8 +41,8 @@
 use std::collections::BTreeSet;
 
 use wonin_model::{
-    Evidence, FileEdit, Finding, Fix, Image, Located, Mode, ModeMeta, NotChecked, Origin, Role,
-    Service, Severity,
+    Evidence, FileEdit, Finding, Fix, Image, Located, Mode, ModeMeta, NotChecked, Role, Service,
+    Severity,
 };
 use wonin_text::{Edit, Sources};
 
@@ -201,12 +201,7 @@ fn has_version(image: &Image) -> bool {
 
 /// The edit of the repository's name where it stands in the text of the reference.
 fn replace(sources: &Sources, image: &Located<Image>, gone: &Gone) -> Option<FileEdit> {
-    let place = match &image.origin {
-        Origin::Written(place)
-        | Origin::Inherited { place, .. }
-        | Origin::Interpolated { place, .. } => *place,
-        Origin::Default { .. } => return None,
-    };
+    let place = image.place()?;
     let at = sources.slice(place).find(gone.from)?;
     let span = place.part(at..at + gone.from.len()).span;
     Some(FileEdit { file: place.file, edit: Edit { span, replacement: gone.to.to_owned() } })

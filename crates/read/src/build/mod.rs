@@ -6,7 +6,7 @@ mod pom;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wonin_model::{Located, Origin, Skipped};
+use wonin_model::{Interpolated, Located, Skipped};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
 use crate::fragment::{Content, Format};
@@ -76,7 +76,7 @@ fn resolve(chain: &[&BuildFile], written: &Located<String>) -> Option<Located<St
         let Some(name) = variable_in(&current.value) else {
             let origin = match written.place() {
                 Some(place) if !from.is_empty() => {
-                    Origin::Interpolated { place, from, unset: Vec::new() }
+                    Interpolated { place, from, unset: Vec::new() }.into()
                 }
                 _ => current.origin,
             };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use wonin_model::{Condition, Dependency, Located, Origin, Restart, Service, UpdateConfig};
+use wonin_model::{
+    Condition, Dependency, Interpolated, Located, Origin, Restart, Service, UpdateConfig,
+};
 use wonin_text::Place;
 
 use super::health::health_check;
@@ -286,11 +288,11 @@ fn pairs(value: Option<&Value>, variables: &dyn Variables) -> BTreeMap<String, L
             Data::Text(text) => Some(text.clone()),
             Data::Null => variables.variable(name).map(|found| Located {
                 value: found.value.clone(),
-                origin: Origin::Interpolated {
+                origin: Origin::from(Interpolated {
                     place: field.key,
                     from: found.place().into_iter().collect(),
                     unset: Vec::new(),
-                },
+                }),
             }),
             Data::List(_) | Data::Map(_) => None,
         };

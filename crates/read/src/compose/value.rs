@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use indexmap::IndexMap;
-use wonin_model::{Inheritance, Located, Origin};
+use wonin_model::{Inheritance, Inherited, Interpolated, Located, Origin};
 use wonin_syntax::{Content, Node, Scalar};
 use wonin_text::{FileId, Place};
 
@@ -125,22 +125,19 @@ impl Value {
         let mut origin = Origin::Written(self.place);
         for text in self.items().iter().filter_map(Self::text).chain(self.text()) {
             match (&mut origin, &text.origin) {
-                (
-                    Origin::Interpolated { from, unset, .. },
-                    Origin::Interpolated { from: more, unset: missing, .. },
-                ) => {
-                    from.extend(more);
-                    unset.extend(missing.iter().cloned());
+                (Origin::Interpolated(filled), Origin::Interpolated(more)) => {
+                    filled.from.extend(&more.from);
+                    filled.unset.extend(more.unset.iter().cloned());
                 }
-                (_, Origin::Interpolated { from, unset, .. }) => {
-                    origin = Origin::Interpolated {
-                        place: self.place,
-                        from: from.clone(),
-                        unset: unset.clone(),
-                    };
+                (_, Origin::Interpolated(filled)) => {
+                    let mut filled = filled.clone();
+                    filled.place = self.place;
+                    origin = Origin::Interpolated(filled);
                 }
-                (Origin::Written(place), Origin::Inherited { via, how, .. }) => {
-                    origin = Origin::Inherited { place: *place, via: via.clone(), how: *how };
+                (Origin::Written(place), Origin::Inherited(inherited)) => {
+                    let mut inherited = inherited.clone();
+                    inherited.place = *place;
+                    origin = Origin::Inherited(inherited);
                 }
                 _ => {}
             }
@@ -174,20 +171,20 @@ impl Value {
 pub(crate) fn inherit(origin: &mut Origin, via: Place, how: Inheritance) {
     match origin {
         Origin::Written(place) => {
-            *origin = Origin::Inherited { place: *place, via: vec![via], how };
+            *origin = Inherited { place: *place, via: vec![via], how }.into();
         }
-        Origin::Inherited { via: vias, how: known, .. } => {
-            vias.insert(0, via);
-            *known = how;
+        Origin::Inherited(inherited) => {
+            inherited.via.insert(0, via);
+            inherited.how = how;
         }
-        Origin::Interpolated { .. } | Origin::Default { .. } => {}
+        Origin::Interpolated(_) | Origin::Default(_) => {}
     }
 }
 
 /// The origin of a value that is only a part of the text at `place`.
 fn computed(origin: &Origin, place: Place) -> Origin {
     match origin {
-        Origin::Written(_) => Origin::Interpolated { place, from: Vec::new(), unset: Vec::new() },
+        Origin::Written(_) => Interpolated { place, from: Vec::new(), unset: Vec::new() }.into(),
         other => other.clone(),
     }
 }
@@ -281,7 +278,7 @@ pub(crate) fn located(
     notes.note(&filled, place, part);
     let definitions = filled.used.iter().filter_map(|name| variables.variable(name)?.place());
     let from = definitions.chain(filled.inside.iter().cloned().map(part)).collect();
-    let origin = Origin::Interpolated { place, from, unset: filled.unset };
+    let origin = Interpolated { place, from, unset: filled.unset }.into();
     Located { value: filled.value, origin }
 }
 

@@ -5,7 +5,7 @@ mod maps;
 mod numbers;
 mod settings;
 
-use wonin_model::{Inheritance, Located, Origin};
+use wonin_model::{Inheritance, Inherited, Interpolated, Located, Origin};
 use wonin_syntax::java::{Annotation, Call, Expr, ExprKind};
 use wonin_text::Place;
 
@@ -288,7 +288,7 @@ pub(crate) fn properties_prefix(annotation: &Annotation) -> Option<&str> {
 }
 
 fn interpolated(place: Place, from: Vec<Place>) -> Origin {
-    Origin::Interpolated { place, from, unset: Vec::new() }
+    Interpolated { place, from, unset: Vec::new() }.into()
 }
 
 fn is_environment(object: Option<&Expr>) -> bool {
@@ -307,13 +307,13 @@ fn referred(value: Located<String>, at: Place) -> Located<String> {
     let origin = match value.origin {
         Origin::Written(place) if place == at => Origin::Written(place),
         Origin::Written(place) => {
-            Origin::Inherited { place, via: vec![at], how: Inheritance::Reference }
+            Inherited { place, via: vec![at], how: Inheritance::Reference }.into()
         }
-        Origin::Inherited { place, mut via, how } => {
-            if !via.contains(&at) {
-                via.push(at);
+        Origin::Inherited(mut inherited) => {
+            if !inherited.via.contains(&at) {
+                inherited.via.push(at);
             }
-            Origin::Inherited { place, via, how }
+            Origin::Inherited(inherited)
         }
         other => other,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wonin_model::{Located, Origin};
+use wonin_model::{Interpolated, Located};
 use wonin_syntax::{NginxDirective, NginxTree, NginxWord};
 use wonin_text::{FileId, Place};
 
@@ -154,7 +154,7 @@ impl<'a> View<'a> {
         if value == word.value {
             return Located::written(value, place);
         }
-        Located { value, origin: Origin::Interpolated { place, from, unset: Vec::new() } }
+        Located { value, origin: Interpolated { place, from, unset: Vec::new() }.into() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What tables cannot say: flags of any name, lists in forms of their own, names in variables.
 
-use wonin_model::{Located, Origin, ServerProduct, Service, Settings};
+use wonin_model::{Interpolated, Located, Origin, ServerProduct, Service, Settings};
 use wonin_syntax::{json, yaml};
 
 use super::command::Words;
@@ -69,7 +69,7 @@ fn put(settings: &mut Settings, name: &str, value: Located<String>) {
 pub(crate) fn made(from: &Located<String>, value: String) -> Located<String> {
     let origin = match &from.origin {
         Origin::Written(place) => {
-            Origin::Interpolated { place: *place, from: Vec::new(), unset: Vec::new() }
+            Interpolated { place: *place, from: Vec::new(), unset: Vec::new() }.into()
         }
         other => other.clone(),
     };

@@ -1,6 +1,6 @@
 //! One configuration file of Spring Boot: its documents as flat lists of properties.
 
-use wonin_model::{Inheritance, Located, Origin, Skipped};
+use wonin_model::{Inheritance, Inherited, Located, Origin, Skipped};
 use wonin_syntax::{Node, Tree};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
@@ -124,7 +124,7 @@ impl Flat {
         let place = self.place(span);
         match via {
             Some(via) => {
-                Origin::Inherited { place, via: vec![self.place(via)], how: Inheritance::Alias }
+                Inherited { place, via: vec![self.place(via)], how: Inheritance::Alias }.into()
             }
             None => Origin::Written(place),
         }

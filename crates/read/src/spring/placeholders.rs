@@ -1,6 +1,6 @@
 //! `${name:default}` in property values.
 
-use wonin_model::{Located, Origin};
+use wonin_model::{Interpolated, Located};
 use wonin_text::Place;
 
 /// How deep placeholders may stand in one another, or lead to one another.
@@ -42,7 +42,7 @@ pub(crate) fn resolved(text: &Located<String>, lookup: Lookup<'_>) -> Located<St
     }
     let filled = fill(text, lookup);
     let origin = match text.place() {
-        Some(place) => Origin::Interpolated { place, from: filled.from, unset: filled.missing },
+        Some(place) => Interpolated { place, from: filled.from, unset: filled.missing }.into(),
         None => text.origin.clone(),
     };
     Located { value: filled.value, origin }
@@ -71,8 +71,8 @@ impl Filled {
         name.text(&inside.part(0..colon.unwrap_or(inside.value.len())), lookup, depth + 1);
         if let Some(value) = lookup(name.value.trim()) {
             self.from.extend(value.place());
-            if let Origin::Interpolated { unset, .. } = &value.origin {
-                self.missing.extend(unset.iter().cloned());
+            if let Some(filled) = value.origin.interpolated() {
+                self.missing.extend(filled.unset.iter().cloned());
             }
             self.text(&value, lookup, depth + 1);
         } else if let Some(colon) = colon {

@@ -19,14 +19,12 @@ pub(crate) fn of(value: &Value) -> Result<Value, String> {
                     .first()
                     .map_or_else(|| "empty JSON".to_owned(), |problem| problem.message.clone()));
             };
-            let exact = match &value.origin {
-                Origin::Written(place) | Origin::Inherited { place, .. }
-                    if place.span.len() == text.len() =>
-                {
-                    Some(*place)
-                }
-                _ => None,
+            let written = match &value.origin {
+                Origin::Written(place) => Some(*place),
+                Origin::Inherited(inherited) => Some(inherited.place),
+                Origin::Interpolated(_) | Origin::Default(_) => None,
             };
+            let exact = written.filter(|place| place.span.len() == text.len());
             let places = Places { exact, whole: &value.origin };
             Ok(places.value(root))
         }

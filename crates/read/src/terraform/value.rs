@@ -1,6 +1,6 @@
 //! Terraform values with their places.
 
-use wonin_model::{Inheritance, Located, Origin};
+use wonin_model::{Inheritance, Inherited, Interpolated, Located, Origin};
 use wonin_text::Place;
 
 /// A value and where it came from.
@@ -43,13 +43,13 @@ impl Value {
     pub(crate) fn used_at(mut self, at: Place) -> Self {
         self.origin = match self.origin {
             Origin::Written(place) => {
-                Origin::Inherited { place, via: vec![at], how: Inheritance::Reference }
+                Inherited { place, via: vec![at], how: Inheritance::Reference }.into()
             }
-            Origin::Inherited { place, mut via, how } => {
+            Origin::Inherited(mut inherited) => {
                 // Long chains of references say no more than their ends.
-                via.truncate(7);
-                via.insert(0, at);
-                Origin::Inherited { place, via, how }
+                inherited.via.truncate(7);
+                inherited.via.insert(0, at);
+                Origin::Inherited(inherited)
             }
             other => other,
         };
@@ -65,7 +65,7 @@ impl Value {
         let origin = if places.is_empty() {
             Origin::Written(at)
         } else {
-            Origin::Interpolated { place: at, from: places, unset: Vec::new() }
+            Interpolated { place: at, from: places, unset: Vec::new() }.into()
         };
         Self { data, origin }
     }

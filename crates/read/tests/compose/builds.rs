@@ -1,6 +1,6 @@
 //! What Dockerfiles bring into services.
 
-use wonin_model::{HealthTest, Inheritance, Origin};
+use wonin_model::{HealthTest, Inheritance, Inherited, Interpolated};
 
 use crate::{at, environment, evidence, of_compose, service, skipped};
 
@@ -44,14 +44,16 @@ fn the_image_lies_below_the_service() {
     assert_eq!(api.dockerfile.as_deref(), Some("api/docker/Dockerfile.prod"));
     let base = api.base_image.as_ref().unwrap();
     assert_eq!(base.value.text, "eclipse-temurin:21");
-    let Origin::Interpolated { place, from, .. } = &base.origin else { panic!() };
+    let Some(Interpolated { place, from, .. }) = base.origin.interpolated() else { panic!() };
     assert_eq!(at(&evidence, *place), "api/docker/Dockerfile.prod: eclipse-temurin:${VERSION}");
     assert_eq!(at(&evidence, from[0]), "docker-compose.yml: 21");
     assert_eq!(
         environment(api),
         ["A=compose", "B=b b", "DATA=/srv/data", "HOME_DIR=/srv", "JAVA_OPTS=-Xmx512m"]
     );
-    let Origin::Inherited { place, via, how } = &api.environment["B"].origin else { panic!() };
+    let Some(Inherited { place, via, how }) = api.environment["B"].origin.inherited() else {
+        panic!()
+    };
     assert_eq!(at(&evidence, *place), "api/docker/Dockerfile.prod: b b");
     assert_eq!(at(&evidence, via[0]), "docker-compose.yml: docker/Dockerfile.prod");
     assert_eq!(*how, Inheritance::Image);

@@ -1,6 +1,6 @@
 //! Overrides, `extends`, anchors.
 
-use wonin_model::{Inheritance, Origin};
+use wonin_model::{Inheritance, Inherited, Origin};
 
 use crate::{at, environment, evidence, of_compose, service, skipped, written};
 
@@ -41,7 +41,7 @@ services:
     let web = service(&evidence, "web");
     let image = web.image.as_ref().unwrap();
     assert_eq!(image.value.text, "web:2");
-    let Origin::Inherited { place, via, how } = &image.origin else { panic!() };
+    let Some(Inherited { place, via, how }) = image.origin.inherited() else { panic!() };
     assert_eq!(at(&evidence, *place), "docker-compose.override.yml: web:2");
     assert_eq!(at(&evidence, via[0]), "docker-compose.yml: web:1");
     assert_eq!(*how, Inheritance::Override);
@@ -99,7 +99,9 @@ services:
     let web = service(&evidence, "web");
     assert_eq!(environment(web), ["A=base", "B=web", "FROM_FILE=1"]);
     assert_eq!(written(&evidence, &web.environment["B"]), "web");
-    let Origin::Inherited { place, via, how } = &web.environment["A"].origin else { panic!() };
+    let Some(Inherited { place, via, how }) = web.environment["A"].origin.inherited() else {
+        panic!()
+    };
     assert_eq!(at(&evidence, *place), "common/base.yml: base");
     assert_eq!(at(&evidence, via[0]), "app/compose.yaml: extends");
     assert_eq!(*how, Inheritance::Extends);
@@ -161,11 +163,13 @@ services:
     let one = service(&evidence, "one");
     assert_eq!(environment(one), ["A=1", "B=own"]);
     assert_eq!(written(&evidence, &one.environment["B"]), "own");
-    let Origin::Inherited { place, how, .. } = &one.environment["A"].origin else { panic!() };
+    let Some(Inherited { place, how, .. }) = one.environment["A"].origin.inherited() else {
+        panic!()
+    };
     assert_eq!(evidence.sources.position(*place).line, 2);
     assert_eq!(*how, Inheritance::Alias);
     assert_eq!(environment(service(&evidence, "two")), ["Z=z"]);
-    assert!(matches!(one.restart.as_ref().unwrap().origin, Origin::Inherited { .. }));
+    assert!(matches!(one.restart.as_ref().unwrap().origin, Origin::Inherited(_)));
     assert_eq!(at(&evidence, one.body.unwrap()), "docker-compose.yml: image");
 }
 

@@ -71,8 +71,10 @@ fn texts(service: &Service) -> Vec<&Located<String>> {
 
 /// Whether the text at the place is the value, or says the value in YAML.
 fn says(evidence: &Evidence, value: &Located<String>) -> bool {
-    let (Origin::Written(place) | Origin::Inherited { place, .. }) = value.origin else {
-        return true;
+    let place = match &value.origin {
+        Origin::Written(place) => *place,
+        Origin::Inherited(inherited) => inherited.place,
+        Origin::Interpolated(_) | Origin::Default(_) => return true,
     };
     let source = evidence.sources.file(place.file).text();
     let text = &source[place.span.range()];

@@ -260,7 +260,7 @@ services:
     assert_eq!(new.stop_grace_ms.as_ref().unwrap().value, 60_000);
     let swarm = service(&evidence, "swarm");
     assert_eq!(swarm.nproc_limit.as_ref().unwrap().value, 10);
-    assert!(matches!(swarm.restart.as_ref().unwrap().origin, Origin::Default { .. }));
+    assert!(matches!(swarm.restart.as_ref().unwrap().origin, Origin::Default(_)));
 }
 
 #[test]

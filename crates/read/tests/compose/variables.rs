@@ -1,6 +1,6 @@
 //! Interpolation, `.env` and `env_file`.
 
-use wonin_model::{Inheritance, Origin};
+use wonin_model::{Inheritance, Inherited, Interpolated};
 
 use crate::{at, environment, evidence, of_compose, service, skipped};
 
@@ -26,12 +26,14 @@ fn variables_come_from_the_env_file_of_the_project_directory() {
     let a = service(&evidence, "a");
     let image = a.image.as_ref().unwrap();
     assert_eq!(image.value.tag.as_deref(), Some("3.9"));
-    let Origin::Interpolated { place, from, unset } = &image.origin else { panic!() };
+    let Some(Interpolated { place, from, unset }) = image.origin.interpolated() else { panic!() };
     assert_eq!(at(&evidence, *place), "deploy/compose.yaml: ${FULL}");
     assert_eq!(at(&evidence, from[0]), "deploy/.env: bitnami/kafka:${TAG}");
     assert!(unset.is_empty());
     assert_eq!(environment(a), ["DOLLAR=$TAG", "LITERAL=$TAG", "PORT=8080"]);
-    let Origin::Interpolated { place, from, .. } = &a.environment["PORT"].origin else { panic!() };
+    let Some(Interpolated { place, from, .. }) = a.environment["PORT"].origin.interpolated() else {
+        panic!()
+    };
     assert_eq!(at(&evidence, *place), "deploy/compose.yaml: ${PORT:-8080}");
     assert_eq!(at(&evidence, from[0]), "deploy/compose.yaml: 8080");
     assert_eq!(a.ports[0].value.published, Some(8080));
@@ -92,7 +94,9 @@ fn env_files_lie_below_environment() {
     ]);
     let a = service(&evidence, "a");
     assert_eq!(environment(a), ["A=1", "B=2", "OVER=top", "OWN=o", "TAG=5", "USES=5-1-o"]);
-    let Origin::Inherited { place, via, how } = &a.environment["B"].origin else { panic!() };
+    let Some(Inherited { place, via, how }) = a.environment["B"].origin.inherited() else {
+        panic!()
+    };
     assert_eq!(at(&evidence, *place), "conf/two.env: 2");
     assert_eq!(at(&evidence, via[0]), "docker-compose.yml: conf/two.env");
     assert_eq!(*how, Inheritance::EnvFile);

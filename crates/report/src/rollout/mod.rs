@@ -259,9 +259,9 @@ fn setting(
 /// Where the number itself stands: the definition of a variable rather than its use.
 fn definition(origin: &Origin) -> Option<wonin_text::Place> {
     match origin {
-        Origin::Interpolated { place, from, .. } => match from.as_slice() {
+        Origin::Interpolated(filled) => match filled.from.as_slice() {
             [only] => Some(*only),
-            _ => Some(*place),
+            _ => Some(filled.place),
         },
         origin => origin.place(),
     }

@@ -4,8 +4,8 @@
 pub(crate) mod schema;
 
 use wonin_model::{
-    Diagnosis, Evidence, FileEdit, Finding, Fix, Group, Located, ModeMeta, NotChecked, Origin,
-    ReadFile, Role, Severity, Skipped,
+    Diagnosis, Evidence, FileEdit, Finding, Fix, Group, Interpolated, Located, ModeMeta,
+    NotChecked, Origin, ReadFile, Role, Severity, Skipped,
 };
 use wonin_report::{Limits, View, github, html, json, junit, sarif, text};
 use wonin_text::{Edit, FileId, Place, SourceFile, Span};
@@ -52,11 +52,11 @@ pub(crate) fn fixture() -> (Evidence, Diagnosis) {
         why: "not UTF-8: byte 7".into(),
     });
     let voters = place(&evidence, compose, "0@kafka:9093,1@kafka2:9093");
-    let replicas = Origin::Interpolated {
+    let replicas = Origin::from(Interpolated {
         place: place(&evidence, compose, "${N}"),
         from: vec![place(&evidence, env, "1\n").part(0..1)],
         unset: Vec::new(),
-    };
+    });
     let list = Located::written("0@kafka:9093,1@kafka2:9093".to_owned(), voters);
     let quorum = Finding::new(&QUORUM, "2 controller voters: losing either one stops the cluster")
         .service("kafka")

@@ -19,7 +19,7 @@ pub fn edits(configured: &Configured, sources: &Sources, changes: &[Change]) -> 
     for change in changes {
         let Some(written) = configured.settings.get(&change.setting) else { return Vec::new() };
         let edit = match &written.origin {
-            Origin::Default { .. } => insertion(sources, written, change.to),
+            Origin::Default(_) => insertion(sources, written, change.to),
             origin => replacement(sources, written, origin, change),
         };
         let Some(edit) = edit else { return Vec::new() };
@@ -51,16 +51,16 @@ fn replacement(
 ) -> Option<FileEdit> {
     let place = match origin {
         Origin::Written(place) => *place,
-        Origin::Inherited { place, how, .. } => match how {
-            Inheritance::Reference | Inheritance::Override | Inheritance::Image => *place,
+        Origin::Inherited(inherited) => match inherited.how {
+            Inheritance::Reference | Inheritance::Override | Inheritance::Image => inherited.place,
             // Other services use the same text.
             Inheritance::Alias | Inheritance::Extends | Inheritance::EnvFile => return None,
         },
-        Origin::Interpolated { from, .. } => match from.as_slice() {
+        Origin::Interpolated(filled) => match filled.from.as_slice() {
             [only] => *only,
             _ => return None,
         },
-        Origin::Default { .. } => return None,
+        Origin::Default(_) => return None,
     };
     let text = sources.slice(place);
     let inner = text.trim_matches(['"', '\'']);
