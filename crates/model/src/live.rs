@@ -96,22 +96,25 @@ pub struct PartitionState {
     pub replicas: Vec<i64>,
     /// Nodes whose copies are in sync.
     pub in_sync: Vec<i64>,
+    /// `min.insync.replicas` of the topic, where its own line says it.
+    pub min_in_sync: Option<u32>,
 }
 
-/// One node of a metadata quorum as `kafka-metadata-quorum describe --replication` shows it.
+/// One node of a metadata quorum as `kafka-metadata-quorum describe` shows it.
 #[derive(Clone, Debug)]
 pub struct VoterState {
     /// Node id.
     pub node: i64,
     /// Where it stands.
     pub place: Place,
-    /// Offset that it has reached; -1 for one that never fetched.
-    pub log_end_offset: i64,
+    /// Offset that it has reached; -1 for one that never fetched; `None` where only `--status` was
+    /// asked.
+    pub log_end_offset: Option<i64>,
     /// Records that it lacks.
-    pub lag: i64,
-    /// When it last had all, Unix milliseconds; `None` where the tool says -1.
+    pub lag: Option<i64>,
+    /// When it last had all, Unix milliseconds; `None` where the tool says -1 or nothing.
     pub caught_up_ms: Option<i64>,
-    /// `Leader`, `Follower`, `Observer`.
+    /// `Leader`, `Follower`, `Observer`; `Voter` where no leader is known.
     pub role: String,
 }
 

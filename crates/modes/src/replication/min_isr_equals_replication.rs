@@ -88,13 +88,13 @@
 //!   `Partition.appendRecordsToLeader`; topic configs, `min.insync.replicas`.
 
 use wonin_model::{
-    ClientKind, Evidence, Finding, Fix, Hit, Located, Mode, ModeMeta, NotChecked, Role, Severity,
-    Stack,
+    ClientKind, Evidence, Finding, Fix, Hit, Located, Mode, ModeMeta, NotChecked, Origin,
+    PartitionState, Role, Severity, Stack, Standing,
 };
 
 use crate::shared::kafka::{Cluster, clusters};
 use crate::shared::seen::{Part, Shown, number as number_in, recognise, signals};
-use crate::shared::words::list;
+use crate::shared::words::{count, list};
 
 pub(crate) struct MinIsrEqualsReplication;
 
@@ -131,6 +131,7 @@ impl Mode for MinIsrEqualsReplication {
             own.extend(by_hand(stack, cluster, all.len() == 1));
         }
         observe(evidence, all.is_empty(), &mut own);
+        described(evidence, &mut own);
         findings.extend(own);
     }
 }
@@ -174,6 +175,45 @@ fn observe(evidence: &Evidence, unknown: bool, own: &mut Vec<Finding>) {
             .arithmetic(arithmetic);
         Some(finding.fix(Fix::advice("bring the missing replicas back; keep min.insync.replicas at most replicas - 1 (3 and 2)")))
     });
+}
+
+/// Partitions that take no records with `acks=all`, as `kafka-topics --describe` shows them.
+fn described(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let short: Vec<(&PartitionState, u32)> = evidence
+        .partitions
+        .iter()
+        .filter_map(|one| Some((one, one.min_in_sync?)))
+        .filter(|(one, minimum)| one.leader.is_some() && one.in_sync.len() < *minimum as usize)
+        .collect();
+    let Some((first, minimum)) = short.first() else { return };
+    let (replicas, in_sync) = (first.replicas.len(), first.in_sync.len());
+    let finding = match own.iter().position(|one| one.role == Role::Cause) {
+        Some(index) => own.remove(index),
+        None => {
+            let title = format!(
+                "{} with fewer replicas in sync than min.insync.replicas = {minimum}: writes with acks=all are refused",
+                count(short.len(), "partition")
+            );
+            let advice = if *minimum as usize >= replicas {
+                "bring the missing replicas back; keep min.insync.replicas at most replicas - 1 (3 and 2)"
+            } else {
+                "bring the missing replicas back"
+            };
+            Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, 95)
+                .fix(Fix::advice(advice))
+        }
+    };
+    let mut finding = finding.arithmetic(format!(
+        "{}-{}: in sync {in_sync} of {replicas} < min.insync.replicas {minimum}",
+        first.topic, first.partition
+    ));
+    finding.standing = Standing::Observed;
+    for (one, _) in short.iter().take(3) {
+        let claim = format!("seen: {}-{} takes no records with acks=all", one.topic, one.partition);
+        finding = finding.because_at(claim, Origin::Written(one.place));
+    }
+    own.push(finding);
 }
 
 fn number_of(hit: &Hit) -> Option<u64> {

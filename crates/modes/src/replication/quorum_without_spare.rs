@@ -75,6 +75,8 @@
 
 use std::collections::BTreeMap;
 
+mod described;
+
 use wonin_model::{
     Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, Server,
     ServerProduct, Severity, Signal, Stack,
@@ -104,6 +106,7 @@ impl Mode for QuorumWithoutSpare {
         let kraft = clusters(stack);
         let mut own: Vec<Finding> = kraft.iter().filter_map(controllers).collect();
         observe(evidence, &kraft, &mut own);
+        described::described(evidence, &mut own);
         findings.extend(own);
         findings.extend(ensembles(stack).iter().filter_map(Ensemble::finding));
     }
