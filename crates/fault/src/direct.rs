@@ -6,6 +6,7 @@ use crate::engine::{Engine, ProxyView};
 use crate::error::Error;
 use crate::hits::HitCount;
 use crate::input::{ProxyInput, ToxicInput};
+use crate::tcp::faults::FAULTS;
 use crate::tcp::plan::Toxic;
 
 /// What one TCP fault did so far.
@@ -37,12 +38,21 @@ pub struct TcpFault {
     pub kind: String,
     /// In words: `latency 3000 ms downstream`.
     pub what: String,
+    /// Milliseconds after which it lets something go on or ends it, by attribute.
+    pub delays_ms: Vec<u64>,
+    /// Whether nobody is answered while it acts.
+    pub is_outage: bool,
     /// Whether nobody can connect while it acts. The system turns clients away before the proxy sees
     /// them, so that such a fault cannot count whom it hit.
     pub refuses: bool,
 }
 
 impl TcpFault {
+    /// The types there are.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        FAULTS.iter().map(|entry| entry.kind)
+    }
+
     /// Checks `type`, `stream`, `toxicity` and `attributes` of a JSON object. Unlike the API, an
     /// unknown attribute is refused: it would change nothing.
     pub fn parse(body: &Value) -> Result<Self, Error> {
@@ -61,8 +71,17 @@ impl TcpFault {
                 ));
             }
         }
+        let delays = ["latency", "timeout", "delay"].into_iter().filter_map(|name| known.get(name));
+        let delays_ms: Vec<u64> = match input.fault.kind() {
+            // Its delay is in microseconds.
+            "slicer" => Vec::new(),
+            _ => delays.filter_map(Value::as_u64).filter(|ms| *ms > 0).collect(),
+        };
+        let never_ends = input.fault.kind() == "timeout" && delays_ms.is_empty();
         Ok(Self {
             body: body.clone(),
+            is_outage: never_ends || input.fault.refuses() || input.fault.holds(),
+            delays_ms,
             kind: input.fault.kind().to_owned(),
             what: words(&input, &known),
             refuses: input.fault.refuses(),

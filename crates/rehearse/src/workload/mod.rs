@@ -5,6 +5,8 @@
 //! conditions to abort, and afterwards for every phase. So a workload of a new kind is one file that
 //! implements this trait.
 
+pub mod command;
+pub mod http;
 mod meter;
 
 use std::fmt::Debug;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use wonin_model::rehearsal::Delivery;
 
+pub(crate) use meter::ATTEMPTS_MAX;
 pub use meter::{Attempt, Meter, Snapshot};
 
 /// A future that a trait object gives.

@@ -1,0 +1,232 @@
+//! Scenario files as people write them, right and wrong.
+
+use super::*;
+use serde_json::json;
+
+const GOOD: &str = r#"
+[scenario]
+name = "slow database"
+seed = 7
+clients = ["warm", "cold"]
+
+[[proxy]]
+name = "db"
+upstream = "127.0.0.1:5432"
+
+[[workload]]
+name = "shop"
+kind = "http"
+url = "http://${proxy.db}/health"
+rate = 20
+
+[[fault]]
+name = "slow"
+kind = "tcp"
+proxy = "db"
+at = "5s"
+for = "10s"
+type = "latency"
+attributes = { latency = 3000, jitter = 50 }
+
+[[fault]]
+name = "gone"
+kind = "container"
+container = "shop-db-1"
+runs = ["stop", "kill"]
+at = "7s"
+for = "2s"
+
+[[expect]]
+name = "it works"
+success_at_least = "99%"
+
+[[expect]]
+name = "nothing is lost"
+recovered_within = "10s"
+
+[abort]
+success_below = 0.1
+for = "3s"
+
+[limits]
+total = "2m"
+"#;
+
+fn wrong(text: &str) -> Vec<String> {
+    let problems = Scenario::parse("s.toml", text, &[]).expect_err("it is wrong");
+    problems
+        .iter()
+        .map(|problem| match &problem.hint {
+            Some(hint) => format!("{problem}; {hint}"),
+            None => problem.to_string(),
+        })
+        .collect()
+}
+
+/// The good scenario with one text replaced.
+fn changed(from: &str, to: &str) -> Vec<String> {
+    assert!(GOOD.contains(from), "{from}");
+    wrong(&GOOD.replacen(from, to, 1))
+}
+
+#[test]
+fn a_scenario_is_read() {
+    let scenario = Scenario::parse("s.toml", GOOD, &[]).unwrap();
+    assert_eq!((scenario.name.as_str(), scenario.seed), ("slow database", 7));
+    assert_eq!(scenario.breaks_at(), Duration::from_secs(5));
+    assert_eq!(scenario.heals_at(), Duration::from_secs(15));
+    assert_eq!(scenario.expects[0].phases, [Phase::Before, Phase::During, Phase::After]);
+    assert_eq!(scenario.expects[1].phases, [Phase::After]);
+    let FaultAct::Tcp { proxy, fault } = &scenario.faults[0].acts[0].1 else { panic!() };
+    assert_eq!((proxy.as_str(), fault.kind.as_str()), ("db", "latency"));
+    assert_eq!(scenario.aborts.len(), 1);
+}
+
+#[test]
+fn stop_and_kill_warm_and_cold_are_runs_of_their_own() {
+    let scenario = Scenario::parse("s.toml", GOOD, &[]).unwrap();
+    let labels: Vec<String> = scenario.runs().into_iter().map(|run| run.label).collect();
+    assert_eq!(
+        labels,
+        ["stop, warm clients", "stop, cold clients", "kill, warm clients", "kill, cold clients"]
+    );
+    let run = &scenario.runs()[2];
+    let FaultAct::Inject(injection) = &run.acts[1] else { panic!() };
+    assert_eq!(injection.to_string(), "kill of container shop-db-1");
+}
+
+#[test]
+fn errors_have_a_line_and_say_what_to_do() {
+    let mut missed = Vec::new();
+    for (from, to, expected) in [
+        (
+            "upstream =",
+            "upsteam =",
+            "s.toml:7:1: `[[proxy]]` has no `upstream`; add `upstream = \"127.0.0.1:5432\"`",
+        ),
+        (
+            "proxy = \"db\"",
+            "proxi = \"db\"",
+            "s.toml:20:1: `[[fault]]` has no key `proxi`; did you mean `proxy`?",
+        ),
+        (
+            "at = \"5s\"",
+            "at = 5",
+            "s.toml:21:6: `at` must be a time with its unit in quotes, as \"5s\" or \"300ms\"",
+        ),
+        (
+            "\"latency\"\n",
+            "\"latenzy\"\n",
+            "s.toml:23:8: `latenzy` is not known as `type`; there is `latency`, `bandwidth`, `slow_close`, `timeout`, `reset_peer`, `slicer`, `limit_data`, `refuse`, `silence`; did you mean `latency`?",
+        ),
+        (
+            "latency = 3000",
+            "latency = \"3s\"",
+            "s.toml:24:14: `attributes.latency` must be a whole number, not \"3s\"",
+        ),
+        (
+            "jitter = 50",
+            "jiter = 50",
+            "s.toml:24:14: `latency` has no attribute `jiter`; it has `jitter`, `latency`",
+        ),
+        (
+            "kind = \"tcp\"",
+            "kind = \"udp\"",
+            "s.toml:19:8: `udp` is not known as `kind`; there is `tcp`, `kafka`, `process`, `container`; did you mean `tcp`?",
+        ),
+        (
+            "[\"stop\", \"kill\"]",
+            "[\"stop\", \"kil\"]",
+            "s.toml:26:1: `[[fault]]`: unknown act `kil`: there is `stop`, `kill`, `pause`, `restart`, `new-address`, `disconnect`, `cpu-limit`",
+        ),
+        (
+            "${proxy.db}",
+            "${proxy.bd}",
+            "s.toml:14:7: `${proxy.bd}` stands for nothing; did you mean `${proxy.db}`?",
+        ),
+        (
+            "\"99%\"",
+            "1.5",
+            "s.toml:36:20: `success_at_least` must be a share from 0 to 1, or \"99%\"",
+        ),
+        (
+            "name = \"gone\"",
+            "name = \"slow\"",
+            "s.toml:27:8: there is already a `[[fault]]` of the name `slow`; choose another name",
+        ),
+        (
+            "at = \"5s\"",
+            "at = \"100ms\"",
+            "s.toml:21:6: the fault comes after 100 ms, too early to see a steady state; give the steady state some seconds: `at = \"5s\"`",
+        ),
+        (
+            "total = \"2m\"",
+            "total = \"10s\"",
+            "s.toml:47:9: a run takes 20 s at least, more than `total` (10 s); raise `total` in `[limits]`, or shorten the faults",
+        ),
+        ("rate = 20", "rate = 20\nrate = 30", "s.toml:16:1: this is not TOML: duplicate key"),
+    ] {
+        let found = changed(from, to);
+        if !found.contains(&expected.to_owned()) {
+            missed.push(format!("{to}: {found:#?}"));
+        }
+    }
+    assert_eq!(missed, [""; 0]);
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let found = wrong("[scenario]\nnam = \"x\"\n\n[[fault]]\nkind = \"tcp\"\n\n[[exspect]]\n");
+    assert_eq!(found.len(), 8, "{found:#?}");
+}
+
+#[test]
+fn a_fault_as_long_as_a_timeout_is_refused() {
+    let tie = "s.toml:24:14: a delay of 5 s is exactly `timeout` (workload `shop`): which comes \
+               first is left to luck; take at most half of it or at least twice as much; \
+               `allow_tie = true` if the tie itself is what you want to see";
+    assert_eq!(changed("latency = 3000", "latency = 5000"), [tie]);
+    let allowed = GOOD.replacen("latency = 3000", "latency = 5000", 1);
+    let allowed = allowed.replacen("type = \"latency\"", "type = \"latency\"\nallow_tie = true", 1);
+    Scenario::parse("s.toml", &allowed, &[]).unwrap();
+    let known = KnownTimeout {
+        name: "connection-timeout".to_owned(),
+        lasts: Duration::from_secs(2),
+        source: "application.yml:4".to_owned(),
+    };
+    let problems = Scenario::parse("s.toml", GOOD, &[known]).unwrap_err();
+    assert_eq!(
+        problems[0].what,
+        "an outage of 2 s is exactly `connection-timeout` (application.yml:4): which comes first \
+         is left to luck"
+    );
+}
+
+#[test]
+fn a_scenario_that_proves_nothing_is_refused() {
+    let text =
+        GOOD.replace("success_at_least = \"99%\"", "success_at_least = \"99%\"\nphase = \"after\"");
+    let found = wrong(&text);
+    assert!(found[0].contains("nothing is expected before the fault"), "{found:?}");
+    let found = wrong("[scenario]\nname = \"x\"\n");
+    assert!(found.iter().any(|one| one.contains("breaks nothing")), "{found:?}");
+}
+
+#[test]
+fn faults_of_other_kinds_take_the_words_of_their_crates() {
+    let kafka = GOOD.replace("[[proxy]]", "[kafka]\nbootstrap = \"127.0.0.1:9092\"\n\n[[proxy]]");
+    let fault = "[[fault]]\nname = \"k\"\nkind = \"kafka\"\nat = \"6s\"\nfor = \"3s\"\n\
+                 on = { api = \"Produce\" }\nact = { type = \"lose_response\" }\n";
+    let scenario = Scenario::parse("s.toml", &format!("{kafka}\n{fault}"), &[]).unwrap();
+    let expected =
+        serde_json::from_value(json!({"on": {"api": "Produce"}, "act": "lose_response"}));
+    assert_eq!(scenario.faults[2].acts[0].1, FaultAct::Kafka(expected.unwrap()));
+    let found = wrong(&format!("{kafka}\n{}", fault.replace("Produce", "Prodce")));
+    assert!(found[0].contains("`Prodce` is no API"), "{found:?}");
+    let process = "[[process]]\nname = \"p\"\ncommand = [\"sleep\", \"9\"]\n[[fault]]\nname = \"k\"\n\
+                   kind = \"process\"\nprocess = \"p\"\nact = \"pause\"\nat = \"6s\"\nfor = \"3s\"\n";
+    let scenario = Scenario::parse("s.toml", &format!("{GOOD}\n{process}"), &[]).unwrap();
+    let expected = json!({"kind": "process", "act": "pause"});
+    let own = FaultAct::Own { process: "p".to_owned(), words: expected };
+    assert_eq!(scenario.faults[2].acts[0].1, own);
+}

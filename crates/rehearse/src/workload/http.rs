@@ -1,0 +1,216 @@
+//! Requests at a rate. A slow answer does not slow the requests that follow: users do not wait for
+//! each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{CannotStart, Context, Meter, Outcome, Pending, Workload};
+use crate::http::{Answer, Client, Question};
+use crate::scenario::Places;
+use crate::scenario::fields::Fields;
+
+/// Requests that may be open at a time; what comes on top fails.
+const OPEN_MAX: usize = 5_000;
+/// Requests each second where the scenario does not say.
+const RATE: f64 = 10.0;
+/// Requests each second, at most.
+const RATE_MAX: f64 = 20_000.0;
+/// How long an answer may take where the scenario does not say.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is looked whether requests are due.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Which statuses are a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statuses(Vec<(u16, u16)>);
+
+impl Default for Statuses {
+    /// 200 to 399, as browsers see it.
+    fn default() -> Self {
+        Self(vec![(200, 399)])
+    }
+}
+
+impl Statuses {
+    /// Whether it is one of them.
+    pub fn contain(&self, status: u16) -> bool {
+        self.0.iter().any(|(from, to)| (*from..=*to).contains(&status))
+    }
+
+    /// `200`, `"2xx"`, or a list of such.
+    pub(crate) fn read(fields: &Fields<'_>, key: &'static str) -> Option<Self> {
+        if !fields.has(key) {
+            fields.get(key);
+            return Some(Self::default());
+        }
+        let texts = fields.words(key)?;
+        let ranges: Option<Vec<(u16, u16)>> = texts.iter().map(|text| range(text)).collect();
+        match ranges {
+            Some(ranges) if !ranges.is_empty() => Some(Self(ranges)),
+            _ => {
+                fields.wrong(key, format!("`{key}` must be a status, as 200 or \"2xx\""));
+                None
+            }
+        }
+    }
+}
+
+fn range(text: &str) -> Option<(u16, u16)> {
+    if let Some(class) = text.strip_suffix("xx") {
+        let class: u16 = class.parse().ok()?;
+        return (1..=9).contains(&class).then_some((class * 100, class * 100 + 99));
+    }
+    let status: u16 = text.parse().ok()?;
+    (100..=999).contains(&status).then_some((status, status))
+}
+
+/// Requests as a scenario describes them.
+#[derive(Clone, Debug)]
+pub struct HttpSpec {
+    /// Where to; may hold placeholders.
+    pub url: String,
+    /// `GET` unless it is said.
+    pub method: String,
+    /// Added to each request; values may hold placeholders.
+    pub headers: Vec<(String, String)>,
+    /// Sent with each request.
+    pub body: String,
+    /// Requests each second.
+    pub rate: f64,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Which statuses are a success.
+    pub status: Statuses,
+    /// What the answer must match to be a success.
+    pub matches: Option<Regex>,
+}
+
+impl HttpSpec {
+    pub(crate) fn read(fields: &Fields<'_>) -> Option<Self> {
+        let url = fields.need("url", "\"http://${proxy.web}/\"", fields.text("url"));
+        let rate = fields.number("rate").unwrap_or(RATE);
+        if rate > RATE_MAX {
+            fields.wrong("rate", format!("`rate` is at most {RATE_MAX} requests each second"));
+            return None;
+        }
+        let status = Statuses::read(fields, "status");
+        let method = fields.text("method").unwrap_or_else(|| "GET".to_owned());
+        let headers = fields.text_table("headers").unwrap_or_default();
+        let body = fields.text("body").unwrap_or_default();
+        let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
+        let matches = fields.regex("matches");
+        Some(Self { url: url?, method, headers, body, rate, timeout, status: status?, matches })
+    }
+
+    /// The workload, once addresses are known.
+    pub(crate) fn workload(&self, places: &Places) -> HttpWorkload {
+        let mut spec = self.clone();
+        spec.url = places.fill(&spec.url);
+        spec.body = places.fill(&spec.body);
+        for (_, value) in &mut spec.headers {
+            *value = places.fill(value);
+        }
+        HttpWorkload {
+            spec,
+            client: None,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    fn judge(&self, answer: Result<Answer, String>) -> Result<(), String> {
+        let answer = answer?;
+        if !self.status.contain(answer.status) {
+            return Err(format!("status {}", answer.status));
+        }
+        match &self.matches {
+            Some(regex) if !regex.is_match(&String::from_utf8_lossy(&answer.body)) => {
+                Err(format!("the answer does not match `{regex}`"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// [`HttpSpec`] at work.
+#[derive(Debug)]
+pub(crate) struct HttpWorkload {
+    spec: HttpSpec,
+    client: Option<Arc<Client>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Workload for HttpWorkload {
+    fn about(&self) -> String {
+        let HttpSpec { url, method, rate, .. } = &self.spec;
+        format!("{method} {url}, {rate} each second")
+    }
+
+    fn start(&mut self, context: Context) -> Pending<'_, Result<(), CannotStart>> {
+        Box::pin(async move {
+            let HttpSpec { url, method, headers, body, timeout, .. } = &self.spec;
+            let question = Question::new(method, url, headers, body).map_err(CannotStart)?;
+            let client = Arc::new(Client::new(question, *timeout, context.allow_remote));
+            self.client = Some(Arc::clone(&client));
+            let work = work(self.spec.clone(), client, context.meter, self.tasks.clone());
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = work => {}
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn chill(&mut self) -> Pending<'_, Result<(), CannotStart>> {
+        if let Some(client) = &self.client {
+            client.forget();
+        }
+        Box::pin(async { Ok(()) })
+    }
+
+    fn stop(&mut self) -> Pending<'_, Outcome> {
+        Box::pin(async {
+            self.stop.cancel();
+            self.tasks.close();
+            // Each request ends by its own timeout.
+            self.tasks.wait().await;
+            Outcome::default()
+        })
+    }
+}
+
+/// Sends what is due until it is dropped.
+async fn work(spec: HttpSpec, client: Arc<Client>, meter: Arc<Meter>, tasks: TaskTracker) {
+    let spec = Arc::new(spec);
+    let start = Instant::now();
+    let mut sent = 0_u64;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tick.tick().await;
+        let due = (start.elapsed().as_secs_f64() * spec.rate) as u64 + 1;
+        while sent < due {
+            sent += 1;
+            let attempt = meter.begin();
+            if tasks.len() > OPEN_MAX {
+                meter.end(attempt, Err("too many requests are open"));
+                continue;
+            }
+            let (spec, client, meter) =
+                (Arc::clone(&spec), Arc::clone(&client), Arc::clone(&meter));
+            tasks.spawn(async move {
+                let outcome = spec.judge(client.ask().await);
+                meter.end(attempt, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+            });
+        }
+    }
+}
