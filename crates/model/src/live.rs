@@ -163,6 +163,8 @@ pub struct Thread {
     pub cpu_ms: Option<u64>,
     /// Whether it belongs to the virtual machine and runs no Java code: compilers, collectors.
     pub is_internal: bool,
+    /// Whether it is a virtual thread, which no limit of the system bounds.
+    pub is_virtual: bool,
 }
 
 impl Thread {

@@ -34,6 +34,8 @@ pub struct ThreadGroup {
     pub frames: Vec<String>,
     /// Its first thread in the last dump that has it.
     pub place: Place,
+    /// Whether its threads are virtual ones.
+    pub is_virtual: bool,
 }
 
 impl ThreadGroup {

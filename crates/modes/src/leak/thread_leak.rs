@@ -94,7 +94,10 @@ impl Mode for ThreadLeak {
         let pools = evidence.stack.code.pools_per_call.iter();
         let mut own: Vec<Finding> = pools.filter_map(|pool| leak(evidence, pool)).collect();
         for set in &evidence.threads {
-            for group in set.groups.iter().filter(|group| is_leaking(group)) {
+            for group in set.groups.iter().filter(|group| group.is_virtual && is_leaking(group)) {
+                findings.push(piling_up(group));
+            }
+            for group in set.groups.iter().filter(|group| !group.is_virtual && is_leaking(group)) {
                 observe(evidence, set, group, &mut own);
             }
         }
@@ -178,6 +181,29 @@ fn observe(evidence: &Evidence, set: &ThreadSet, group: &ThreadGroup, own: &mut 
         finding
             .fix(Fix::advice("search the code for what makes a pool, a thread or a client where a job or a request runs; share one bounded pool, or shut it down in `finally`")),
     );
+}
+
+/// Virtual threads of which there are ever more: each is a task, so tasks wait for something.
+fn piling_up(group: &ThreadGroup) -> Finding {
+    let counts: Vec<String> = group.counts.iter().map(|count| count.threads.to_string()).collect();
+    let frame = group.frames.iter().find(|frame| !is_library(frame));
+    let stand = frame.map_or(String::new(), |frame| format!(", all of them in {frame}"));
+    let title = format!(
+        "virtual threads pile up, {} in {} dumps{stand}: what they wait for does not keep up",
+        counts.join(", "),
+        counts.len()
+    );
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 75)
+        .arithmetic(format!(
+            "{} more from the first dump to the last; each costs heap, and no limit of the system ends it",
+            group.growth()
+        ))
+        .because_at("one of them", Origin::Written(group.place));
+    finding.standing = Standing::Observed;
+    finding.fix(Fix::advice(
+        "bound how many tasks may be in flight (a semaphore before what is scarce), give each wait a time limit, and look at what they wait for",
+    ))
 }
 
 /// Adds what a leak ends in.

@@ -211,6 +211,9 @@ fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
     if certificates::accepts(head) {
         return vec![Box::new(certificates::Pem::default())];
     }
+    if dumps::plain::accepts(head) {
+        return vec![Box::new(dumps::plain::Plain::default())];
+    }
     let mut readers: Vec<Box<dyn LineReader>> = slow::readers(path, head, is_log);
     readers.extend(registrations::readers(path, head, is_log));
     if is_log || dumps::text::accepts(head) {

@@ -113,6 +113,7 @@ fn groups(members: &[Vec<Member<'_>>]) -> Vec<ThreadGroup> {
                 highest: Vec::new(),
                 frames: Vec::new(),
                 place: member.thread.place,
+                is_virtual: member.thread.is_virtual,
             });
             add(group, index, member);
             pools.entry(member.pattern).or_default().insert(pool(&member.thread.name));

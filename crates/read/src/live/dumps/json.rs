@@ -9,9 +9,9 @@ use wonin_model::{Thread, ThreadDump};
 use wonin_syntax::Node;
 use wonin_text::{FileId, Place};
 
-use super::THREADS_MAX;
 use super::stacks::{self, Stacks};
 use super::text::is_of_the_machine;
+use super::{THREADS_MAX, VIRTUAL};
 use crate::live::found::Found;
 use crate::log::time;
 
@@ -124,8 +124,8 @@ fn thread(text: &str, object: Range<usize>, stacks: &mut Stacks) -> Option<Threa
     let tree = wonin_syntax::json::parse(&text[object.clone()]);
     let node = tree.documents.first()?;
     let named = node.get("threadName").or_else(|| node.get("name"))?;
-    let name = named.as_str()?.to_owned();
-    let span = named.value_span();
+    let mut name = named.as_str()?.to_owned();
+    let mut span = named.value_span();
     let id = node.get("threadId").or_else(|| node.get("tid")).and_then(Node::as_str);
     let stack: Vec<String> = match node.get("stackTrace") {
         Some(frames) => frames.items().iter().filter_map(actuator_frame).collect(),
@@ -136,6 +136,15 @@ fn thread(text: &str, object: Range<usize>, stacks: &mut Stacks) -> Option<Threa
             .filter_map(|frame| frame.as_str().map(stacks::frame))
             .collect(),
     };
+    // Before JDK 24 only the innermost frames of its own tell a virtual thread from others.
+    let says = node.get("virtual").and_then(Node::as_str).map(|says| says == "true");
+    let is_virtual = says.unwrap_or_else(|| {
+        stack.iter().any(|frame| frame.starts_with("java.lang.VirtualThread.run("))
+    });
+    if is_virtual && name.is_empty() {
+        VIRTUAL.clone_into(&mut name);
+        span = node.get("tid").map_or(span, Node::value_span);
+    }
     let state = node.get("threadState").or_else(|| node.get("state")).and_then(Node::as_str);
     let mut thread = Thread {
         is_internal: stack.is_empty() && is_of_the_machine(&name),
@@ -149,6 +158,7 @@ fn thread(text: &str, object: Range<usize>, stacks: &mut Stacks) -> Option<Threa
         waits_on: None,
         holds: holds(node),
         cpu_ms: None,
+        is_virtual,
     };
     wait(node, &mut thread);
     let given_up = thread.waits_on.clone();

@@ -162,6 +162,7 @@ impl DumpText {
                 holds: Vec::new(),
                 cpu_ms: header.cpu_ms,
                 is_internal: header.id.is_none(),
+                is_virtual: line.contains("\" virtual "),
             },
             stack: Vec::new(),
         });
