@@ -68,6 +68,10 @@ pub enum EventKind {
     DependencyFailed,
     /// The update paused.
     Paused,
+    /// An alarm that watches the deployment was raised.
+    AlarmRaised,
+    /// All tasks are healthy, and the alarms are watched a while longer.
+    Bakes,
     /// All tasks run the revision that was wanted.
     Completed,
     /// Nothing can start or stop any more.
@@ -105,6 +109,8 @@ impl EventKind {
             Self::DeadlineExceeded => "deadline-exceeded",
             Self::DependencyFailed => "dependency-failed",
             Self::Paused => "paused",
+            Self::AlarmRaised => "alarm-raised",
+            Self::Bakes => "bakes",
             Self::Completed => "completed",
             Self::Deadlocked => "deadlocked",
             Self::GaveUp => "gave-up",
@@ -129,6 +135,8 @@ impl fmt::Display for EventKind {
             Self::BacksOff => "backs off",
             Self::DeadlineExceeded => "deadline exceeded",
             Self::DependencyFailed => "dependency failed",
+            Self::AlarmRaised => "alarm raised",
+            Self::Bakes => "bake time",
             Self::GaveUp => "no end in sight",
             other => other.id(),
         })

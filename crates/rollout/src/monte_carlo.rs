@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
+
 use crate::closed::{self, TaskFate};
 use crate::compose;
 use crate::docker::docker_health;
@@ -34,11 +36,13 @@ impl Default for Sampling {
 
 impl Sampling {
     /// Seeds of the runs: the first as given, so that it can be repeated alone.
-    fn seeds(self) -> impl Iterator<Item = u64> {
-        let rest = (1..u64::from(self.runs)).map(move |i| mix(self.seed ^ mix(i)));
-        std::iter::once(self.seed).chain(rest)
+    fn seed_of(self, index: u64) -> u64 {
+        if index == 0 { self.seed } else { mix(self.seed ^ mix(index)) }
     }
 }
+
+/// Rollouts that one thread simulates in a row: enough that the work outweighs its distribution.
+const AT_ONCE: u32 = 64;
 
 /// A simulator for every platform, with buffers that are kept between runs.
 #[derive(Debug, Default)]
@@ -46,6 +50,8 @@ pub struct Simulator {
     ecs: EcsSimulator,
     kubernetes: KubernetesSimulator,
     simulated: Arc<AtomicU64>,
+    /// Rollbacks are not followed, see [`EcsSimulator::follow_rollback`].
+    ends_at_failure: bool,
 }
 
 impl Simulator {
@@ -105,20 +111,40 @@ impl Simulator {
         }
     }
 
-    fn tally(&mut self, plan: &Plan, sampling: Sampling) -> Tally {
-        let mut tally = Tally::new(sampling.runs.max(1));
-        for seed in sampling.seeds() {
-            tally.add(&self.run(plan, seed, &mut Silent));
-        }
+    /// All runs, spread over the processors; the order in which they are counted does not matter.
+    fn tally(&self, plan: &Plan, sampling: Sampling) -> Tally {
+        let runs = sampling.runs.max(1);
+        let sampling = Sampling { runs, ..sampling };
+        let some = |simulator: &mut Self, turn: u32| {
+            let mut tally = Tally::default();
+            for index in turn * AT_ONCE..(turn * AT_ONCE).saturating_add(AT_ONCE).min(runs) {
+                tally.add(&simulator.run(plan, sampling.seed_of(index.into()), &mut Silent));
+            }
+            tally
+        };
+        let turns = (0..runs.div_ceil(AT_ONCE)).into_par_iter();
+        let mut tally =
+            turns.map_init(|| self.helper(), some).reduce(Tally::default, Tally::together);
         tally.endings.sort_unstable();
         tally
     }
 
+    /// A simulator for another thread that counts with this one.
+    fn helper(&self) -> Self {
+        let mut helper = Self {
+            simulated: self.simulated(),
+            ends_at_failure: self.ends_at_failure,
+            ..Self::default()
+        };
+        helper.ecs.follow_rollback(!self.ends_at_failure);
+        helper
+    }
+
     /// P(the new revision completes), 0 to 1.
     pub fn rollout_success(&mut self, plan: &Plan, sampling: Sampling) -> f64 {
-        self.ecs.follow_rollback(false);
+        self.ends_at_failure = true;
         let tally = self.tally(plan, sampling);
-        self.ecs.follow_rollback(true);
+        self.ends_at_failure = false;
         tally.completed as f64 / f64::from(tally.runs)
     }
 
@@ -128,6 +154,13 @@ impl Simulator {
     /// quantiles of the startup time; simulated otherwise.
     pub fn task_success(&mut self, plan: &Plan, sampling: Sampling) -> f64 {
         match plan {
+            Plan::Ecs(ecs) if ecs.zones.is_some() => {
+                let served = ecs.zones.map_or(1.0, |zones| {
+                    f64::from(zones.served) / f64::from(zones.all.max(zones.served).max(1))
+                });
+                let everywhere = Plan::Ecs(EcsPlan { zones: None, ..ecs.clone() });
+                served * self.task_success(&everywhere, sampling)
+            }
             Plan::Ecs(ecs) if has_closed_form(ecs) => closed_task_success(ecs),
             Plan::Kubernetes(plan) => average(&plan.startup.time, |startup_ms| {
                 closed::probe_survival_probability(plan, startup_ms)
@@ -143,12 +176,8 @@ impl Simulator {
             _ => {
                 let single = single_task(plan);
                 let runs = sampling.runs.clamp(1, 2_000);
-                let mut survived = 0;
-                for seed in (Sampling { runs, ..sampling }).seeds() {
-                    let run = self.run(&single, seed, &mut Silent);
-                    survived += u32::from(run.survived > 0 && run.failed == 0);
-                }
-                f64::from(survived) / f64::from(runs)
+                let tally = self.tally(&single, Sampling { runs, ..sampling });
+                f64::from(tally.unscathed) / f64::from(runs)
             }
         }
     }
@@ -209,6 +238,8 @@ impl Simulator {
 struct Tally {
     runs: u32,
     completed: u64,
+    /// Runs in which a new task became healthy and none failed.
+    unscathed: u32,
     rollbacks: u32,
     rolled_back: u32,
     lowest_capacity: u32,
@@ -216,26 +247,43 @@ struct Tally {
     endings: Vec<(Ending, u64)>,
 }
 
-impl Tally {
-    fn new(runs: u32) -> Self {
+impl Default for Tally {
+    fn default() -> Self {
         Self {
-            runs,
+            runs: 0,
             completed: 0,
+            unscathed: 0,
             rollbacks: 0,
             rolled_back: 0,
             lowest_capacity: u32::MAX,
             dropped_ms: 0,
-            endings: Vec::with_capacity(runs as usize),
+            endings: Vec::new(),
         }
     }
+}
 
+impl Tally {
     fn add(&mut self, run: &Run) {
+        self.runs += 1;
         self.completed += u64::from(run.ending == Ending::Completed);
+        self.unscathed += u32::from(run.survived > 0 && run.failed == 0);
         self.rollbacks += u32::from(run.rolled_back.is_some());
         self.rolled_back += u32::from(run.rolled_back == Some(true));
         self.lowest_capacity = self.lowest_capacity.min(run.lowest_capacity);
         self.dropped_ms = self.dropped_ms.max(run.dropped_ms());
         self.endings.push((run.ending, run.ended_ms));
+    }
+
+    fn together(mut self, mut other: Self) -> Self {
+        self.runs += other.runs;
+        self.completed += other.completed;
+        self.unscathed += other.unscathed;
+        self.rollbacks += other.rollbacks;
+        self.rolled_back += other.rolled_back;
+        self.lowest_capacity = self.lowest_capacity.min(other.lowest_capacity);
+        self.dropped_ms = self.dropped_ms.max(other.dropped_ms);
+        self.endings.append(&mut other.endings);
+        self
     }
 
     /// Times of one ending, in order.
@@ -247,6 +295,7 @@ impl Tally {
         let all = [
             Ending::Completed,
             Ending::CircuitBreaker,
+            Ending::Alarm,
             Ending::Deadline,
             Ending::Never,
             Ending::Deadlock,
@@ -322,7 +371,7 @@ pub(crate) fn phases(plan: &Plan, startup_ms: u64) -> Vec<Plan> {
     phases.dedup();
     let with_phase = |ms| {
         let mut ecs = ecs.clone();
-        if let Some(check) = &mut ecs.target {
+        for check in ecs.target.iter_mut().chain(&mut ecs.more_targets) {
             check.phase = Phase::Fixed { ms };
         }
         Plan::Ecs(ecs)
@@ -359,30 +408,38 @@ fn pipeline_ms(plan: &Plan) -> Option<u64> {
     }
 }
 
-/// One load balancer node decides alone.
+/// One load balancer node per target group decides alone, and all answers come in time.
 pub(crate) fn has_closed_form(plan: &EcsPlan) -> bool {
-    plan.target.is_some_and(|check| check.nodes <= 1)
+    plan.target.is_some()
+        && plan.targets().all(|check| check.nodes <= 1 && check.slow_ppm == 0)
         && plan.container.is_none()
         && plan.fault == Fault::None
 }
 
+/// The phases of several target groups are independent of each other, so that their chances
+/// multiply.
 fn closed_task_success(plan: &EcsPlan) -> f64 {
-    let Some(check) = plan.target else { return 1.0 };
-    let survives = |startup_ms, phase_ms| {
-        let fate = closed::task_fate(&check, startup_ms, plan.grace_ms, plan.lag_ms, phase_ms);
+    average(&plan.startup.time, |startup_ms| {
+        plan.targets().map(|check| closed_survival(plan, check, startup_ms)).product()
+    })
+}
+
+fn closed_survival(plan: &EcsPlan, check: &AlbCheck, startup_ms: u64) -> f64 {
+    let survives = |phase_ms| {
+        let fate = closed::task_fate(check, startup_ms, plan.grace_ms, plan.lag_ms, phase_ms);
         f64::from(u8::from(matches!(fate, TaskFate::Healthy { .. })))
     };
-    average(&plan.startup.time, |startup_ms| match check.phase {
-        Phase::Fixed { ms } => survives(startup_ms, ms % check.interval_ms.max(1)),
+    match check.phase {
+        Phase::Fixed { ms } => survives(ms % check.interval_ms.max(1)),
         Phase::Uniform if check.registration_ms == 0 && plan.lag_ms == 0 => {
-            closed::survival_probability(&check, startup_ms, plan.grace_ms)
+            closed::survival_probability(check, startup_ms, plan.grace_ms)
         }
         Phase::Uniform => {
             let steps = 600;
-            let at = |step: u64| survives(startup_ms, (2 * step + 1) * check.interval_ms / 1200);
+            let at = |step: u64| survives((2 * step + 1) * check.interval_ms / 1200);
             (0..steps).map(at).sum::<f64>() / steps as f64
         }
-    })
+    }
 }
 
 /// Mean over the distribution, by the middles of equal shares.
@@ -407,6 +464,8 @@ pub(crate) fn single_task(plan: &Plan) -> Plan {
                 min_percent: 100,
                 max_percent: 200,
                 slots: None,
+                alarms: None,
+                lost: None,
                 breaker: Some(Breaker {
                     threshold: BreakerThreshold::Count { tasks: 1 },
                     ..Breaker::new(false)

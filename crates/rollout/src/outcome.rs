@@ -12,6 +12,8 @@ pub enum Ending {
     /// The circuit breaker gave up; for Swarm the update paused or rolled back; for Compose a
     /// dependency failed.
     CircuitBreaker,
+    /// An alarm that watches the deployment was raised.
+    Alarm,
     /// The progress deadline or the pipeline's patience ran out.
     Deadline,
     /// Still going on when the simulation stopped.
@@ -26,6 +28,7 @@ impl Ending {
         match self {
             Self::Completed => "completed",
             Self::CircuitBreaker => "circuit-breaker",
+            Self::Alarm => "alarm",
             Self::Deadline => "deadline",
             Self::Never | Self::Deadlock => "never",
         }

@@ -51,6 +51,21 @@ pub fn run_failure_probability(share: f64, unhealthy_threshold: u32) -> f64 {
     share.clamp(0.0, 1.0).powf(f64::from(unhealthy_threshold))
 }
 
+/// `(1 − q^U) / ((1 − q)·q^U)`: after how many checks, on average, a task that serves has failed
+/// `unhealthy_threshold` of them in a row, when each fails with probability `share` on its own
+/// (E18). `None` when it never does.
+pub fn mean_checks_until_unhealthy(share: f64, unhealthy_threshold: u32) -> Option<f64> {
+    let share = share.clamp(0.0, 1.0);
+    let run = run_failure_probability(share, unhealthy_threshold);
+    if run <= 0.0 {
+        return None;
+    }
+    if share >= 1.0 {
+        return Some(f64::from(unhealthy_threshold));
+    }
+    Some((1.0 - run) / ((1.0 - share) * run))
+}
+
 /// `S + interval + d + δ`: grace that is safe for a container check alone, in milliseconds (2.8).
 pub fn container_safe_grace_ms(check: &DockerCheck, startup_ms: u64, lag_ms: u64) -> u64 {
     startup_ms + check.interval_ms + check.failure_ms() + lag_ms
@@ -132,6 +147,15 @@ mod tests {
     fn retries_slow_down_to_a_quarter_of_an_hour() {
         let delays: Vec<_> = (0..9).map(|n| throttle_ms(n) / 1000).collect();
         assert_eq!(delays, [10, 20, 40, 80, 160, 320, 640, 900, 900]);
+    }
+
+    #[test]
+    fn checks_until_a_row_of_failures() {
+        // A fair coin: 2 + 4 + 8 = 14 throws until three tails in a row.
+        let mean = |share, failures| mean_checks_until_unhealthy(share, failures);
+        assert!(mean(0.5, 3).is_some_and(|mean| (mean - 14.0).abs() < 1e-9));
+        assert_eq!(mean(1.0, 3), Some(3.0));
+        assert_eq!(mean(0.0, 3), None);
     }
 
     #[test]

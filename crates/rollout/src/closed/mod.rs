@@ -15,7 +15,8 @@ pub(crate) use docker::final_wait_ms;
 pub use docker::{docker_first_counted_ms, docker_unhealthy_ms, swarm_duration_ms};
 pub use ecs::{
     Instance, TaskNeeds, breaker_threshold, breaker_trip_ms, breaker_wins, container_safe_grace_ms,
-    outage_of_single_task_ms, run_failure_probability, slots, throttle_ms,
+    mean_checks_until_unhealthy, outage_of_single_task_ms, run_failure_probability, slots,
+    throttle_ms,
 };
 pub use kubernetes::{
     availability_floor, available_at_latest_ms, backoff_starts_ms, cuts_connections,

@@ -5,6 +5,8 @@
 //! with unhealthy tasks in `replace`.
 
 mod capacity;
+mod horizon;
+mod outside;
 mod replace;
 mod scheduler;
 mod task;
@@ -21,14 +23,12 @@ use crate::outcome::{Ending, Run};
 use crate::plan::{EcsPlan, Fault};
 use crate::queue::{EventQueue, Rank};
 use capacity::Capacity;
-use task::{CONTAINER, Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS, node_count};
+use horizon::horizon_ms;
+use task::{CONTAINER, Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS, checker_count};
 
 /// The most passes of the scheduler in one run; a plan that needs more counts as one that never
 /// ends.
 const PASSES_MAX: u32 = 100_000;
-
-/// A longer grace period counts as one without end: a day and a half.
-const GRACE_MAX_MS: u64 = 130_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
@@ -54,6 +54,20 @@ enum Step {
     Stopped,
     /// The scheduler tries to place again.
     Retry,
+    /// Old tasks die.
+    Lost,
+    /// An alarm of the deployment goes off.
+    AlarmRaised,
+    /// The alarms have been watched for long enough.
+    Baked,
+}
+
+/// The watch over the alarms once all tasks are healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bake {
+    NotYet,
+    Going,
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +95,10 @@ pub struct EcsSimulator {
     primary: Revision,
     failures: u32,
     counting: bool,
+    /// Old tasks that are to run until the scheduler stops them.
+    old_wanted: u32,
+    /// How far the watch over the alarms has come.
+    bake: Bake,
     launch_failures: u32,
     /// The scheduler waits before it starts tasks again (2.6).
     held_until_ms: u64,
@@ -117,6 +135,8 @@ impl EcsSimulator {
             primary: Revision::New,
             failures: 0,
             counting: true,
+            old_wanted: 0,
+            bake: Bake::NotYet,
             launch_failures: 0,
             held_until_ms: 0,
             dirty: false,
@@ -142,6 +162,7 @@ impl EcsSimulator {
             format!("{desired} wanted, at least {healthy_min} healthy, at most {total_max} in all")
         });
         self.note_capacity(plan, recorder);
+        self.expect_outside(plan);
         self.pass(plan, recorder);
         let horizon_ms = horizon_ms(plan);
         let mut passes = 0;
@@ -189,6 +210,8 @@ impl EcsSimulator {
         self.primary = Revision::New;
         self.failures = 0;
         self.counting = true;
+        self.old_wanted = plan.desired;
+        self.bake = Bake::NotYet;
         self.launch_failures = 0;
         self.held_until_ms = 0;
         self.dirty = false;
@@ -267,14 +290,22 @@ impl EcsSimulator {
             Step::GraceOver => self.on_grace_over(plan, slot, recorder),
             Step::Exit => self.on_exit(plan, slot, recorder),
             Step::Retry => self.dirty = true,
+            Step::Lost => self.on_lost(plan, recorder),
+            Step::AlarmRaised => self.on_alarm(plan, recorder),
+            Step::Baked => {
+                self.bake = Bake::Over;
+                self.dirty = true;
+            }
         }
     }
 
     /// An event of a task that is gone, or a check of one that is stopping: its application still
     /// runs, but nobody listens.
     fn is_stale(&self, due: Due) -> bool {
-        if due.step == Step::Retry {
-            return self.now_ms > self.held_until_ms;
+        match due.step {
+            Step::Retry => return self.now_ms > self.held_until_ms,
+            Step::Lost | Step::AlarmRaised | Step::Baked => return self.primary == Revision::Old,
+            _ => {}
         }
         let task = &self.tasks[due.slot as usize];
         let listens = match due.step {
@@ -294,27 +325,41 @@ impl EcsSimulator {
 
     /// Starts a task of the primary revision and gives its slot.
     fn start<R: Recorder>(&mut self, plan: &EcsPlan, letter: char, recorder: &mut R) -> usize {
+        self.start_of(plan, self.primary, letter, recorder)
+    }
+
+    /// Starts a task and gives its slot.
+    fn start_of<R: Recorder>(
+        &mut self,
+        plan: &EcsPlan,
+        revision: Revision,
+        letter: char,
+        recorder: &mut R,
+    ) -> usize {
         let mut stream = Stream::new(self.seed, self.ordinal);
         self.ordinal += 1;
         self.generation += 1;
         let launch_ms = plan.launch.sample(&mut stream);
-        let startup = match self.primary {
+        let startup = match revision {
             Revision::New => &plan.startup,
             Revision::Old => plan.previous_startup.as_ref().unwrap_or(&plan.startup),
         };
         let up_ms = startup.time.sample(&mut stream);
         let stop_ms = plan.stop.sample(&mut stream);
+        let (zone, unused) = self.zone_of_next(plan, revision);
         let mut task = Task {
             generation: self.generation,
             name: self.next_name(letter),
-            revision: self.primary,
+            revision,
             stage: Stage::Launching,
             up_ms,
             stop_ms,
+            zone,
+            unused,
             ..Task::GONE
         };
         task.begin_checks(plan, &mut stream);
-        if self.primary == Revision::New {
+        if revision == Revision::New {
             self.run.started += 1;
         }
         let free = self.tasks.iter().position(|task| task.stage == Stage::Gone);
@@ -359,8 +404,12 @@ impl EcsSimulator {
         if R::RECORDS && plan.grace_ms > 0 && (plan.target.is_some() || plan.container.is_some()) {
             self.later(slot, plan.grace_ms, Rank::Expiry, Step::GraceNoted);
         }
-        for node in 0..node_count(plan) {
-            self.schedule_check::<R>(plan, slot, node as u8);
+        if self.tasks[slot].unused {
+            // Nothing is checked, and after the grace period it counts as bad (2.4).
+            self.later(slot, plan.grace_ms, Rank::Expiry, Step::GraceOver);
+        }
+        for checker in 0..checker_count(plan) {
+            self.schedule_check::<R>(plan, slot, checker as u8);
         }
         if plan.container.is_some() {
             self.schedule_check::<R>(plan, slot, CONTAINER);
@@ -443,7 +492,7 @@ impl EcsSimulator {
                 format!("grace holds until {} s", seconds(grace_end_ms))
             } else {
                 match (plan.target, plan.container) {
-                    (Some(check), None) => {
+                    (Some(check), None) if plan.more_targets.is_empty() => {
                         format!("{} failed check in a row", ordinal(check.unhealthy_threshold))
                     }
                     _ => "enough failed checks in a row".to_owned(),
@@ -461,10 +510,15 @@ impl EcsSimulator {
         // Saved only when the scheduler already sees the recovery. A task whose container
         // recovered while the load balancer has no verdict yet is not unhealthy either.
         let task = &self.tasks[slot];
-        if task.healthy || task.health == Verdict::Initial {
+        if !task.unused && (task.healthy || task.health == Verdict::Initial) {
             return;
         }
-        self.note(recorder, Some(slot), EventKind::GraceOver, || "still unhealthy".to_owned());
+        let why = if task.unused {
+            "its zone is not enabled at the load balancer: target unused"
+        } else {
+            "still unhealthy"
+        };
+        self.note(recorder, Some(slot), EventKind::GraceOver, || why.to_owned());
         self.condemn_after_lag(plan, slot);
     }
 
@@ -480,6 +534,7 @@ impl EcsSimulator {
     fn condemn(&mut self, slot: usize) {
         self.tasks[slot].doomed = false;
         self.tasks[slot].bad = true;
+        self.tasks[slot].healthy = false;
         self.dirty = true;
     }
 
@@ -491,7 +546,8 @@ impl EcsSimulator {
         }
         self.tasks[slot].healthy = true;
         self.tasks[slot].bad = false;
-        if self.tasks[slot].revision == Revision::New {
+        if self.tasks[slot].revision == Revision::New && !self.tasks[slot].survived {
+            self.tasks[slot].survived = true;
             self.run.survived += 1;
         }
         if self.tasks[slot].revision == self.primary {
@@ -589,31 +645,4 @@ fn ordinal(n: u32) -> &'static str {
         "tenth",
     ];
     WORDS.get(n.saturating_sub(1) as usize).copied().unwrap_or("last")
-}
-
-/// How long a deployment is followed before it counts as one that never ends: several times what
-/// the slowest sensible course takes, and an hour.
-fn horizon_ms(plan: &EcsPlan) -> u64 {
-    let bounds = plan.bounds();
-    let per_wave = bounds.start_room().max(bounds.stop_room()).max(1);
-    let waves = u64::from(plan.desired.div_ceil(per_wave));
-    let startup = plan.startup.time.max_ms();
-    let up_ms = if startup < NEVER_MS { startup } else { 0 };
-    let checks_ms = plan.target.map_or(0, |check| {
-        let checks = u64::from(check.unhealthy_threshold.max(check.healthy_threshold)) + 1;
-        checks * check.interval_ms + check.registration_ms
-    });
-    let container_ms = plan.container.map_or(0, |check| {
-        closed::docker_unhealthy_ms(&check).max(check.interval_ms + check.failure_ms())
-    });
-    // A grace period of decades must not stretch the run: beyond the start it only hides failures.
-    let grace_ms = plan.grace_ms.min(GRACE_MAX_MS);
-    let task_ms = plan.launch.max_ms()
-        + (up_ms + checks_ms + container_ms + plan.lag_ms).max(grace_ms)
-        + plan.drain_ms()
-        + plan.stop.max_ms();
-    let failures = plan.breaker.map_or(0, |breaker| {
-        u64::from(closed::breaker_threshold(breaker.threshold, plan.desired).min(1_000))
-    });
-    3_600_000_u64.saturating_add((4 * waves.max(1) + failures).saturating_mul(task_ms))
 }

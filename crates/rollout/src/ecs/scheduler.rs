@@ -14,9 +14,10 @@ impl EcsSimulator {
             return;
         }
         self.replace_unhealthy(plan, recorder);
+        self.replace_lost(plan, recorder);
         self.stop_old(plan, recorder);
         self.start_missing(plan, recorder);
-        self.complete(recorder);
+        self.complete(plan, recorder);
     }
 
     fn mark_failures<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
@@ -62,8 +63,14 @@ impl EcsSimulator {
 
     fn trip<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         self.note(recorder, None, EventKind::Tripped, || format!("{} failed tasks", self.failures));
-        self.ending.get_or_insert((Ending::CircuitBreaker, self.now_ms));
-        let rolls_back = plan.breaker.is_some_and(|b| b.rollback) && self.primary == Revision::New;
+        let rolls_back = plan.breaker.is_some_and(|b| b.rollback);
+        self.fail(Ending::CircuitBreaker, rolls_back, recorder);
+    }
+
+    /// The deployment has failed; the last revision that completed comes back where it may.
+    pub(super) fn fail<R: Recorder>(&mut self, how: Ending, rolls_back: bool, recorder: &mut R) {
+        self.ending.get_or_insert((how, self.now_ms));
+        let rolls_back = rolls_back && self.primary == Revision::New;
         if !rolls_back || !self.follow_rollback {
             // Without a completed revision to go back to the deployment stalls here (E14).
             self.done = true;
@@ -92,7 +99,12 @@ impl EcsSimulator {
         let primary = self.primary;
         for slot in (0..self.tasks.len()).rev() {
             let task = &self.tasks[slot];
-            if task.is_alive() && task.revision != primary && !task.healthy {
+            if task.is_alive()
+                && task.revision != primary
+                && !task.healthy
+                && !self.is_needed_for_lost(plan, slot)
+            {
+                self.let_go(slot);
                 self.stop(plan, slot, "of the revision that is replaced", recorder);
             }
         }
@@ -108,10 +120,27 @@ impl EcsSimulator {
                 break;
             }
             let task = &self.tasks[slot];
-            if task.is_alive() && task.revision != primary {
+            if task.is_alive() && task.revision != primary && task.healthy {
+                self.let_go(slot);
                 self.stop(plan, slot, "the lower bound allows it", recorder);
                 allowed -= 1;
             }
+        }
+    }
+
+    /// An old task that takes the place of one that died boots until enough others are healthy.
+    fn is_needed_for_lost(&self, plan: &EcsPlan, slot: usize) -> bool {
+        plan.lost.is_some()
+            && plan.switches.same_revision_replacement
+            && self.primary == Revision::New
+            && !self.tasks[slot].bad
+            && self.count_tasks(|task| task.is_alive() && task.healthy) < self.bounds.desired
+    }
+
+    /// The scheduler gives up an old task for good; one that failed is wanted again.
+    fn let_go(&mut self, slot: usize) {
+        if self.primary == Revision::New && !self.tasks[slot].bad {
+            self.old_wanted = self.old_wanted.saturating_sub(1);
         }
     }
 
@@ -181,7 +210,7 @@ impl EcsSimulator {
         self.tasks.iter().filter(|task| counts(task)).count() as u32
     }
 
-    fn complete<R: Recorder>(&mut self, recorder: &mut R) {
+    fn complete<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         let primary = self.primary;
         let desired = self.bounds.desired;
         let mut healthy = 0;
@@ -197,6 +226,8 @@ impl EcsSimulator {
         }
         if primary == Revision::Old {
             self.run.rolled_back = Some(true);
+        } else if self.still_bakes(plan, recorder) {
+            return;
         }
         self.end(Ending::Completed, recorder, "steady state");
     }

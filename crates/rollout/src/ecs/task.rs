@@ -5,7 +5,7 @@ use std::fmt;
 use crate::alb::{AlbChecker, Verdict};
 use crate::docker::DockerMonitor;
 use crate::draw::{NEVER_MS, Stream};
-use crate::plan::{EcsPlan, Merge};
+use crate::plan::{AlbCheck, EcsPlan, MORE_TARGETS_MAX, Merge};
 
 /// Which revision a task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +39,13 @@ impl fmt::Display for Name {
     }
 }
 
-/// Checker number of the container check; load balancer nodes are numbered from 0.
+/// Checker number of the container check. Load balancer nodes are numbered from 0, the further
+/// target groups after them.
 pub(super) const CONTAINER: u8 = 255;
 /// Number of slots for load balancer nodes.
 const NODES: usize = crate::plan::NODES_MAX as usize;
+/// Number of slots for all checkers of load balancers.
+const CHECKERS: usize = NODES + MORE_TARGETS_MAX;
 /// Without any check a task counts as healthy this long after RUNNING (2.2).
 pub(super) const UNCHECKED_HEALTHY_MS: u64 = 40_000;
 
@@ -71,6 +74,8 @@ pub(super) struct Task {
     pub(super) healthy: bool,
     /// The scheduler holds it for unhealthy (`bad(x)` in 2.4).
     pub(super) bad: bool,
+    /// It was healthy once.
+    pub(super) survived: bool,
     /// The decision has fallen and takes effect after the scheduler's lag.
     pub(super) doomed: bool,
     /// The breaker has counted it.
@@ -79,7 +84,11 @@ pub(super) struct Task {
     pub(super) replacement: Option<(usize, u32)>,
     /// It is stopped to make room for its own replacement; only one may be at a time.
     pub(super) making_room: bool,
-    pub(super) nodes: [AlbChecker; NODES],
+    /// Number of its availability zone.
+    pub(super) zone: u32,
+    /// Its zone is not enabled at the load balancer: its target stays `unused`.
+    pub(super) unused: bool,
+    pub(super) checkers: [AlbChecker; CHECKERS],
     pub(super) monitor: DockerMonitor,
 }
 
@@ -98,11 +107,14 @@ impl Task {
         serving_ms: 0,
         healthy: false,
         bad: false,
+        survived: false,
         doomed: false,
         counted: false,
         replacement: None,
         making_room: false,
-        nodes: [AlbChecker::FRESH; NODES],
+        zone: 0,
+        unused: false,
+        checkers: [AlbChecker::FRESH; CHECKERS],
         monitor: DockerMonitor::FRESH,
     };
 
@@ -113,10 +125,9 @@ impl Task {
 
     /// Sets the checks up. Times in the checkers count from RUNNING.
     pub(super) fn begin_checks(&mut self, plan: &EcsPlan, stream: &mut Stream) {
-        if let Some(check) = &plan.target {
-            for node in 0..node_count(plan) {
-                let phase_ms = check.phase.sample(check.interval_ms, stream);
-                self.nodes[node] = AlbChecker::new(check, phase_ms);
+        for checker in 0..checker_count(plan) {
+            if let Some(check) = target_check(plan, checker) {
+                self.checkers[checker] = AlbChecker::new(check, stream);
             }
         }
         if let Some(check) = &plan.container {
@@ -124,15 +135,20 @@ impl Task {
         }
     }
 
+    /// When a check that can pass does, in task-local time.
+    fn up_for(&self, can_pass: bool) -> u64 {
+        if can_pass { self.up_ms } else { NEVER_MS }
+    }
+
     /// Next result of one checker, in task-local time.
     pub(super) fn next_check(&self, plan: &EcsPlan, checker: u8) -> Option<(u64, bool)> {
         if checker == CONTAINER {
             let check = plan.container.as_ref()?;
-            return self.monitor.next(check, if check.can_pass { self.up_ms } else { NEVER_MS });
+            return self.monitor.next(check, self.up_for(check.can_pass));
         }
-        let check = plan.target.as_ref()?;
-        let up_ms = if check.can_pass { self.up_ms } else { NEVER_MS };
-        self.nodes[usize::from(checker)].next(check, up_ms)
+        let checker = usize::from(checker);
+        let check = target_check(plan, checker).filter(|_| !self.unused)?;
+        self.checkers[checker].next(check, self.up_for(check.can_pass))
     }
 
     /// Takes a result and gives the merged verdict that follows.
@@ -141,8 +157,8 @@ impl Task {
             if let Some(check) = &plan.container {
                 self.monitor.apply(check, passed);
             }
-        } else if let Some(check) = &plan.target {
-            self.nodes[usize::from(checker)].apply(check, passed);
+        } else if let Some(check) = target_check(plan, usize::from(checker)) {
+            self.checkers[usize::from(checker)].apply(check, passed);
         }
         self.merged(plan)
     }
@@ -151,32 +167,29 @@ impl Task {
     pub(super) fn skip_checks(&mut self, plan: &EcsPlan, checker: u8) {
         if checker == CONTAINER {
             if let Some(check) = &plan.container {
-                let up_ms = if check.can_pass { self.up_ms } else { NEVER_MS };
+                let up_ms = self.up_for(check.can_pass);
                 self.monitor.skip(check, up_ms);
             }
-        } else if let Some(check) = &plan.target {
-            let up_ms = if check.can_pass { self.up_ms } else { NEVER_MS };
-            self.nodes[usize::from(checker)].skip(check, up_ms);
+        } else if let Some(check) = target_check(plan, usize::from(checker)) {
+            let up_ms = self.up_for(check.can_pass);
+            self.checkers[usize::from(checker)].skip(check, up_ms);
         }
     }
 
-    /// What the load balancer reports, over all its nodes.
+    /// What the load balancer reports: over all its nodes for the first target group, and over all
+    /// groups. One that says unhealthy is enough; healthy are all or none (2.2, 2.4).
     pub(super) fn target_verdict(&self, plan: &EcsPlan) -> Verdict {
         let Some(check) = &plan.target else { return Verdict::Healthy };
-        let nodes = &self.nodes[..node_count(plan)];
-        let any = |wanted| nodes.iter().any(|node| node.verdict() == wanted);
-        let all = |wanted| nodes.iter().all(|node| node.verdict() == wanted);
-        let (unhealthy, healthy) = match check.merge {
-            Merge::AnyUnhealthy => (any(Verdict::Unhealthy), all(Verdict::Healthy)),
-            Merge::AllUnhealthy => (all(Verdict::Unhealthy), any(Verdict::Healthy)),
-        };
-        if unhealthy {
-            Verdict::Unhealthy
-        } else if healthy {
-            Verdict::Healthy
-        } else {
-            Verdict::Initial
+        if self.unused {
+            return Verdict::Initial;
         }
+        let nodes = node_count(plan);
+        let first = merge(&self.checkers[..nodes], check.merge);
+        if plan.more_targets.is_empty() {
+            return first;
+        }
+        let further = &self.checkers[nodes..checker_count(plan)];
+        both(first, merge(further, Merge::AnyUnhealthy))
     }
 
     /// Healthy when every check says so, unhealthy when one does (2.2, 2.4).
@@ -186,15 +199,51 @@ impl Task {
             Some(_) => self.monitor.verdict(),
             None => Verdict::Healthy,
         };
-        match (target, container) {
-            (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
-            (Verdict::Healthy, Verdict::Healthy) => Verdict::Healthy,
-            _ => Verdict::Initial,
-        }
+        both(target, container)
     }
 }
 
-/// Load balancer nodes whose checks are followed.
-pub(super) fn node_count(plan: &EcsPlan) -> usize {
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
+        (Verdict::Healthy, Verdict::Healthy) => Verdict::Healthy,
+        _ => Verdict::Initial,
+    }
+}
+
+fn merge(checkers: &[AlbChecker], rule: Merge) -> Verdict {
+    let any = |wanted| checkers.iter().any(|one| one.verdict() == wanted);
+    let all = |wanted| checkers.iter().all(|one| one.verdict() == wanted);
+    let (unhealthy, healthy) = match rule {
+        Merge::AnyUnhealthy => (any(Verdict::Unhealthy), all(Verdict::Healthy)),
+        Merge::AllUnhealthy => (all(Verdict::Unhealthy), any(Verdict::Healthy)),
+    };
+    if unhealthy {
+        Verdict::Unhealthy
+    } else if healthy {
+        Verdict::Healthy
+    } else {
+        Verdict::Initial
+    }
+}
+
+/// Load balancer nodes whose checks of the first target group are followed.
+fn node_count(plan: &EcsPlan) -> usize {
     plan.target.map_or(0, |check| usize::from(check.nodes).clamp(1, NODES))
+}
+
+/// Checkers of load balancers: the nodes, and one for each further target group.
+pub(super) fn checker_count(plan: &EcsPlan) -> usize {
+    match plan.target {
+        Some(_) => node_count(plan) + plan.more_targets.len().min(MORE_TARGETS_MAX),
+        None => 0,
+    }
+}
+
+/// The check that a checker makes.
+fn target_check(plan: &EcsPlan, checker: usize) -> Option<&AlbCheck> {
+    match checker.checked_sub(node_count(plan)) {
+        Some(further) => plan.more_targets.get(further),
+        None => plan.target.as_ref(),
+    }
 }

@@ -4,9 +4,11 @@ use super::*;
 use crate::closed::TaskFate;
 use crate::draw::{Draw, Phase};
 use crate::event::{Silent, Timeline};
-use crate::plan::{AlbCheck, Breaker, BreakerThreshold, UnhealthyPolicy};
+use crate::plan::{Alarms, AlbCheck, Breaker, BreakerThreshold, Lost, UnhealthyPolicy, Zones};
 use crate::startup::Startup;
 use proptest::prelude::*;
+
+mod outside;
 
 fn run(plan: &EcsPlan, seed: u64) -> Run {
     EcsSimulator::new().run(plan, seed, &mut Silent)
@@ -334,12 +336,38 @@ fn slow_start_lowers_the_weight_but_not_the_count() {
     assert!(run.lowest_weight_milli < 2000, "{}", run.lowest_weight_milli);
 }
 
+type Outside = (u32, Vec<AlbCheck>, Option<Zones>, Option<Alarms>, Option<Lost>, bool);
+
+fn any_outside() -> impl Strategy<Value = Outside> {
+    let more = (6_u64..40, 2_u32..=10).prop_map(|(i, u)| AlbCheck::new(i * 1000, 5_000, u, 2));
+    (
+        prop_oneof![Just(0), 0_u32..400_000],
+        prop::collection::vec(more, 0..3),
+        prop::option::of((1_u32..4, 0_u32..4))
+            .prop_map(|zones| zones.map(|(all, served)| Zones { all, served: served.min(all) })),
+        prop::option::of((0_u64..600, prop::option::of(0_u64..600), any::<bool>())).prop_map(
+            |alarms| {
+                alarms.map(|(bake_s, raised_s, rollback)| Alarms {
+                    bake_ms: bake_s * 1000,
+                    raised_ms: raised_s.map(|s| s * 1000),
+                    rollback,
+                    in_alarm_at_start: bake_s % 5 == 0,
+                })
+            },
+        ),
+        prop::option::of((1_u32..4, 0_u64..400))
+            .prop_map(|lost| lost.map(|(tasks, at_s)| Lost { tasks, at_ms: at_s * 1000 })),
+        any::<bool>(),
+    )
+}
+
 prop_compose! {
     fn any_plan()(
         desired in 1_u32..7, min in 0_u32..=100, max in 100_u32..=200, interval_s in 6_u64..40,
         unhealthy in 2_u32..=10, healthy in 2_u32..=10, grace_s in 0_u64..400,
         startup_s in 0_u64..300, spread_s in 0_u64..60, lag_s in 0_u64..5, breaker: bool,
         stop_first: bool, count_stopping: bool, hangs: bool, nodes in 1_u8..4, slots in 0_u32..12,
+        outside in any_outside(),
     ) -> EcsPlan {
         let check = AlbCheck {
             failure: if hangs { crate::plan::Failure::TimesOut } else { crate::plan::Failure::Refused },
@@ -357,6 +385,15 @@ prop_compose! {
         plan.deregistration_ms = 30_000;
         plan.breaker = breaker.then(|| Breaker::new(true));
         plan.slots = (slots > 0).then_some(slots);
+        let (slow_ppm, more, zones, alarms, lost, same_revision) = outside;
+        if let Some(check) = &mut plan.target {
+            check.slow_ppm = slow_ppm;
+        }
+        plan.more_targets = more;
+        plan.zones = zones;
+        plan.alarms = alarms;
+        plan.lost = lost;
+        plan.switches.same_revision_replacement = same_revision;
         plan.switches.count_stopping = count_stopping;
         if stop_first {
             plan.switches.unhealthy_policy = UnhealthyPolicy::StopFirst;
@@ -381,7 +418,10 @@ proptest! {
     fn every_run_ends_and_keeps_the_bounds(plan in any_plan(), seed: u64) {
         let run = run(&plan, seed);
         prop_assert!(run.settled_ms <= horizon_ms(&plan));
-        let floor = plan.bounds().healthy_min;
+        // What dies of itself asks no bound.
+        let lost = plan.lost.map_or(0, |lost| lost.tasks);
+        let floor = plan.bounds().healthy_min.saturating_sub(lost);
+        prop_assume!(plan.target.is_none_or(|check| check.slow_ppm == 0));
         prop_assert!(run.lowest_capacity >= floor, "{} below {floor}", run.lowest_capacity);
     }
 

@@ -50,6 +50,9 @@ pub struct AlbCheck {
     pub merge: Merge,
     /// `slow_start`, 0 or 30 to 900 s: traffic weight rises over this time.
     pub slow_start_ms: u64,
+    /// `q`, share of the answers of a started application that take longer than the timeout, in
+    /// millionths, 0 to 1 000 000 (E18). Default 0.
+    pub slow_ppm: u32,
 }
 
 impl AlbCheck {
@@ -67,6 +70,7 @@ impl AlbCheck {
             nodes: 1,
             merge: Merge::AnyUnhealthy,
             slow_start_ms: 0,
+            slow_ppm: 0,
         }
     }
 
@@ -76,6 +80,11 @@ impl AlbCheck {
             Failure::Refused => 0,
             Failure::TimesOut => self.timeout_ms,
         }
+    }
+
+    /// `q` as a share, 0 to 1.
+    pub fn slow_share(&self) -> f64 {
+        f64::from(self.slow_ppm) / 1e6
     }
 }
 

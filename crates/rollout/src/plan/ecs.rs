@@ -19,6 +19,9 @@ pub struct EcsPlan {
     /// Target group check; without one a task counts as healthy by its container check or 40 s
     /// after RUNNING (2.2).
     pub target: Option<AlbCheck>,
+    /// Further target groups that each task registers in, at most [`MORE_TARGETS_MAX`]; it must be
+    /// healthy in all of them (2.2).
+    pub more_targets: Vec<AlbCheck>,
     /// Container check of the task definition (2.8).
     pub container: Option<DockerCheck>,
     /// `D`, deregistration delay, 0 to 3600 s. Without a target group it counts as 0.
@@ -38,6 +41,13 @@ pub struct EcsPlan {
     pub breaker: Option<Breaker>,
     /// Tasks that fit in the cluster at once (2.9); `None` on Fargate.
     pub slots: Option<u32>,
+    /// Availability zones that tasks are placed in and that the load balancer serves (E25);
+    /// `None` when they are the same.
+    pub zones: Option<Zones>,
+    /// Alarms that watch the deployment (2.5).
+    pub alarms: Option<Alarms>,
+    /// Old tasks that die during the deployment.
+    pub lost: Option<Lost>,
     /// What else is wrong with the new revision.
     pub fault: Fault,
     /// After how long the pipeline stops waiting (2.10): 600 s for the waiter, 1200 s Terraform.
@@ -58,6 +68,7 @@ impl EcsPlan {
             max_percent: 200,
             grace_ms: 0,
             target,
+            more_targets: Vec::new(),
             container: None,
             deregistration_ms: 300_000,
             stop: Draw::constant(30_000),
@@ -67,6 +78,9 @@ impl EcsPlan {
             lag_ms: 0,
             breaker: None,
             slots: None,
+            zones: None,
+            alarms: None,
+            lost: None,
             fault: Fault::None,
             pipeline_ms: None,
             longest_request_ms: None,
@@ -84,10 +98,50 @@ impl EcsPlan {
         self.bounds().total_max < self.desired
     }
 
+    /// Checks of all target groups.
+    pub fn targets(&self) -> impl Iterator<Item = &AlbCheck> {
+        self.target.iter().chain(&self.more_targets)
+    }
+
     /// Deregistration delay that really passes: none without a target group.
     pub fn drain_ms(&self) -> u64 {
         if self.target.is_some() { self.deregistration_ms } else { 0 }
     }
+}
+
+/// The most target groups beside the first: ECS takes five for one service.
+pub const MORE_TARGETS_MAX: usize = 4;
+
+/// Availability zones (rollout-semantics 2.4, E25): a task whose zone is not enabled at the load
+/// balancer has a target that stays `unused`, and is replaced after the grace period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zones {
+    /// Zones that tasks are spread over, at least 1.
+    pub all: u32,
+    /// Those of them that the load balancer serves.
+    pub served: u32,
+}
+
+/// CloudWatch alarms of a deployment (rollout-semantics 2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarms {
+    /// How long they are watched after the last task is healthy, before the deployment completes.
+    pub bake_ms: u64,
+    /// Whether the last revision that completed is deployed again.
+    pub rollback: bool,
+    /// One was in ALARM at the start; all are ignored for this deployment (E31).
+    pub in_alarm_at_start: bool,
+    /// When one goes into ALARM, after the deployment began.
+    pub raised_ms: Option<u64>,
+}
+
+/// Old tasks that die: a crash, a spot interruption, an instance that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub tasks: u32,
+    /// When, after the deployment began.
+    pub at_ms: u64,
 }
 
 /// Failures of the new revision other than a slow start.
@@ -179,6 +233,7 @@ pub enum UnhealthyPolicy {
 
 /// Points that the documentation leaves open, each at the default of rollout-semantics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, not states of one thing")]
 pub struct Switches {
     /// What happens to an unhealthy task (2.4).
     pub unhealthy_policy: UnhealthyPolicy,
@@ -188,6 +243,9 @@ pub struct Switches {
     pub eager_stop: bool,
     /// Whether a container that exits after RUNNING counts for the breaker (2.5).
     pub count_exit_after_running: bool,
+    /// Whether an old task that dies is replaced by one of its own revision (2.4, since November
+    /// 2025), and not by one of the new.
+    pub same_revision_replacement: bool,
 }
 
 impl Default for Switches {
@@ -197,6 +255,7 @@ impl Default for Switches {
             count_stopping: true,
             eager_stop: true,
             count_exit_after_running: true,
+            same_revision_replacement: true,
         }
     }
 }

@@ -13,7 +13,10 @@ mod validate;
 pub(crate) use check::NODES_MAX;
 pub use check::{AlbCheck, DockerCheck, Engine, Failure, Merge};
 pub use compose::{ComposePlan, ComposeService, Condition, Dependency};
-pub use ecs::{Breaker, BreakerReset, BreakerThreshold, EcsPlan, Fault, Switches, UnhealthyPolicy};
+pub use ecs::{
+    Alarms, Breaker, BreakerReset, BreakerThreshold, EcsPlan, Fault, Lost, MORE_TARGETS_MAX,
+    Switches, UnhealthyPolicy, Zones,
+};
 pub use kubernetes::{Amount, KubernetesPlan, Probe, Strategy};
 pub use swarm::{FailureAction, Order, SwarmPlan};
 pub(crate) use validate::TASKS_MAX;

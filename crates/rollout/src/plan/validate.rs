@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{AlbCheck, Amount, ComposePlan, Condition, DockerCheck, EcsPlan, KubernetesPlan};
-use super::{Fault, Plan, Probe, Strategy, SwarmPlan, check::NODES_MAX};
+use super::{Fault, MORE_TARGETS_MAX, Plan, Probe, Strategy, SwarmPlan, check::NODES_MAX};
 use crate::draw::Draw;
 use crate::solve::Setting;
 
@@ -114,9 +114,22 @@ pub fn validate(plan: &Plan) -> Vec<Problem> {
 }
 
 fn ecs(plan: &EcsPlan, problems: &mut Vec<Problem>) {
-    if let Some(target) = plan.target {
-        alb(&target, problems);
+    for target in plan.targets() {
+        alb(target, problems);
     }
+    if plan.more_targets.len() > MORE_TARGETS_MAX
+        || (plan.target.is_none() && !plan.more_targets.is_empty())
+    {
+        problems.push(Problem::BadNumber { field: "target groups" });
+    }
+    if plan.zones.is_some_and(|zones| zones.all == 0 || zones.served > zones.all) {
+        problems.push(Problem::BadNumber { field: "zones" });
+    }
+    if let Some(alarms) = plan.alarms {
+        time("bake time", alarms.bake_ms, problems);
+        time("alarm", alarms.raised_ms.unwrap_or(0), problems);
+    }
+    time("loss of tasks", plan.lost.map_or(0, |lost| lost.at_ms), problems);
     if let Some(container) = plan.container {
         docker(&container, problems);
     }
@@ -143,6 +156,9 @@ fn alb(check: &AlbCheck, problems: &mut Vec<Problem>) {
     }
     if check.nodes == 0 || check.nodes > NODES_MAX {
         problems.push(Problem::BadNumber { field: "nodes" });
+    }
+    if check.slow_ppm > 1_000_000 {
+        problems.push(Problem::BadNumber { field: "share of slow answers" });
     }
     time("registration", check.registration_ms, problems);
     time("slow_start", check.slow_start_ms, problems);

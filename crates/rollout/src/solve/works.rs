@@ -53,7 +53,7 @@ pub(super) fn works_at(plan: &Plan, startup_ms: u64) -> bool {
         return false;
     }
     match plan {
-        Plan::Ecs(ecs) => ecs_works(plan, ecs, startup_ms),
+        Plan::Ecs(ecs) => ecs_works(ecs, startup_ms),
         Plan::Kubernetes(plan) => kubernetes_works(plan, startup_ms),
         Plan::Compose(_) => {
             let Plan::Compose(plan) = with_startup(plan, startup_ms) else { return false };
@@ -69,27 +69,33 @@ pub(super) fn works_at(plan: &Plan, startup_ms: u64) -> bool {
 /// What the platform itself would refuse is no solution.
 fn is_allowed(plan: &Plan) -> bool {
     match plan {
-        Plan::Ecs(plan) => plan.target.is_none_or(|check| check.interval_ms > check.timeout_ms),
+        Plan::Ecs(plan) => plan.targets().all(|check| check.interval_ms > check.timeout_ms),
         Plan::Kubernetes(plan) => plan.progress_deadline_ms > plan.min_ready_ms,
         Plan::Compose(_) | Plan::Swarm(_) => true,
     }
 }
 
-fn ecs_works(plan: &Plan, ecs: &EcsPlan, startup_ms: u64) -> bool {
-    if ecs.fault != Fault::None || ecs.total_max_is_below_desired() {
+/// Whether every task survives its start. What does not lie with the start counts elsewhere: slow
+/// answers are chance, and a zone that the load balancer does not serve is helped by no number.
+fn ecs_works(ecs: &EcsPlan, startup_ms: u64) -> bool {
+    let unserved = ecs.zones.is_some_and(|zones| zones.served < zones.all);
+    if ecs.fault != Fault::None || ecs.total_max_is_below_desired() || unserved {
         return false;
     }
-    if let Some(check) = ecs.target
-        && has_closed_form(ecs)
-        && check.phase == Phase::Uniform
-    {
+    let mut ecs = ecs.clone();
+    for check in ecs.target.iter_mut().chain(&mut ecs.more_targets) {
+        check.slow_ppm = 0;
+    }
+    if has_closed_form(&ecs) && ecs.targets().all(|check| check.phase == Phase::Uniform) {
         // Every task survives, so that the scheduler has nothing to do but wait.
-        let in_budget = startup_ms <= check.registration_ms + closed::check_budget_ms(&check);
-        let saved = ecs.grace_ms >= closed::safe_grace_ms(&check, startup_ms, ecs.lag_ms);
-        return check.can_pass && (in_budget || saved);
+        return ecs.targets().all(|check| {
+            let in_budget = startup_ms <= check.registration_ms + closed::check_budget_ms(check);
+            let saved = ecs.grace_ms >= closed::safe_grace_ms(check, startup_ms, ecs.lag_ms);
+            check.can_pass && (in_budget || saved)
+        });
     }
     // A single task that may not fail shows more than a whole rollout, where another may be spared.
-    let single = crate::monte_carlo::single_task(&with_startup(plan, startup_ms));
+    let single = crate::monte_carlo::single_task(&with_startup(&Plan::Ecs(ecs), startup_ms));
     let mut simulator = EcsSimulator::new();
     phases(&single, startup_ms).iter().all(|plan| {
         let Plan::Ecs(plan) = plan else { return false };
