@@ -10,8 +10,10 @@
 #![allow(clippy::print_stdout, reason = "a test says why it was skipped")]
 
 mod cache;
+pub mod docker;
 mod guard;
 pub mod kafka;
+pub mod net;
 mod process;
 
 use std::fmt;

@@ -4,6 +4,7 @@
 mod config;
 mod wire;
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ const DEPENDENCIES: &str = "\
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId>\
 <version>1.7.36</version></dependency>";
 
-const LOG4J: &str = "\
+pub(crate) const LOG4J: &str = "\
 log4j.rootLogger=INFO, console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
@@ -298,16 +299,20 @@ fn jvm(jars: &Path) -> Command {
     command
 }
 
-fn program(source: &Path, args: &[&str]) -> Command {
-    let jars = jars().unwrap_or_else(|why| panic!("{why}"));
-    let folder = guard::folder("java");
-    let settings = folder.join("log4j.properties");
+/// What `java` needs before a class of Kafka's or a source file, in whatever namespace it runs:
+/// a small heap, the class path, logging to standard output.
+pub fn java_args() -> Result<Vec<OsString>, Skip> {
+    let jars = jars()?;
+    let settings = guard::folder("java").join("log4j.properties");
     fs::write(&settings, LOG4J).expect("a new folder");
-    let mut command = jvm(&jars);
-    command
-        .arg(format!("-Dlog4j.configuration=file:{}", settings.display()))
-        .arg(source)
-        .args(args);
+    let mut args: Vec<OsString> = jvm(&jars).get_args().map(OsString::from).collect();
+    args.push(format!("-Dlog4j.configuration=file:{}", settings.display()).into());
+    Ok(args)
+}
+
+fn program(source: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("java");
+    command.args(java_args().unwrap_or_else(|why| panic!("{why}"))).arg(source).args(args);
     command
 }
 
