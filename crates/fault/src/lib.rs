@@ -9,6 +9,8 @@
 
 mod address;
 pub mod api;
+#[cfg(target_os = "linux")]
+mod container;
 mod direct;
 mod draw;
 mod engine;
@@ -18,7 +20,11 @@ pub mod inject;
 mod input;
 pub mod kafka;
 mod limits;
+#[cfg(target_os = "linux")]
+mod process;
 mod tcp;
+#[cfg(target_os = "linux")]
+pub mod undo;
 
 pub use direct::{TcpFault, TcpHits};
 pub use engine::{Engine, Options};

@@ -1,15 +1,21 @@
 //! Faults on processes and containers: what they are called, whom they hit, that they hit, and how
 //! they are undone.
 
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod injector;
 mod words;
 
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{Active, Injector};
+#[cfg(target_os = "linux")]
+pub use injector::{Active, Injector};
 pub use words::{
     ContainerAct, ContainerFault, ContainerTarget, EndWith, Injection, Launch, ProcessFault,
 };
 
 use std::path::PathBuf;
-use std::time::Duration;
-
 /// How an injector works.
 #[derive(Clone, Debug)]
 pub struct InjectorOptions {
@@ -32,7 +38,7 @@ pub struct InjectorOptions {
 pub enum Watchdog {
     /// Nobody but a later `recover`.
     Off,
-    /// A program that is started before the first fault and calls the watchdog with the
+    /// A program that is started before the first fault and calls [`crate::undo::watch`] with the
     /// arguments that are added: `--journal DIR --run ID`.
     Command {
         /// The executable, commonly this one.
@@ -94,21 +100,4 @@ pub enum Error {
     /// There is nobody who would heal if this process were killed; nothing was broken.
     #[error("the watchdog does not run: {0}")]
     Watchdog(String),
-}
-
-/// A fault that acts.
-#[derive(Clone, Debug)]
-pub struct Active {
-    /// What was done to whom.
-    pub what: String,
-    /// Whom it hit.
-    pub targets: Vec<ResolvedTarget>,
-    /// Targets on which it was seen to act.
-    pub hits: u64,
-    /// What was seen of it, one line for each target: `pid 4711 is stopped (state T)`.
-    pub seen: Vec<String>,
-    /// When it ends by itself, from its injection on.
-    pub at_most: Duration,
-    /// Names of its undo records.
-    pub(crate) records: Vec<String>,
 }

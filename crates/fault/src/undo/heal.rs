@@ -1,0 +1,78 @@
+//! Undoing what records tell.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::{Journal, Outcome, Stage};
+use crate::container::ContainerUndo;
+use crate::process::ProcessUndo;
+
+/// What undoes a fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Undo {
+    Process(ProcessUndo),
+    Container(ContainerUndo),
+}
+
+/// What became of one record.
+#[derive(Clone, Debug)]
+pub(crate) struct Healed {
+    /// The fault, or the file where the record cannot be understood.
+    pub(crate) fault: String,
+    pub(crate) outcome: Result<Outcome, String>,
+}
+
+/// Undoes the fault of one record and removes it; `None` where another did meanwhile.
+pub(crate) async fn heal_one(journal: &Journal, name: &str) -> Option<Healed> {
+    let failed = |fault: &str, why| Healed { fault: fault.to_owned(), outcome: Err(why) };
+    let mut claim = match journal.claim(name).await? {
+        Ok(claim) => claim,
+        Err(why) => return Some(failed(name, why)),
+    };
+    let record = match claim.record() {
+        Ok(record) => record,
+        Err(why) => return Some(failed(name, why)),
+    };
+    let may_come_later = record.stage == Stage::Intended;
+    let outcome = match &record.undo {
+        Undo::Process(undo) => undo.heal().await,
+        Undo::Container(undo) => undo.heal(may_come_later).await,
+    };
+    let outcome = outcome.and_then(|outcome| {
+        let kept = |error| format!("it is undone, and its record cannot be removed: {error}");
+        journal.remove(name).map_err(kept)?;
+        Ok(outcome)
+    });
+    Some(Healed { fault: record.fault, outcome })
+}
+
+/// Undoes what the given records tell: those of one target one after the other, the last one
+/// first, and those of different targets at the same time.
+pub(crate) async fn heal_all(journal: &Journal, names: Vec<String>) -> Vec<Healed> {
+    let mut by_target: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in names {
+        let target = match journal.read(&name) {
+            None => continue,
+            Some(Ok(record)) => record.target,
+            Some(Err(_)) => name.clone(),
+        };
+        by_target.entry(target).or_default().push(name);
+    }
+    let mut tasks = JoinSet::new();
+    for (index, names) in by_target.into_values().enumerate() {
+        let journal = journal.clone();
+        tasks.spawn(async move {
+            let mut done = Vec::new();
+            for name in names.iter().rev() {
+                done.extend(heal_one(&journal, name).await);
+            }
+            (index, done)
+        });
+    }
+    let mut done: Vec<(usize, Vec<Healed>)> = tasks.join_all().await;
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().flat_map(|(_, healed)| healed).collect()
+}
