@@ -122,6 +122,16 @@ fn words(input: &ToxicInput, attributes: &Value) -> String {
     out
 }
 
+/// Whether a proxy may listen and lead there: both on this machine, unless others are allowed.
+pub async fn check_addresses(
+    listen: &str,
+    upstream: &str,
+    allow_remote: bool,
+) -> Result<(), Error> {
+    crate::address::listen(listen, allow_remote).await?;
+    crate::address::check_upstream(upstream, allow_remote)
+}
+
 impl Engine {
     /// Creates a proxy and gives the address on which it listens; port 0 takes a free one.
     pub async fn add_proxy(

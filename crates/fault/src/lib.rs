@@ -26,7 +26,7 @@ mod tcp;
 #[cfg(target_os = "linux")]
 pub mod undo;
 
-pub use direct::{TcpFault, TcpHits};
+pub use direct::{TcpFault, TcpHits, check_addresses};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;

@@ -171,3 +171,26 @@ pub struct Prediction {
     /// Whether that is what was predicted.
     pub came_true: bool,
 }
+
+/// What a rehearsal will do, before it does anything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Name of the scenario.
+    pub name: String,
+    /// Fixes every random decision.
+    pub seed: u64,
+    /// What tells the runs apart, one for each; a single empty text where there is one run.
+    pub runs: Vec<String>,
+    /// What is started: proxies with their addresses, processes, workloads; ready to print.
+    pub starts: Vec<String>,
+    /// What each fault will hit: the fault's name, and its targets as they are found now.
+    pub targets: Vec<(String, Vec<String>)>,
+    /// When what happens: seconds from the start of a run, and what.
+    pub timeline: Vec<(f64, String)>,
+    /// What is expected: the phases, and what.
+    pub expectations: Vec<(Vec<Phase>, String)>,
+    /// What ends a run early.
+    pub aborts: Vec<String>,
+    /// Faults that cannot be injected here, and why.
+    pub not_possible: Vec<String>,
+}

@@ -4,5 +4,6 @@
 mod command;
 mod http;
 pub mod ledger;
+pub mod run;
 pub mod scenario;
 pub mod workload;

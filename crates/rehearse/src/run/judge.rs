@@ -1,0 +1,162 @@
+//! Expectations against what was seen.
+
+use std::time::Duration;
+
+use wonin_model::rehearsal::{Delivery, Expectation, Phase, Recovery};
+
+use super::stage::Cast;
+use crate::scenario::{Check, DeliveryCount, ExpectSpec, Scenario, spoken};
+use crate::workload::Snapshot;
+
+/// A span of the run, in its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+}
+
+/// What is known once a run has ended.
+pub(crate) struct Ended<'a> {
+    pub(crate) delivery: Option<&'a Delivery>,
+    pub(crate) recovery: &'a Recovery,
+}
+
+/// All expectations of a phase that can be judged by attempts alone.
+pub(crate) fn live(scenario: &Scenario, cast: &Cast, phase: Phase, span: Span) -> Vec<Expectation> {
+    let judged = scenario.expects.iter().enumerate();
+    let judged = judged.filter(|(_, expect)| expect.phases.contains(&phase));
+    judged.filter_map(|(index, expect)| attempts(cast, index, expect, phase, span, false)).collect()
+}
+
+/// All expectations of a phase, when nothing more will come.
+pub(crate) fn finally(
+    scenario: &Scenario,
+    cast: &Cast,
+    phase: Phase,
+    span: Span,
+    ended: &Ended<'_>,
+) -> Vec<Expectation> {
+    let judged = scenario.expects.iter().enumerate();
+    let judged = judged.filter(|(_, expect)| expect.phases.contains(&phase));
+    judged
+        .map(|(index, expect)| {
+            attempts(cast, index, expect, phase, span, true)
+                .unwrap_or_else(|| at_the_end(expect, phase, ended))
+        })
+        .collect()
+}
+
+/// An expectation that attempts decide; `None` for others.
+fn attempts(
+    cast: &Cast,
+    index: usize,
+    expect: &ExpectSpec,
+    phase: Phase,
+    span: Span,
+    open_fails: bool,
+) -> Option<Expectation> {
+    let seen = |meter: &crate::workload::Meter| meter.between(span.from, span.to);
+    let (held, seen) = match &expect.check {
+        Check::Success { workload, at_least } => {
+            success(&seen(cast.meters.get(*workload)?), *at_least, open_fails)
+        }
+        Check::NoFailures { workload } => {
+            success(&seen(cast.meters.get(*workload)?), 1.0, open_fails)
+        }
+        Check::Latency { workload, share, below } => {
+            latency(&seen(cast.meters.get(*workload)?), *share, *below)
+        }
+        Check::Probe(_) => {
+            let prober = cast.probes.get(index)?.as_ref()?;
+            success(&seen(&prober.meter), 1.0, open_fails)
+        }
+        Check::Delivery { .. } | Check::Recovered { .. } => return None,
+    };
+    Some(Expectation { name: expect.name.clone(), phase, held, seen })
+}
+
+/// Enough of the attempts succeeded; without a single one nothing holds.
+fn success(seen: &Snapshot, at_least: f64, open_fails: bool) -> (bool, String) {
+    let judged = seen.successes + seen.failures + if open_fails { seen.open } else { 0 };
+    let Some(rate) = seen.success_rate(open_fails) else {
+        return (false, "not one attempt ended".to_owned());
+    };
+    let mut text = format!("{} of {judged} succeeded", seen.successes);
+    if seen.successes < judged {
+        text.push_str(&format!(" ({})", percent(rate)));
+        if at_least < 1.0 {
+            text.push_str(&format!(", at least {} expected", percent(at_least)));
+        }
+    }
+    if let Some((error, count)) = seen.errors.first() {
+        text.push_str(&format!("; {count} × {error}"));
+        match seen.errors.len() {
+            1 => {}
+            2 => text.push_str(&format!(", {} × {}", seen.errors[1].1, seen.errors[1].0)),
+            kinds => text.push_str(&format!(", and {} other errors", kinds - 1)),
+        }
+    }
+    if open_fails && seen.open > 0 {
+        text.push_str(&format!("; {} never answered", seen.open));
+    }
+    (rate >= at_least, text)
+}
+
+fn latency(seen: &Snapshot, share: f64, below: Duration) -> (bool, String) {
+    let name = format!("p{}", (share * 100.0).round());
+    match seen.latency(share) {
+        Some(took) => {
+            let text = format!(
+                "{name} {} of {} successes, below {} expected",
+                spoken(took),
+                seen.successes,
+                spoken(below)
+            );
+            (took < below, text)
+        }
+        None => (false, "not one attempt succeeded".to_owned()),
+    }
+}
+
+/// What is known only when all is over.
+fn at_the_end(expect: &ExpectSpec, phase: Phase, ended: &Ended<'_>) -> Expectation {
+    let (held, seen) = match &expect.check {
+        Check::Delivery { count, at_most } => match ended.delivery {
+            Some(delivery) => {
+                let (number, what) = counted(delivery, *count);
+                (number <= *at_most, format!("{number} {what}, at most {at_most} expected"))
+            }
+            None => (false, "no workload counts records".to_owned()),
+        },
+        Check::Recovered { within } => match ended.recovery.steady_s {
+            Some(steady_s) => {
+                let took = format!("steady again after {steady_s:.1} s");
+                (steady_s <= within.as_secs_f64(), format!("{took}, {} expected", spoken(*within)))
+            }
+            None => (false, "the steady state did not come back".to_owned()),
+        },
+        _ => (false, "not one attempt ended".to_owned()),
+    };
+    Expectation { name: expect.name.clone(), phase, held, seen }
+}
+
+fn counted(delivery: &Delivery, count: DeliveryCount) -> (u64, &'static str) {
+    match count {
+        DeliveryCount::Lost => (delivery.lost, "lost"),
+        DeliveryCount::NotDelivered => (delivery.not_delivered, "not delivered in time"),
+        DeliveryCount::Duplicated => (delivery.duplicated, "duplicated"),
+        DeliveryCount::Reordered => (delivery.reordered, "reordered"),
+        DeliveryCount::Anomalies => {
+            let bad = delivery.anomalies.iter().filter(|anomaly| anomaly.is_bad);
+            (bad.map(|anomaly| anomaly.count).sum(), "anomalies")
+        }
+    }
+}
+
+/// Never 100% where something failed, never 0% where something succeeded.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let rounded = (percent * 10.0).round() / 10.0;
+    let rounded = if percent > 0.0 && percent < 100.0 { rounded.clamp(0.1, 99.9) } else { rounded };
+    format!("{rounded}%")
+}

@@ -1,0 +1,252 @@
+//! What a run stands on: proxies, processes of its own, workloads, probes.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options};
+use wonin_model::rehearsal::Delivery;
+
+use super::probes::Prober;
+use super::{CannotRun, RunOptions};
+use crate::command::{Ready, Running};
+use crate::http::resolve;
+use crate::scenario::{Check, Condition, Places, ProcessSpec, Scenario, WorkloadKind, spoken};
+use crate::workload::{Context, Meter, Outcome, Workload};
+
+/// Threads that carry bytes through proxies.
+const WORKERS: usize = 2;
+/// How long a process of the scenario has to end by itself.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often it is looked whether a process is ready.
+const READY_TICK: Duration = Duration::from_millis(50);
+/// The longest that a workload may take to stop and to read what is left.
+const STOP_MAX: Duration = Duration::from_mins(3);
+
+/// Everything that must be there before anything is broken, and is taken down in the end.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) engine: Engine,
+    pub(crate) places: Places,
+    pub(crate) processes: Vec<(String, Running)>,
+    pub(crate) allow_remote: bool,
+}
+
+impl Stage {
+    /// Starts proxies, then processes, and waits until those are ready.
+    pub(crate) async fn raise(
+        scenario: &Scenario,
+        options: &RunOptions,
+    ) -> Result<Self, CannotRun> {
+        let seed = options.seed.unwrap_or(scenario.seed);
+        let engine = Engine::start(Options {
+            seed,
+            workers: WORKERS,
+            max_connections: CONNECTIONS_DEFAULT,
+            allow_remote: options.allow_remote,
+        })
+        .map_err(|error| CannotRun::new(format!("cannot start threads for proxies: {error}")))?;
+        let allow_remote = options.allow_remote;
+        let mut stage =
+            Self { engine, places: Places::default(), processes: Vec::new(), allow_remote };
+        match stage.fill(scenario).await {
+            Ok(()) => Ok(stage),
+            Err(error) => {
+                stage.strike().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&mut self, scenario: &Scenario) -> Result<(), CannotRun> {
+        for proxy in &scenario.proxies {
+            let listen = self.engine.add_proxy(&proxy.name, &proxy.listen, &proxy.upstream).await;
+            let listen = listen.map_err(|error| {
+                CannotRun::new(format!("cannot start proxy `{}`: {error}", proxy.name))
+            })?;
+            self.places.set(&format!("proxy.{}", proxy.name), &listen);
+        }
+        for process in &scenario.processes {
+            let running = self.start(process).await?;
+            self.processes.push((process.name.clone(), running));
+        }
+        Ok(())
+    }
+
+    async fn start(&self, spec: &ProcessSpec) -> Result<Running, CannotRun> {
+        let fill = |text: &String| self.places.fill(text);
+        let ready = Ready {
+            command: spec.command.iter().map(fill).collect(),
+            dir: spec.dir.clone(),
+            env: spec.env.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+        };
+        let cannot = |why: String| CannotRun::new(format!("process `{}`: {why}", spec.name));
+        let mut running = ready.spawn(Stdio::null(), Stdio::null()).map_err(cannot)?;
+        let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
+        let deadline = Instant::now() + spec.ready_within;
+        while !connects(&address, READY_TICK * 10, self.allow_remote).await.is_ok() {
+            if let Ok(Some(status)) = running.child.try_wait() {
+                return Err(cannot(format!("it ended before it was ready ({status})")));
+            }
+            if Instant::now() >= deadline {
+                running.end().await;
+                let limit = spoken(spec.ready_within);
+                return Err(cannot(format!("`{address}` takes no connection within {limit}"))
+                    .hint("raise `ready_within`, or see what the process says when it is started by hand"));
+            }
+            tokio::time::sleep(READY_TICK).await;
+        }
+        Ok(running)
+    }
+
+    /// The id of a process of the scenario.
+    pub(crate) fn pid(&self, name: &str) -> Option<u32> {
+        self.processes.iter().find(|(known, _)| known == name)?.1.pid()
+    }
+
+    /// Ends processes and proxies.
+    pub(crate) async fn strike(mut self) {
+        for (_, process) in &mut self.processes {
+            process.end_gently(GRACE).await;
+        }
+        self.engine.stop().await;
+    }
+}
+
+/// Whether an address takes a connection; otherwise in words why not.
+pub(crate) async fn connects(
+    address: &str,
+    timeout: Duration,
+    allow_remote: bool,
+) -> Result<(), String> {
+    let (host, port) =
+        address.rsplit_once(':').ok_or_else(|| format!("`{address}` has no port"))?;
+    let port = port.parse().map_err(|_| format!("`{address}` has no port"))?;
+    let connect = async {
+        let addresses = resolve(host.trim_matches(['[', ']']), port, allow_remote).await?;
+        let stream = tokio::net::TcpStream::connect(addresses.as_slice()).await;
+        stream.map(drop).map_err(|error| crate::http::io_words(&error))
+    };
+    let outcome = tokio::time::timeout(timeout, connect).await;
+    outcome.unwrap_or_else(|_| Err(format!("no connection within {}", spoken(timeout))))
+}
+
+/// What works during a run, and what asks questions.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    pub(crate) workloads: Vec<Box<dyn Workload>>,
+    /// By workload.
+    pub(crate) meters: Vec<Arc<Meter>>,
+    /// By expectation; only those with a probe.
+    pub(crate) probes: Vec<Option<Prober>>,
+    /// By abort condition; only those with a probe.
+    pub(crate) guards: Vec<Option<Prober>>,
+    /// The clock of the run.
+    pub(crate) clock: Meter,
+}
+
+impl Cast {
+    /// Starts all of them.
+    pub(crate) async fn start(
+        scenario: &Scenario,
+        stage: &Stage,
+        options: &RunOptions,
+    ) -> Result<Self, CannotRun> {
+        let origin = Instant::now();
+        let mut cast = Self {
+            workloads: Vec::new(),
+            meters: Vec::new(),
+            probes: Vec::new(),
+            guards: Vec::new(),
+            clock: Meter::new(origin),
+        };
+        let seed = options.seed.unwrap_or(scenario.seed);
+        for (index, spec) in scenario.workloads.iter().enumerate() {
+            let mut workload: Box<dyn Workload> = match &spec.kind {
+                WorkloadKind::Http(http) => Box::new(http.workload(&stage.places)),
+                WorkloadKind::Command(command) => Box::new(command.workload(&stage.places)),
+            };
+            let meter = Arc::new(Meter::new(origin));
+            let context = Context {
+                meter: Arc::clone(&meter),
+                seed: seed.wrapping_add(index as u64),
+                run_id: options.run_id.clone(),
+                allow_remote: options.allow_remote,
+            };
+            if let Err(error) = workload.start(context).await {
+                cast.stop().await;
+                return Err(CannotRun::new(format!("workload `{}`: {error}", spec.name)));
+            }
+            cast.workloads.push(workload);
+            cast.meters.push(meter);
+        }
+        let prober = |probe| Prober::start(probe, &stage.places, origin, options.allow_remote);
+        for expect in &scenario.expects {
+            let Check::Probe(probe) = &expect.check else {
+                cast.probes.push(None);
+                continue;
+            };
+            cast.probes.push(Some(prober(probe)?));
+        }
+        for abort in &scenario.aborts {
+            let Condition::Probe(probe) = &abort.condition else {
+                cast.guards.push(None);
+                continue;
+            };
+            cast.guards.push(Some(prober(probe)?));
+        }
+        Ok(cast)
+    }
+
+    /// The time of the run.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// Stops all of them and gives what the workloads say.
+    pub(crate) async fn stop(&mut self) -> Outcome {
+        let mut all = Outcome::default();
+        for workload in &mut self.workloads {
+            match tokio::time::timeout(STOP_MAX, workload.stop()).await {
+                Ok(outcome) => merge(&mut all, outcome),
+                Err(_) => all.remarks.push(format!(
+                    "a workload ({}) did not stop within {}",
+                    workload.about(),
+                    spoken(STOP_MAX)
+                )),
+            }
+        }
+        for prober in self.probes.iter_mut().chain(&mut self.guards).flatten() {
+            prober.stop().await;
+        }
+        all
+    }
+}
+
+/// Counts of several workloads add up.
+fn merge(all: &mut Outcome, one: Outcome) {
+    all.remarks.extend(one.remarks);
+    if let Some(more) = one.duplicates {
+        *all.duplicates.get_or_insert_default() += more;
+    }
+    let Some(more) = one.delivery else { return };
+    let sum: &mut Delivery = all.delivery.get_or_insert_default();
+    sum.sent += more.sent;
+    sum.acknowledged += more.acknowledged;
+    sum.read += more.read;
+    sum.lost += more.lost;
+    sum.not_delivered += more.not_delivered;
+    sum.duplicated += more.duplicated;
+    sum.reordered += more.reordered;
+    for anomaly in more.anomalies {
+        match sum.anomalies.iter_mut().find(|known| known.name == anomaly.name) {
+            Some(known) => {
+                known.count += anomaly.count;
+                known.is_bad |= anomaly.is_bad;
+                known.examples.extend(anomaly.examples);
+            }
+            None => sum.anomalies.push(anomaly),
+        }
+    }
+}

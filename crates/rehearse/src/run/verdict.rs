@@ -1,0 +1,66 @@
+//! The verdict of a run, and its reason in one sentence.
+
+use wonin_model::rehearsal::{Expectation, FaultRun, Phase, Rehearsal, Verdict};
+
+/// What may stand in the way of a conclusion.
+#[derive(Debug, Default)]
+pub(crate) struct Obstacles {
+    /// Why it was stopped.
+    pub(crate) aborted: Option<String>,
+    /// Why nothing can be concluded.
+    pub(crate) invalid: Vec<String>,
+}
+
+/// The verdict and its reason.
+pub(crate) fn of(
+    obstacles: &Obstacles,
+    expectations: &[Expectation],
+    faults: &[FaultRun],
+) -> (Verdict, String) {
+    if let Some(why) = &obstacles.aborted {
+        return (Verdict::Aborted, why.clone());
+    }
+    if let Some((first, rest)) = obstacles.invalid.split_first() {
+        return (Verdict::Invalid, format!("{first}{}", more(rest.len())));
+    }
+    let mut broken = expectations.iter().filter(|expectation| !expectation.held);
+    if let Some(first) = broken.next() {
+        let why = format!("`{}` did not hold {}: {}", first.name, when(first.phase), first.seen);
+        return (Verdict::Broke, format!("{why}{}", more(broken.count())));
+    }
+    let names: Vec<String> = faults.iter().map(|fault| format!("`{}`", fault.name)).collect();
+    let checks = match expectations.len() {
+        1 => "the expectation".to_owned(),
+        all => format!("all {all} expectations"),
+    };
+    (Verdict::Held, format!("{checks} held while {} acted", names.join(" and ")))
+}
+
+fn more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" (and {count} more)"),
+    }
+}
+
+fn when(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Before => "before anything was broken",
+        Phase::During => "during the fault",
+        Phase::After => "after healing",
+    }
+}
+
+/// The reason of the verdict over several runs.
+pub(crate) fn of_several(verdict: Verdict, done: &[Rehearsal], planned: usize) -> String {
+    if done.len() < planned {
+        return format!("stopped after {} of {planned} runs", done.len());
+    }
+    let such: Vec<&Rehearsal> = done.iter().filter(|run| run.verdict == verdict).collect();
+    if verdict == Verdict::Held {
+        return format!("all {planned} runs held");
+    }
+    let first = such.first().map(|run| format!("`{}`: {}", run.name, run.why)).unwrap_or_default();
+    let word = verdict.name();
+    format!("{} of {planned} runs {word}; {first}", such.len())
+}
