@@ -1,12 +1,14 @@
-//! Prints simulated rollouts per second on one thread: `cargo run --release --example throughput`.
+//! Prints simulated rollouts per second, on one thread and on all: `cargo run --release --example
+//! throughput`.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::time::Instant;
 
 use wonin_rollout::ecs::EcsSimulator;
+use wonin_rollout::plan::Plan;
 use wonin_rollout::plan::{AlbCheck, Breaker, EcsPlan, UnhealthyPolicy};
-use wonin_rollout::{Draw, Silent, Startup};
+use wonin_rollout::{Draw, Sampling, Silent, Simulator, Startup};
 
 fn plan(desired: u32, grace_ms: u64, breaker: bool) -> EcsPlan {
     let startup = Startup { time: Draw::LogNormal { median_ms: 150_000, sigma: 0.15 }, cpu: None };
@@ -39,8 +41,19 @@ fn main() {
                 .count();
             let per_second = runs as f64 / begin.elapsed().as_secs_f64();
             println!("N={desired} {name}: {per_second:.0} rollouts/s ({completed} of {runs} kept)");
+            println!("N={desired} {name}, all threads: {:.0} rollouts/s", on_all(&plan, runs));
         }
     }
+}
+
+/// Rollouts per second as `wonin rehearse rollout` simulates them.
+#[expect(clippy::disallowed_methods, reason = "measures")]
+fn on_all(plan: &EcsPlan, runs: u64) -> f64 {
+    let sampling = Sampling { runs: u32::try_from(runs).unwrap_or(u32::MAX), seed: 0 };
+    let begin = Instant::now();
+    let share = Simulator::new().rollout_success(&Plan::Ecs(plan.clone()), sampling);
+    assert!((0.0..=1.0).contains(&share));
+    runs as f64 / begin.elapsed().as_secs_f64()
 }
 
 /// The model that `xtask/src/peer.py` has as well: no rollback, an unhealthy task is stopped first.

@@ -75,7 +75,7 @@ fn is_waited_for(stack: &Stack, id: ServiceId) -> bool {
 
 fn check_of(service: &Service) -> Option<&HealthCheck> {
     let disabled = |check: &&HealthCheck| check.test.value != HealthTest::Disabled;
-    service.healthcheck.as_ref().filter(disabled)
+    service.healthcheck.as_deref().filter(disabled)
 }
 
 fn docker_check(check: &HealthCheck) -> DockerCheck {

@@ -52,9 +52,9 @@ fn plan(
     let mut plan = KubernetesPlan::new(workload.replicas.value, startup);
     collector.note(Setting::Desired, "replicas", Spelling::Plain, &workload.replicas);
     plan.strategy = strategy(workload, &mut collector);
-    plan.startup_probe = probe(container.startup.as_ref(), STARTUP, &mut collector);
-    plan.liveness = probe(container.liveness.as_ref(), LIVENESS, &mut collector);
-    plan.readiness = probe(container.readiness.as_ref(), READINESS, &mut collector);
+    plan.startup_probe = probe(container.startup.as_deref(), STARTUP, &mut collector);
+    plan.liveness = probe(container.liveness.as_deref(), LIVENESS, &mut collector);
+    plan.readiness = probe(container.readiness.as_deref(), READINESS, &mut collector);
     if let (None, Some(liveness)) = (&container.startup, &container.liveness) {
         collector.enter(Some("startupProbe"), Some(Home::BesideLiveness(liveness.place)));
         let nobody = Origin::default_of("Kubernetes container", "Kubernetes API reference");

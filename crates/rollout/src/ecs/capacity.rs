@@ -1,6 +1,7 @@
 //! How many tasks serve, and with which weight (rollout-semantics 1.3).
 
 use super::EcsSimulator;
+use super::checks::Checks;
 use super::task::{Stage, Task};
 use crate::alb::Verdict;
 use crate::event::{CapacityPoint, Recorder};
@@ -26,7 +27,7 @@ impl EcsSimulator {
         slot: usize,
         recorder: &mut R,
     ) {
-        let serves = serves(plan, &self.tasks[slot]);
+        let serves = serves(plan, &self.tasks[slot], &self.checks[slot]);
         if serves == self.tasks[slot].serving {
             return;
         }
@@ -66,12 +67,12 @@ impl EcsSimulator {
     }
 }
 
-fn serves(plan: &EcsPlan, task: &Task) -> bool {
+fn serves(plan: &EcsPlan, task: &Task, checks: &Checks) -> bool {
     if task.stage != Stage::Running {
         return false;
     }
     match plan.target {
-        Some(_) => task.veteran || task.target_verdict(plan) == Verdict::Healthy,
+        Some(_) => task.veteran || checks.target_verdict(plan, task) == Verdict::Healthy,
         None => task.health == Verdict::Healthy,
     }
 }

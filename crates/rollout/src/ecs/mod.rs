@@ -5,6 +5,7 @@
 //! with unhealthy tasks in `replace`.
 
 mod capacity;
+mod checks;
 mod horizon;
 mod outside;
 mod replace;
@@ -23,8 +24,9 @@ use crate::outcome::{Ending, Run};
 use crate::plan::{EcsPlan, Fault};
 use crate::queue::{EventQueue, Rank};
 use capacity::Capacity;
+use checks::{CONTAINER, Checks, checker_count};
 use horizon::horizon_ms;
-use task::{CONTAINER, Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS, checker_count};
+use task::{Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS};
 
 /// The most passes of the scheduler in one run; a plan that needs more counts as one that never
 /// ends.
@@ -82,6 +84,8 @@ struct Due {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not states of one thing")]
 pub struct EcsSimulator {
     tasks: Vec<Task>,
+    /// Those of each task, in the same order.
+    checks: Vec<Checks>,
     queue: EventQueue<Due>,
     now_ms: u64,
     seed: u64,
@@ -123,6 +127,7 @@ impl EcsSimulator {
     pub fn new() -> Self {
         Self {
             tasks: Vec::new(),
+            checks: Vec::new(),
             queue: EventQueue::new(),
             now_ms: 0,
             seed: 0,
@@ -199,6 +204,8 @@ impl EcsSimulator {
     fn prepare(&mut self, plan: &EcsPlan, seed: u64) {
         self.queue.clear();
         self.tasks.clear();
+        self.checks.clear();
+        self.checks.resize(plan.desired as usize, Checks::NONE);
         self.now_ms = 0;
         self.seed = seed;
         self.ordinal = 1;
@@ -347,7 +354,7 @@ impl EcsSimulator {
         let up_ms = startup.time.sample(&mut stream);
         let stop_ms = plan.stop.sample(&mut stream);
         let (zone, unused) = self.zone_of_next(plan, revision);
-        let mut task = Task {
+        let task = Task {
             generation: self.generation,
             name: self.next_name(letter),
             revision,
@@ -358,7 +365,6 @@ impl EcsSimulator {
             unused,
             ..Task::GONE
         };
-        task.begin_checks(plan, &mut stream);
         if revision == Revision::New {
             self.run.started += 1;
         }
@@ -366,9 +372,11 @@ impl EcsSimulator {
         let slot = free.unwrap_or(self.tasks.len());
         if slot == self.tasks.len() {
             self.tasks.push(task);
+            self.checks.push(Checks::NONE);
         } else {
             self.tasks[slot] = task;
         }
+        self.checks[slot].begin(plan, &mut stream);
         self.note(recorder, Some(slot), EventKind::Started, String::new);
         self.later(slot, launch_ms, Rank::Ready, Step::Running);
         slot
@@ -440,9 +448,10 @@ impl EcsSimulator {
 
     fn schedule_check<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, checker: u8) {
         if !R::RECORDS {
-            self.tasks[slot].skip_checks(plan, checker);
+            self.checks[slot].skip(plan, &self.tasks[slot], checker);
         }
-        if let Some((local_ms, passed)) = self.tasks[slot].next_check(plan, checker) {
+        let next = self.checks[slot].next(plan, &self.tasks[slot], checker);
+        if let Some((local_ms, passed)) = next {
             let at_ms = self.tasks[slot].running_ms + local_ms;
             self.at(slot, at_ms, Rank::Check, Step::Check { checker, passed });
         }
@@ -457,7 +466,7 @@ impl EcsSimulator {
         recorder: &mut R,
     ) {
         let before = self.tasks[slot].health;
-        let after = self.tasks[slot].apply_check(plan, checker, passed);
+        let after = self.checks[slot].apply(plan, &self.tasks[slot], checker, passed);
         self.tasks[slot].health = after;
         let kind = if passed { EventKind::CheckPassed } else { EventKind::CheckFailed };
         self.note(recorder, Some(slot), kind, || match checker {

@@ -8,34 +8,27 @@ use crate::plan::{EcsPlan, UnhealthyPolicy};
 
 impl EcsSimulator {
     pub(super) fn replace_unhealthy<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
-        if !self.tasks.iter().any(|task| self.is_bad(task)) {
-            self.drop_surplus(plan, recorder);
-            return;
-        }
         match plan.switches.unhealthy_policy {
             UnhealthyPolicy::StopFirst => {
+                let mut any = false;
                 for slot in 0..self.tasks.len() {
                     if self.is_bad(&self.tasks[slot]) {
+                        any = true;
                         self.stop(plan, slot, "unhealthy", recorder);
                     }
                 }
+                if !any {
+                    self.drop_surplus(plan, recorder);
+                }
             }
             UnhealthyPolicy::ReplaceFirst => {
-                // Which of several gets the room is not documented; a random one begins.
-                let count = self.tasks.len();
-                let first = self.scheduler_stream.below(count as u64) as usize;
-                let order = || (first..count).chain(0..first);
-                for slot in order() {
-                    if self.is_bad(&self.tasks[slot]) {
-                        self.settle(plan, slot, recorder);
-                    }
+                if self.tasks.iter().any(|task| self.is_bad(task)) {
+                    // Which of several gets the room is not documented; a random one begins.
+                    let first = self.scheduler_stream.below(self.tasks.len() as u64) as usize;
+                    self.settle_all(plan, first, recorder);
+                    self.replace_all(plan, first, recorder);
+                    self.make_room(plan, recorder);
                 }
-                for slot in order() {
-                    if self.is_bad(&self.tasks[slot]) {
-                        self.replace(plan, slot, recorder);
-                    }
-                }
-                self.make_room(plan, recorder);
                 self.drop_surplus(plan, recorder);
             }
         }
@@ -45,13 +38,32 @@ impl EcsSimulator {
         task.bad && task.is_alive() && task.revision == self.primary
     }
 
-    /// Stops an unhealthy task when it is clear that it is not needed.
-    fn settle<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
+    /// Stops unhealthy tasks of which it is clear that they are not needed.
+    fn settle_all<R: Recorder>(&mut self, plan: &EcsPlan, first: usize, recorder: &mut R) {
+        let enough = |sim: &Self| sim.good_of_primary(|task| task.healthy) >= sim.bounds.desired;
+        let mut is_enough = enough(self);
+        let count = self.tasks.len();
+        for slot in (first..count).chain(0..first) {
+            if self.is_bad(&self.tasks[slot]) && self.settle(plan, slot, is_enough, recorder) {
+                is_enough = enough(self);
+            }
+        }
+    }
+
+    /// Settles one unhealthy task; whether one recovered with it. `is_enough`: as many others as
+    /// wanted are healthy.
+    fn settle<R: Recorder>(
+        &mut self,
+        plan: &EcsPlan,
+        slot: usize,
+        is_enough: bool,
+        recorder: &mut R,
+    ) -> bool {
         if let Some(other) = self.live_replacement(slot) {
             if self.tasks[other].healthy {
                 self.stop(plan, slot, "its replacement is healthy", recorder);
             } else if self.tasks[other].bad {
-                self.part(plan, slot, other, recorder);
+                return self.part(plan, slot, other, recorder);
             }
         } else if self.tasks[slot].replacement.is_some()
             && self.tasks[slot].health == Verdict::Healthy
@@ -59,18 +71,35 @@ impl EcsSimulator {
             // Its replacement went for another reason, and it has recovered since.
             self.tasks[slot].replacement = None;
             self.on_seen_healthy(plan, slot, recorder);
-        } else if self.good_of_primary(|task| task.healthy) >= self.bounds.desired {
+            return true;
+        } else if is_enough {
             self.stop(plan, slot, "enough others are healthy", recorder);
         }
+        false
     }
 
-    /// Starts a replacement when there is room and the tasks that are not unhealthy are too few.
-    fn replace<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
-        let needed = self.live_replacement(slot).is_none() && self.needs_more();
-        if needed && self.room(plan) > 0 && self.now_ms >= self.held_until_ms {
-            let letter = self.letter(plan);
-            let new = self.start(plan, letter, recorder);
-            self.tasks[slot].replacement = Some((new, self.tasks[new].generation));
+    /// Starts replacements as long as there is room and the tasks that are not unhealthy are too
+    /// few.
+    fn replace_all<R: Recorder>(&mut self, plan: &EcsPlan, first: usize, recorder: &mut R) {
+        if self.now_ms < self.held_until_ms {
+            return;
+        }
+        let good = self.good_of_primary(|_| true);
+        let mut allowed = self.bounds.desired.saturating_sub(good);
+        if allowed > 0 {
+            allowed = allowed.min(self.room(plan));
+        }
+        let count = self.tasks.len();
+        for slot in (first..count).chain(0..first) {
+            if allowed == 0 {
+                return;
+            }
+            if self.is_bad(&self.tasks[slot]) && self.live_replacement(slot).is_none() {
+                let letter = self.letter(plan);
+                let new = self.start(plan, letter, recorder);
+                self.tasks[slot].replacement = Some((new as u32, self.tasks[new].generation));
+                allowed -= 1;
+            }
         }
     }
 
@@ -90,13 +119,20 @@ impl EcsSimulator {
     /// The task that was started to take the place of this one, while it is there.
     pub(super) fn live_replacement(&self, slot: usize) -> Option<usize> {
         let (other, generation) = self.tasks[slot].replacement?;
+        let other = other as usize;
         let task = &self.tasks[other];
         (task.generation == generation && task.is_alive()).then_some(other)
     }
 
-    /// The replacement failed too. A task that recovered meanwhile is spared; otherwise one of the
-    /// two goes when there are more than wanted.
-    fn part<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, other: usize, recorder: &mut R) {
+    /// The replacement failed too. A task that recovered meanwhile is spared, which is told;
+    /// otherwise one of the two goes when there are more than wanted.
+    fn part<R: Recorder>(
+        &mut self,
+        plan: &EcsPlan,
+        slot: usize,
+        other: usize,
+        recorder: &mut R,
+    ) -> bool {
         self.tasks[slot].replacement = None;
         let spared = self.tasks[slot].health == Verdict::Healthy;
         if spared {
@@ -107,6 +143,7 @@ impl EcsSimulator {
             let victim = if spared { other } else { either };
             self.stop(plan, victim, "its pair is unhealthy too", recorder);
         }
+        spared
     }
 
     /// No room for a replacement: one unhealthy task that has none goes, at random and one at a
@@ -119,8 +156,11 @@ impl EcsSimulator {
             sim.is_bad(&sim.tasks[slot]) && sim.live_replacement(slot).is_none()
         };
         let busy = self.tasks.iter().any(|task| task.stage == Stage::Stopping && task.making_room);
+        if busy || !self.needs_more() || self.room(plan) > 0 {
+            return;
+        }
         let candidates = (0..self.tasks.len()).filter(|&slot| waiting(self, slot)).count();
-        if candidates == 0 || busy || !self.needs_more() || self.room(plan) > 0 {
+        if candidates == 0 {
             return;
         }
         let pick = self.scheduler_stream.below(candidates as u64) as usize;

@@ -5,19 +5,56 @@ use super::{EcsSimulator, Ending};
 use crate::event::{EventKind, Recorder};
 use crate::plan::{BreakerReset, EcsPlan};
 
+/// What a pass has to do with.
+#[derive(Clone, Copy, Debug, Default)]
+struct Glance {
+    /// A task of the primary revision has failed and is not counted yet.
+    uncounted: bool,
+    /// One has failed.
+    bad: bool,
+    /// Those that have not.
+    good: u32,
+    /// A task of another revision is there.
+    old: bool,
+}
+
 impl EcsSimulator {
     /// Failures, stops, starts, completion, in this order.
     pub(super) fn pass<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         self.dirty = false;
-        self.mark_failures(plan, recorder);
-        if self.done {
-            return;
+        let mut glance = self.glance();
+        if glance.uncounted {
+            self.mark_failures(plan, recorder);
+            if self.done {
+                return;
+            }
+            // A rollback turns the revisions around.
+            glance = self.glance();
         }
-        self.replace_unhealthy(plan, recorder);
+        if glance.bad || glance.good > self.bounds.desired {
+            self.replace_unhealthy(plan, recorder);
+        }
         self.replace_lost(plan, recorder);
-        self.stop_old(plan, recorder);
+        if glance.old {
+            self.stop_old(plan, recorder);
+        }
         self.start_missing(plan, recorder);
         self.complete(plan, recorder);
+    }
+
+    /// One look at all tasks, which tells what there is to do.
+    fn glance(&self) -> Glance {
+        let mut glance = Glance::default();
+        for task in self.tasks.iter().filter(|task| task.is_alive()) {
+            if task.revision == self.primary {
+                glance.uncounted |= task.bad && !task.counted;
+                glance.bad |= task.bad;
+                glance.good += u32::from(!task.bad);
+            } else {
+                glance.old = true;
+            }
+        }
+        glance
     }
 
     fn mark_failures<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
