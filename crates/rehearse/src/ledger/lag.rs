@@ -69,7 +69,8 @@ pub(super) fn realtime_lag(derived: &Derived<'_>) -> Option<(u64, String)> {
     let known_at = known_at(derived);
     let mut positions: BTreeMap<(u32, KeyId), usize> = BTreeMap::new();
     let mut worst: Option<(u64, String)> = None;
-    for op in history.ops.iter().filter(|op| op.outcome == Outcome::Ok && op.call.reads()) {
+    let reads = history.ops.iter().filter(|op| op.outcome == Outcome::Ok && op.call.reads());
+    for op in reads.filter(|op| history.verifier != Some(op.process)) {
         let own = (op.process, KeyId(0))..=(op.process, KeyId(u32::MAX));
         for ((_, key), next) in positions.range(own) {
             let Some(known) = known_at[key.at()].get(*next) else { continue };

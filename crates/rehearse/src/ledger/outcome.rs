@@ -70,7 +70,6 @@ const CERTAIN: &[(i32, &str)] = &[
     (-190, "_UNKNOWN_PARTITION"),
     (-188, "_UNKNOWN_TOPIC"),
     (-184, "_QUEUE_FULL"),
-    (-152, "_PURGE_QUEUE"),
     (-144, "_FENCED"),
 ];
 
@@ -96,6 +95,7 @@ mod tests {
             ("librdkafka: message timed out", -192),
             ("librdkafka: transport failure", -195),
             ("librdkafka: purged in flight", -151),
+            ("librdkafka: purged from the queue, perhaps after a retry", -152),
         ];
         for (what, code) in open {
             assert_eq!(outcome_of(code, During::Request), Outcome::Info, "{what}");

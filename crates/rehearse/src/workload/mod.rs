@@ -7,6 +7,7 @@
 
 pub mod command;
 pub mod http;
+pub mod kafka;
 mod meter;
 
 use std::fmt::Debug;

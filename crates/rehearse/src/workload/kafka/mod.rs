@@ -1,0 +1,269 @@
+//! Records through Kafka: producers that send at a rate, consumers of a group that read, programs in
+//! other languages beside them, and an independent reader at the end. What they were told and what
+//! they read goes into the [ledger](crate::ledger).
+
+mod consumer;
+mod context;
+mod external;
+mod payload;
+mod producer;
+mod recorder;
+mod settings;
+mod spec;
+mod topic;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+
+pub use settings::{Translated, from_java};
+pub use spec::{ExternalSpec, RecordsSpec};
+
+use crate::ledger::{Checked, check};
+use crate::workload::{CannotStart, Context, Outcome, Pending, Workload};
+use context::words;
+use recorder::Recorder;
+pub(crate) use topic::{Admin, Topic};
+use worker::{Order, Worker};
+
+/// How long the independent reader may take.
+const VERIFY: Duration = Duration::from_mins(1);
+
+/// How long a client may take to end its last poll.
+const LAST_POLL: Duration = Duration::from_secs(3);
+
+/// The workload.
+#[derive(Debug)]
+pub struct Records {
+    spec: RecordsSpec,
+    live: Option<Live>,
+    settled: Option<Settled>,
+}
+
+/// What a workload leaves behind.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// What the ledger says.
+    pub checked: Checked,
+    /// What the clients' own logs said, with how often.
+    pub lines: Vec<(String, u64)>,
+}
+
+#[derive(Debug)]
+struct Live {
+    context: Context,
+    recorder: Arc<Recorder>,
+    admin: Admin,
+    topic: Topic,
+    senders: Vec<Worker>,
+    readers: Vec<Worker>,
+}
+
+impl Records {
+    /// A workload that has not started.
+    pub fn new(spec: RecordsSpec) -> Self {
+        Self { spec, live: None, settled: None }
+    }
+
+    /// By partition of the topic, from 0: the ids of its leader and of all its copies; empty before
+    /// the start.
+    pub fn placement(&self) -> &[(i32, Vec<i32>)] {
+        self.live.as_ref().map(|live| live.topic.placement.as_slice()).unwrap_or_default()
+    }
+
+    /// What is known after the stop.
+    pub fn settled(&self) -> Option<&Settled> {
+        self.settled.as_ref()
+    }
+
+    /// What the clients' own logs said until now.
+    pub fn lines(&self) -> Vec<(String, u64)> {
+        self.live.as_ref().map(|live| live.recorder.lines()).unwrap_or_default()
+    }
+
+    async fn open(&mut self, context: Context) -> Result<(), CannotStart> {
+        let admin = Admin::new(self.spec.around())?;
+        let topic = admin.open(&self.spec, &context.run_id).await?;
+        let meter = Arc::clone(&context.meter);
+        let recorder = Arc::new(Recorder::new(meter, context.run_id.clone(), topic.name.clone()));
+        let (senders, readers) = (Vec::new(), Vec::new());
+        let mut live = Live { context, recorder, admin, topic, senders, readers };
+        let started = live.start_clients(&self.spec);
+        self.live = Some(live);
+        started
+    }
+
+    async fn settle(&mut self) -> Outcome {
+        let Some(mut live) = self.live.take() else { return Outcome::default() };
+        live.finish(self.spec.drain).await;
+        let mut remarks = live.verify(self.spec.around().to_vec()).await;
+        live.admin.forget_group(&live.group()).await;
+        if live.topic.is_own {
+            remarks.extend(live.admin.delete(&live.topic.name).await.err());
+        }
+        let (history, judgement) = (live.recorder.history(), self.spec.judgement);
+        let checked = tokio::task::spawn_blocking(move || check(&history, &judgement)).await;
+        let checked = checked.unwrap_or_default();
+        let delivery = checked.delivery.clone();
+        self.settled = Some(Settled { checked, lines: live.recorder.lines() });
+        Outcome { duplicates: Some(delivery.duplicated), delivery: Some(delivery), remarks }
+    }
+}
+
+impl Workload for Records {
+    fn about(&self) -> String {
+        let spec = &self.spec;
+        let topic = spec.topic.as_deref().unwrap_or("a topic of its own");
+        let mut clients = Vec::new();
+        for (count, one) in [
+            (spec.producers as usize, "producer"),
+            (spec.consumers as usize, "consumer"),
+            (spec.external.len(), "program"),
+        ] {
+            match count {
+                0 => {}
+                1 => clients.push(format!("1 {one}")),
+                _ => clients.push(format!("{count} {one}s")),
+            }
+        }
+        format!(
+            "{} records each second to {topic} at {} ({})",
+            spec.per_second,
+            spec.bootstrap.join(","),
+            clients.join(", ")
+        )
+    }
+
+    fn start(&mut self, context: Context) -> Pending<'_, Result<(), CannotStart>> {
+        Box::pin(self.open(context))
+    }
+
+    fn chill(&mut self) -> Pending<'_, Result<(), CannotStart>> {
+        Box::pin(async {
+            let Some(live) = &mut self.live else { return Ok(()) };
+            live.crash().await;
+            live.start_clients(&self.spec)
+        })
+    }
+
+    fn stop(&mut self) -> Pending<'_, Outcome> {
+        Box::pin(self.settle())
+    }
+}
+
+impl Live {
+    fn group(&self) -> String {
+        format!("wonin-{}", self.context.run_id)
+    }
+
+    fn start_clients(&mut self, spec: &RecordsSpec) -> Result<(), CannotStart> {
+        for number in 0..spec.consumers {
+            let process = self.recorder.new_process();
+            let settings = self.consumer_settings(spec, number);
+            let client = consumer::client(&settings, &self.recorder, process);
+            let client = client.map_err(|error| refused("consumer", &error))?;
+            let recorder = Arc::clone(&self.recorder);
+            let work = move |orders: &_| consumer::run(client, &recorder, orders);
+            self.readers.push(Worker::start("consumer", work));
+        }
+        let all = spec.producers + u32::try_from(spec.external.len()).unwrap_or(0);
+        let period = Duration::from_secs_f64(f64::from(all.max(1)) / spec.per_second.max(0.001));
+        for number in 0..spec.producers {
+            let sending = producer::Sending {
+                settings: producer_settings(spec, number),
+                partitions: self.topic.partitions(),
+                period,
+                record_bytes: spec.record_bytes,
+                max_block: spec.max_block,
+                drain: spec.drain,
+            };
+            let client = producer::client(&sending, &self.recorder);
+            let client = client.map_err(|error| refused("producer", &error))?;
+            let recorder = Arc::clone(&self.recorder);
+            let work = move |orders: &_| producer::run(client, recorder, sending, orders);
+            self.senders.push(Worker::start("producer", work));
+        }
+        for program in &spec.external {
+            let process = self.recorder.new_process();
+            let child = external::start(program, spec, &self.recorder, &self.group(), process)?;
+            let recorder = Arc::clone(&self.recorder);
+            let work = move |orders: &_| external::run(child, &recorder, process, orders);
+            self.senders.push(Worker::start("program", work));
+        }
+        Ok(())
+    }
+
+    fn consumer_settings(&self, spec: &RecordsSpec, number: u32) -> BTreeMap<String, String> {
+        let mut settings = spec.consumer.clone();
+        for (name, value) in [
+            ("bootstrap.servers", spec.bootstrap.join(",")),
+            ("client.id", format!("wonin-consumer-{number}")),
+            ("group.id", self.group()),
+            ("auto.offset.reset", "earliest".to_owned()),
+        ] {
+            settings.insert(name.to_owned(), value);
+        }
+        settings
+    }
+
+    /// As processes that are killed; what they had in flight stays open.
+    async fn crash(&mut self) {
+        let workers: Vec<Worker> = self.senders.drain(..).chain(self.readers.drain(..)).collect();
+        end(workers, Order::Crash, LAST_POLL).await;
+    }
+
+    /// Stops sending, waits for answers, lets the consumers catch up.
+    async fn finish(&mut self, drain: Duration) {
+        let senders = std::mem::take(&mut self.senders);
+        end(senders, Order::Finish, drain + LAST_POLL).await;
+        let meter = &self.context.meter;
+        let until = meter.now() + drain;
+        while !self.readers.is_empty() && self.recorder.backlog() > 0 && meter.now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        end(std::mem::take(&mut self.readers), Order::Finish, LAST_POLL).await;
+    }
+
+    /// Reads the whole log; says what could not be read.
+    async fn verify(&self, bootstrap: Vec<String>) -> Vec<String> {
+        let recorder = Arc::clone(&self.recorder);
+        let (partitions, is_compacted) = (self.topic.partitions(), self.topic.is_compacted);
+        let read =
+            move || consumer::verify(&bootstrap, &recorder, partitions, is_compacted, VERIFY);
+        let verified = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+        let remark = |(partition, why): (i32, String)| match partition {
+            -1 => format!("the log could not be read independently: {why}"),
+            _ => format!("partition {partition} could not be read independently: {why}"),
+        };
+        verified.not_read.into_iter().map(remark).collect()
+    }
+}
+
+async fn end(workers: Vec<Worker>, order: Order, at_most: Duration) {
+    for worker in &workers {
+        worker.order(order);
+    }
+    let wait = move || workers.iter().for_each(|worker| worker.wait(at_most));
+    // What was waited for is over or given up either way.
+    _ = tokio::task::spawn_blocking(wait).await;
+}
+
+fn producer_settings(spec: &RecordsSpec, number: u32) -> BTreeMap<String, String> {
+    let mut settings = spec.producer.clone();
+    // Bounds memory: at the rate of a rehearsal it is many seconds' worth.
+    settings.entry("queue.buffering.max.messages".to_owned()).or_insert("20000".to_owned());
+    settings.insert("bootstrap.servers".to_owned(), spec.bootstrap.join(","));
+    settings.insert("client.id".to_owned(), format!("wonin-producer-{number}"));
+    settings
+}
+
+fn refused(who: &str, error: &KafkaError) -> CannotStart {
+    let why = match error {
+        KafkaError::ClientConfig(_, why, name, value) => format!("`{name}={value}`: {why}"),
+        other => words(other).1,
+    };
+    CannotStart(format!("the settings of the {who} are refused: {why}"))
+}

@@ -1,0 +1,94 @@
+//! What a Kafka workload is to do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::payload::RECORD_BYTES;
+use crate::ledger::Judgement;
+
+/// Sends records at a rate and reads them again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordsSpec {
+    /// Where its clients start, `host:port`: the brokers, or a proxy.
+    pub bootstrap: Vec<String>,
+    /// Where the independent reader and the administration start, around the proxy; empty where
+    /// that is the same.
+    pub direct: Vec<String>,
+    /// An existing topic to use; without it one is made and deleted afterwards.
+    pub topic: Option<String>,
+    /// Partitions of the topic that is made; `None` leaves it to the broker (`num.partitions`).
+    pub partitions: Option<u32>,
+    /// Copies of the topic that is made; `None` leaves it to the broker
+    /// (`default.replication.factor`), as automatic creation does.
+    pub replication: Option<u16>,
+    /// Records each second, of all producers together.
+    pub per_second: f64,
+    /// Producers.
+    pub producers: u32,
+    /// Consumers of one group.
+    pub consumers: u32,
+    /// Settings of the producers, by the names of the Java client or of librdkafka.
+    pub producer: BTreeMap<String, String>,
+    /// Settings of the consumers.
+    pub consumer: BTreeMap<String, String>,
+    /// How long a send waits for the topic's metadata (`max.block.ms` of the Java client), which
+    /// librdkafka does not know; `None` for an application of librdkafka.
+    pub max_block: Option<Duration>,
+    /// Bytes of each record.
+    pub record_bytes: usize,
+    /// Programs whose acknowledgements and reads go into the same ledger.
+    pub external: Vec<ExternalSpec>,
+    /// What the clients promise.
+    pub judgement: Judgement,
+    /// How long is waited at the end for what is in flight and for the consumers to catch up.
+    pub drain: Duration,
+}
+
+impl RecordsSpec {
+    /// One producer and one consumer as librdkafka makes them, 20 records each second.
+    pub fn at(bootstrap: Vec<String>) -> Self {
+        Self {
+            bootstrap,
+            direct: Vec::new(),
+            topic: None,
+            partitions: None,
+            replication: None,
+            per_second: 20.0,
+            producers: 1,
+            consumers: 1,
+            producer: BTreeMap::new(),
+            consumer: BTreeMap::new(),
+            max_block: None,
+            record_bytes: RECORD_BYTES,
+            external: Vec::new(),
+            judgement: Judgement::default(),
+            drain: Duration::from_secs(20),
+        }
+    }
+
+    /// Where to go around the proxy.
+    pub(crate) fn around(&self) -> &[String] {
+        if self.direct.is_empty() { &self.bootstrap } else { &self.direct }
+    }
+}
+
+/// A client in another language. The program gets `WONIN_BOOTSTRAP`, `WONIN_TOPIC`, `WONIN_GROUP`,
+/// `WONIN_PREFIX` and `WONIN_RATE` (records each second) in its environment, gives record number N
+/// (from 0) the value `WONIN_PREFIX` + N, and prints one line of JSON for each event:
+///
+/// ```json
+/// {"try":0}
+/// {"ack":0,"partition":1,"offset":42}
+/// {"fail":1,"error":"TimeoutException","message":"Topic t not present in metadata after 60000 ms."}
+/// {"read":"wonin/run/0/0","partition":1,"offset":42}
+/// ```
+///
+/// `try` says that a record is handed over; without it the time of the answer counts. Other lines
+/// are ignored. It is to end when its standard input ends, or by SIGTERM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalSpec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Its directory.
+    pub dir: Option<std::path::PathBuf>,
+}
