@@ -235,11 +235,11 @@ pub struct KubeContainer {
     /// Name.
     pub name: Located<String>,
     /// `startupProbe`.
-    pub startup: Option<Probe>,
+    pub startup: Option<Box<Probe>>,
     /// `readinessProbe`.
-    pub readiness: Option<Probe>,
+    pub readiness: Option<Box<Probe>>,
     /// `livenessProbe`.
-    pub liveness: Option<Probe>,
+    pub liveness: Option<Box<Probe>>,
     /// Declared container ports: number and name.
     pub ports: Vec<(Located<u16>, Option<String>)>,
     /// `resources.requests.cpu`, in thousandths.

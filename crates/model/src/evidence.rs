@@ -3,8 +3,8 @@
 use wonin_text::{FileId, Place, Sources};
 
 use crate::{
-    Certificate, ContainerState, GivenStartup, Load, Log, PartitionState, Registration, Series,
-    Signal, Slow, Stack, ThreadDump, ThreadSet, VoterState,
+    AnswerRun, Certificate, ContainerState, GivenStartup, Load, Log, PartitionState, Registration,
+    Series, Signal, Slow, Stack, ThreadDump, ThreadSet, VoterState,
 };
 
 /// Everything that readers, probes and rehearsals brought.
@@ -25,6 +25,8 @@ pub struct Evidence {
     pub containers: Vec<ContainerState>,
     /// Registrations in state stores.
     pub registrations: Vec<Registration>,
+    /// Answers of query services, in the order of files and lines.
+    pub answers: Vec<AnswerRun>,
     /// Kafka's partitions as they were found.
     pub partitions: Vec<PartitionState>,
     /// Nodes of Kafka's metadata quorum as they were found.

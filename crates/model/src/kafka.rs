@@ -1,47 +1,85 @@
 //! Kafka brokers and clients with the settings that count.
 
-use std::collections::BTreeMap;
-
+use smol_str::SmolStr;
 use wonin_text::Place;
 
-use crate::{Located, ServiceId};
+use crate::{Located, Origin, ServiceId};
 
 /// Settings by property name (`default.replication.factor`): written, inherited and default ones.
 /// Readers fill in the defaults that apply (of the image first, then of the program), so a lookup
 /// gives what counts.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    // Behind pointers: most maps hold a few entries in nodes made for eleven.
-    values: BTreeMap<String, Box<Located<String>>>,
+    // By name, each once. One list rather than a tree: a large stack has tens of thousands of
+    // these with one or two entries, and some with a thousand.
+    values: Vec<(SmolStr, Located<String>)>,
 }
 
 /// Of equal names the last one counts.
-impl FromIterator<(String, Located<String>)> for Settings {
-    fn from_iter<T: IntoIterator<Item = (String, Located<String>)>>(all: T) -> Self {
-        Self { values: all.into_iter().map(|(name, value)| (name, Box::new(value))).collect() }
+impl FromIterator<(SmolStr, Located<String>)> for Settings {
+    fn from_iter<T: IntoIterator<Item = (SmolStr, Located<String>)>>(all: T) -> Self {
+        let mut values: Vec<_> = all.into_iter().collect();
+        values.sort_by(|(a, _), (b, _)| a.cmp(b));
+        values.dedup_by(|later, kept| {
+            let is_same = later.0 == kept.0;
+            if is_same {
+                std::mem::swap(later, kept);
+            }
+            is_same
+        });
+        values.shrink_to_fit();
+        Self { values }
     }
 }
 
 impl Settings {
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.values.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
+    fn insert(&mut self, at: usize, name: SmolStr, value: Located<String>) {
+        if self.values.len() == self.values.capacity() {
+            self.values.reserve_exact(1 + self.values.len() / 8);
+        }
+        self.values.insert(at, (name, value));
+    }
+
     /// Sets a value; says what it replaced.
     pub fn set(
         &mut self,
-        name: impl Into<String>,
+        name: impl Into<SmolStr>,
         value: Located<String>,
     ) -> Option<Located<String>> {
-        self.values.insert(name.into(), Box::new(value)).map(|before| *before)
+        let name = name.into();
+        match self.find(&name) {
+            Ok(at) => Some(std::mem::replace(&mut self.values[at].1, value)),
+            Err(at) => {
+                self.insert(at, name, value);
+                None
+            }
+        }
     }
 
     /// Sets a default where nothing was set.
     pub fn set_default(&mut self, name: &str, value: impl FnOnce() -> Located<String>) {
-        if !self.values.contains_key(name) {
-            self.values.insert(name.to_owned(), Box::new(value()));
+        if let Err(at) = self.find(name) {
+            self.insert(at, name.into(), value());
+        }
+    }
+
+    /// Sets defaults of one origin where nothing was set.
+    pub fn set_defaults(&mut self, rows: &[(&'static str, &'static str)], origin: &Origin) {
+        for (name, value) in rows {
+            if let Err(at) = self.find(name) {
+                let value = Located { value: (*value).to_owned(), origin: origin.clone() };
+                self.insert(at, SmolStr::new_static(name), value);
+            }
         }
     }
 
     /// What counts for this name.
     pub fn get(&self, name: &str) -> Option<&Located<String>> {
-        self.values.get(name).map(|value| &**value)
+        self.find(name).ok().map(|at| &self.values[at].1)
     }
 
     /// What counts, where somebody wrote it.
@@ -66,7 +104,7 @@ impl Settings {
 
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Located<String>)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), &**value))
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 

@@ -42,8 +42,8 @@ pub use kafka::{
     Settings, WhyNotApplied,
 };
 pub use live::{
-    Burst, Certificate, ContainerState, Load, LoadSlot, PartitionState, Registration, Series, Slow,
-    Thread, ThreadDump, VoterState,
+    AnswerOutcome, AnswerRun, Burst, Certificate, ContainerState, Load, LoadSlot, PartitionState,
+    Registration, Series, Slow, Thread, ThreadDump, VoterState,
 };
 pub use located::{Inheritance, Inherited, Interpolated, Located, Origin, Standard};
 pub use server::{Server, ServerProduct};

@@ -81,6 +81,51 @@ pub struct Certificate {
     pub is_authority: bool,
 }
 
+/// Answers of one kind that a query service gave one after the other.
+#[derive(Clone, Debug)]
+pub struct AnswerRun {
+    /// Whose answers: `pinot`.
+    pub source: &'static str,
+    /// The service whose log has them, where known.
+    pub service: Option<String>,
+    /// The table that was asked for, where the answer says it.
+    pub table: Option<String>,
+    /// What became of the queries.
+    pub outcome: AnswerOutcome,
+    /// Servers that did not answer, as the answers name them; at most [`AnswerRun::SERVERS_MAX`].
+    pub servers: Vec<String>,
+    /// How many answers.
+    pub count: u64,
+    /// Time of the first, Unix milliseconds.
+    pub first_ms: Option<i64>,
+    /// Time of the last.
+    pub last_ms: Option<i64>,
+    /// The longest that one took, in milliseconds.
+    pub longest_ms: Option<u64>,
+    /// The first answer.
+    pub place: Place,
+}
+
+impl AnswerRun {
+    /// How many servers are kept.
+    pub const SERVERS_MAX: usize = 8;
+}
+
+/// What became of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerOutcome {
+    /// Rows came, or servers answered that there are none.
+    Answered,
+    /// No error, no rows, and no server was asked.
+    NobodyAsked,
+    /// A server refused the connection.
+    Refused,
+    /// A server did not answer in time.
+    Unanswered,
+    /// It failed in another way.
+    Failed,
+}
+
 /// One partition as `kafka-topics --describe` shows it.
 #[derive(Clone, Debug)]
 pub struct PartitionState {

@@ -19,7 +19,7 @@ pub struct Service {
     /// `image`.
     pub image: Option<Located<Image>>,
     /// The image that the final stage of its Dockerfile starts from.
-    pub base_image: Option<Located<Image>>,
+    pub base_image: Option<Box<Located<Image>>>,
     /// Its Dockerfile, relative to the given path, where that is among the files.
     pub dockerfile: Option<String>,
     /// `build` context, relative to the given path; `None` for image-only services.
@@ -45,7 +45,7 @@ pub struct Service {
     /// `volumes` of the service.
     pub mounts: Vec<Located<Mount>>,
     /// `healthcheck`, else the Dockerfile's `HEALTHCHECK`.
-    pub healthcheck: Option<HealthCheck>,
+    pub healthcheck: Option<Box<HealthCheck>>,
     /// `depends_on` and `links`.
     pub depends_on: Vec<Dependency>,
     /// `restart`, or `deploy.restart_policy.condition`.
@@ -69,7 +69,7 @@ pub struct Service {
     /// `cap_add`.
     pub cap_add: Vec<Located<String>>,
     /// `deploy.update_config`; what is in it makes the service one of Swarm.
-    pub update: Option<UpdateConfig>,
+    pub update: Option<Box<UpdateConfig>>,
 }
 
 impl Service {

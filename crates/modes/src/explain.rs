@@ -24,6 +24,7 @@ const ORDINARY: &[&str] = &[
     "kafka.started",
     "mongo.slow",
     "pinot.instance",
+    "pinot.started",
     "postgres.lock-acquired",
     "postgres.shutting-down",
     "postgres.slow-statement",
@@ -31,6 +32,9 @@ const ORDINARY: &[&str] = &[
     "rabbitmq.data",
     "rabbitmq.node",
     "redis.address-updated",
+    "zookeeper.began-empty",
+    "zookeeper.loaded",
+    "zookeeper.session-established",
 ];
 
 /// Counts for each finding how many events it explains, lists the others, and puts what follows

@@ -77,15 +77,16 @@
 mod pins;
 
 use wonin_model::{
-    App, Evidence, FileEdit, Finding, Fix, Located, Mode, ModeMeta, MountKind, NotChecked, Origin,
-    Role, Server, ServerProduct, Service, Severity, Stack, Standing,
+    App, Evidence, FileEdit, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
+    Server, ServerProduct, Service, Severity, Stack, Standing,
 };
 use wonin_text::Sources;
 
 use crate::shared::addresses::{is_dynamic, subnets};
 use crate::shared::edits::insert;
-use crate::shared::hosts::{endpoint, ipv4};
+use crate::shared::hosts::ipv4;
 use crate::shared::stale::{CONNECTIONS, Holder, failing, holder, is_dead, kind_of, listeners};
+use crate::shared::store::Store;
 use crate::shared::timeouts::is_pinot;
 use crate::shared::words::{count, list};
 
@@ -290,39 +291,6 @@ fn persistent_in_nacos(stack: &Stack, project: usize) -> Option<Finding> {
     fix.edits.sort();
     fix.edits.dedup();
     Some(finding.fix(fix).fix(Fix::advice("or register a name (spring.cloud.nacos.discovery.ip)")))
-}
-
-/// Where registrations live, and how long.
-struct Store {
-    because: Vec<(String, Origin)>,
-    sure: u8,
-}
-
-impl Store {
-    fn of(stack: &Stack, project: usize, server: &Server) -> Self {
-        let address =
-            server.settings.get("zk.address").and_then(|text| text.split(',').into_iter().next());
-        let host = address.as_ref().map(|address| endpoint(address).host);
-        let keeper = host.as_ref().and_then(|host| stack.resolve(project, &host.value));
-        let (Some(id), Some(host)) = (keeper, &host) else {
-            let because = host.map(|host| ("registrations live here".to_owned(), host.origin));
-            return Self { because: because.into_iter().collect(), sure: 85 };
-        };
-        let keeper = stack.service(id);
-        let name = &keeper.name.value;
-        let mut because = vec![(format!("registrations live in {name}"), host.origin.clone())];
-        let data = keeper.mounts.iter().filter(|mount| {
-            !mount.value.read_only
-                && !matches!(mount.value.kind, MountKind::File | MountKind::Tmpfs)
-        });
-        for mount in data {
-            let claim = format!("and outlive the container in {}", mount.value.target);
-            because.push((claim, mount.origin.clone()));
-        }
-        // Without a volume they still outlive restarts and reboots, in the container itself.
-        let sure = if keeper.keeps_data() { 93 } else { 80 };
-        Self { because, sure }
-    }
 }
 
 /// Each instance registers under the name of its service.

@@ -17,6 +17,13 @@
 //! with every change of address. Restarts of the client never cure that; wiping the registry does.
 //! A client that took its list while all entries were dead fails always, and a restart cures it.
 //!
+//! Behind a Pinot broker the failure changes its face with time. While the registration of a dead
+//! server is alive, each query fails: at once (425, connection refused) or after 10 s (427, no
+//! answer). When its session has ended the broker asks nobody, and answers without error and
+//! without rows, since the table is still assigned to the dead one: silence after errors is no
+//! recovery. A process that keeps its session while its address changes keeps its registration
+//! alive under the dead address for good.
+//!
 //! ## Example
 //!
 //! ```json live/inspect.json
@@ -60,6 +67,9 @@
 //! - Moby: `libnetwork`, address allocation. Seen with Pinot 0.11 and Docker Engine 20.10.
 //! - Inferred: that the service which listens on the port is the one that was meant.
 
+mod regimes;
+mod restarts;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -101,6 +111,7 @@ impl Mode for StaleRegistration {
             }
         }
         findings.extend(registered(evidence, &told));
+        regimes::observe(evidence, findings);
     }
 }
 
@@ -123,6 +134,7 @@ fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
     }
     finding = whereabouts(evidence, &wanted, finding);
     finding = entries(evidence, one, finding);
+    finding = restarts::told(evidence, one, finding);
     Some(repairs(evidence, one, finding))
 }
 

@@ -247,7 +247,7 @@ fn of_image(image: &Image) -> OwnCheck {
 pub(crate) fn written_check(service: &Service) -> Option<&HealthCheck> {
     service
         .healthcheck
-        .as_ref()
+        .as_deref()
         .filter(|check| matches!(check.test.value, HealthTest::Exec(_) | HealthTest::Shell(_)))
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod reach;
 pub(crate) mod seen;
 pub(crate) mod slow;
 pub(crate) mod stale;
+pub(crate) mod store;
 pub(crate) mod timeouts;
 pub(crate) mod waits;
 pub(crate) mod words;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wonin_model::{
-    Certificate, ContainerState, Load, PartitionState, Registration, Series, Slow, ThreadDump,
-    VoterState,
+    AnswerRun, Certificate, ContainerState, Load, PartitionState, Registration, Series, Slow,
+    ThreadDump, VoterState,
 };
 use wonin_text::{FileId, Place, SourceFile, Span};
 
@@ -17,6 +17,7 @@ pub(crate) struct Found {
     pub(crate) containers: Vec<ContainerState>,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) certificates: Vec<Certificate>,
+    pub(crate) answers: Vec<AnswerRun>,
     pub(crate) partitions: Vec<PartitionState>,
     pub(crate) voters: Vec<VoterState>,
     pub(crate) slow: Vec<Slow>,
@@ -39,6 +40,7 @@ impl Found {
             && self.containers.is_empty()
             && self.registrations.is_empty()
             && self.certificates.is_empty()
+            && self.answers.is_empty()
             && self.partitions.is_empty()
             && self.voters.is_empty()
             && self.slow.is_empty()
@@ -82,6 +84,7 @@ impl Found {
         }
         self.registrations.iter_mut().for_each(|one| change(&mut one.place));
         self.certificates.iter_mut().for_each(|one| change(&mut one.place));
+        self.answers.iter_mut().for_each(|one| change(&mut one.place));
         self.partitions.iter_mut().for_each(|one| change(&mut one.place));
         self.voters.iter_mut().for_each(|one| change(&mut one.place));
         self.series.iter_mut().for_each(|one| change(&mut one.place));

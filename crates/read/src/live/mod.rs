@@ -188,7 +188,7 @@ fn read_lines(
         }
     }
     for (service, readers) in readers {
-        let (slow, loads) = (found.slow.len(), found.loads.len());
+        let (slow, loads, answers) = (found.slow.len(), found.loads.len(), found.answers.len());
         for reader in readers {
             reader.finish(found);
         }
@@ -198,6 +198,9 @@ fn read_lines(
         }
         for load in &mut found.loads[loads..] {
             load.service.clone_from(&service);
+        }
+        for run in &mut found.answers[answers..] {
+            run.service.clone_from(&service);
         }
     }
     true
@@ -261,7 +264,11 @@ fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<
     for load in &mut found.loads {
         load.service = services.of_stream(load.service.as_deref());
     }
+    for run in &mut found.answers {
+        run.service = services.of_stream(run.service.as_deref());
+    }
     let evidence = &mut joining.evidence;
+    evidence.answers.extend(found.answers);
     evidence.containers.extend(found.containers);
     evidence.registrations.extend(found.registrations);
     evidence.certificates.extend(found.certificates);

@@ -4,6 +4,7 @@
 mod discovery;
 mod kafka;
 mod pinot;
+mod pinot_answers;
 mod redis;
 
 use super::found::Found;
@@ -19,6 +20,9 @@ pub(super) fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineR
     // A log tells of ids for all kinds of reasons; only an answer is a registration.
     if !is_log && pinot::accepts(head) {
         readers.push(Box::new(pinot::Pinot::of(path)));
+    }
+    if pinot_answers::accepts(head) {
+        readers.push(Box::new(pinot_answers::Answers::default()));
     }
     if redis::accepts(head) {
         readers.push(Box::new(redis::ClusterNodes));

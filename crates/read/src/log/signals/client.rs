@@ -175,6 +175,11 @@ pub(super) const TEXTS: &[Text] = &[
         r"Expiring session (?P<session>0x[0-9a-f]+), timeout of (?P<ms>\d+)ms exceeded",
     ),
     text(
+        "zookeeper.session-established",
+        "Session establishment complete on server",
+        r"Session establishment complete on server (?P<server>[^\s,]+), (?:session id|sessionid) = (?P<session>0x[0-9a-f]+), negotiated timeout = (?P<ms>\d+)",
+    ),
+    text(
         "zookeeper.connection-loss",
         "KeeperErrorCode = ConnectionLoss",
         r"KeeperErrorCode = ConnectionLoss(?: for (?P<path>\S+))?",

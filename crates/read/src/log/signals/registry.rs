@@ -26,6 +26,11 @@ pub(super) const TEXTS: &[Text] = &[
         "Registering ",
         r"Registering (?:service|instance)?:? ?(?P<instance>(?:Broker|Server|Controller|Minion)_\S+)",
     ),
+    text(
+        "pinot.started",
+        "Started Pinot [",
+        r"Started Pinot \[(?P<role>\w+)\] instance \[(?P<instance>[^\]\s]+)\]",
+    ),
     text("pinot.error", "BrokerResourceMissingError", r"BrokerResourceMissingError"),
     // HBase.
     text(
@@ -81,6 +86,8 @@ pub(super) const TEXTS: &[Text] = &[
         r"etcdserver: request timed out",
     ),
     // ZooKeeper's server.
+    text("zookeeper.loaded", "Reading snapshot ", r"Reading snapshot (?P<path>/\S+)"),
+    text("zookeeper.began-empty", "Snapshotting: 0x0 to ", r"Snapshotting: 0x0 to (?P<path>\S+)"),
     text(
         "zookeeper.cannot-open-channel",
         "Cannot open channel to",
