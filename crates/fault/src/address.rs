@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::limits;
 
 /// Host and port of `host:port`; the host may be in brackets or empty.
-fn split(address: &str) -> Result<(&str, u16), Error> {
+pub(crate) fn split(address: &str) -> Result<(&str, u16), Error> {
     let wrong = |why: &str| Error::new(500, format!("address {address}: {why}"));
     let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong("missing port in address"))?;
     let host = match host.strip_prefix('[') {

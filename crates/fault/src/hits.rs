@@ -21,7 +21,7 @@ impl Clock {
         Self { start: Instant::now(), start_unix_ms: wall.as_millis() as u64 }
     }
 
-    fn unix_ms(self, now: Instant) -> u64 {
+    pub(crate) fn unix_ms(self, now: Instant) -> u64 {
         self.start_unix_ms + now.saturating_duration_since(self.start).as_millis() as u64
     }
 }

@@ -52,3 +52,31 @@ pub(crate) const HEADERS: usize = 64;
 pub(crate) const API_CONNECTIONS: usize = 256;
 /// How long a request may take to arrive, as Toxiproxy's `read_timeout`.
 pub(crate) const API_READ: Duration = Duration::from_secs(15);
+
+/// Bytes of one Kafka frame: more than brokers take (`socket.request.max.bytes`, 100 MiB) and than
+/// clients usually ask for (`fetch.max.bytes`, 50 MiB).
+pub(crate) const FRAME_BYTES: usize = 256 << 20;
+/// Bytes of Kafka frames that one direction of a connection holds before it reads no more.
+pub(crate) const QUEUE_BYTES: usize = 1 << 20;
+/// The same while frames are delayed, so that a delay does not throttle.
+pub(crate) const QUEUE_BYTES_DELAYED: usize = 16 << 20;
+/// Requests of one connection that wait for their answers; clients keep some five.
+pub(crate) const PENDING: usize = 4096;
+/// Connections that wait to be accepted.
+pub(crate) const BACKLOG: u32 = 1024;
+/// Faults of a Kafka proxy at a time.
+pub(crate) const KAFKA_FAULTS: usize = 256;
+/// Listeners of a Kafka proxy; each is a broker.
+pub(crate) const EDGES: usize = 1000;
+/// How long a broker may take to tell of the others.
+pub(crate) const LEARN: Duration = Duration::from_secs(5);
+/// How long a connection outlives its client, so that requests under way still reach the broker.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// How long requests that are held back may outlive their client.
+pub(crate) const DRAIN: Duration = Duration::from_mins(10);
+/// How long adding or removing a fault waits for listeners to open or close.
+pub(crate) const SETTLE: Duration = Duration::from_millis(60);
+/// Partitions that a fetch session may have before it is no longer followed.
+pub(crate) const SESSION_PARTITIONS: usize = 100_000;
+/// Topic ids whose names are known.
+pub(crate) const TOPIC_IDS: usize = 100_000;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::KafkaFault;
+
 /// How a [`KafkaProxy`](super::KafkaProxy) works.
 #[derive(Clone, Debug)]
 pub struct KafkaOptions {
@@ -82,4 +84,18 @@ pub struct Escape {
     /// Whether it is the process that the proxy runs in. It may have reasons to speak with brokers
     /// directly; connections of the proxy itself are never listed.
     pub own_process: bool,
+}
+
+/// A fault with what it did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KafkaFaultView {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub fault: KafkaFault,
+    /// Whether it was removed and acts no more.
+    pub removed: bool,
+    /// What it did.
+    pub hits: KafkaHits,
 }
