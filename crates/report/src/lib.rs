@@ -10,6 +10,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod rehearsal;
 pub mod rollout;
 pub mod sarif;
 pub mod suppress;
