@@ -5,7 +5,7 @@
 
 use wonin_text::Place;
 
-use crate::Located;
+use crate::{DeploymentAlarms, Located};
 
 /// One service as its orchestrator knows it.
 #[derive(Debug)]
@@ -82,6 +82,13 @@ pub struct EcsService {
     pub task: Option<TaskDefinition>,
     /// Target groups it registers in.
     pub target_groups: Vec<TargetGroup>,
+    /// `alarms`, where they are written.
+    pub alarms: Option<DeploymentAlarms>,
+    /// Availability zones of the subnets in which its tasks run, one for each subnet; empty where
+    /// one of them is not known.
+    pub task_zones: Vec<Located<String>>,
+    /// The same of its load balancer.
+    pub balancer_zones: Vec<Located<String>>,
 }
 
 /// An ECS task definition.
@@ -224,6 +231,8 @@ pub struct KubeWorkload {
     /// A required anti-affinity against its own pods: the topology key, such as
     /// `kubernetes.io/hostname`.
     pub own_anti_affinity: Option<Located<String>>,
+    /// The zone to which a node selector or a required node affinity binds all its pods.
+    pub only_zone: Option<Located<String>>,
     /// Persistent volume claims that it mounts and that pods on one node alone can use
     /// (`ReadWriteOnce`, `ReadWriteOncePod`), by name.
     pub single_node_claims: Vec<Located<String>>,

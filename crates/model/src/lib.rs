@@ -14,6 +14,7 @@ mod gateway;
 mod kafka;
 mod live;
 mod located;
+mod placement;
 pub mod rehearsal;
 pub mod secret;
 mod server;
@@ -46,6 +47,7 @@ pub use live::{
     Registration, Series, Slow, Thread, ThreadDump, VoterState,
 };
 pub use located::{Inheritance, Inherited, Interpolated, Located, Origin, Standard};
+pub use placement::{DeploymentAlarms, MetricAlarm};
 pub use server::{Server, ServerProduct};
 pub use service::{
     Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,

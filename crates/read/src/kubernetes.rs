@@ -1,12 +1,16 @@
 //! Kubernetes manifests to deployments: workloads with the Services, PodDisruptionBudgets and
 //! HorizontalPodAutoscalers of the same directory that belong to them.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
 use wonin_model::{
     Count, Deployment, DisruptionBudget, KubeContainer, KubeService, KubeStrategy, KubeWorkload,
-    Located, Probe, ProbeTarget, Skipped, Workload,
+    Located, Origin, Probe, ProbeTarget, Skipped, Workload,
 };
 use wonin_syntax::{Node, Tree};
-use wonin_text::{FileId, Place, SourceFile};
+use wonin_text::{FileId, Place, SourceFile, Sources};
 
 use crate::fragment::{Content, Format};
 use crate::paths::{directory, is_yaml};
@@ -23,15 +27,10 @@ fn accepts(_: &str, text: &str) -> bool {
     begins("apiVersion:") && begins("kind:")
 }
 
-/// Parses one manifest file.
-fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
-    let tree = wonin_syntax::yaml::parse(file.text());
-    skipped.extend(tree.problems.iter().map(|problem| Skipped {
-        path: file.path().to_owned(),
-        place: Some(Place { file: id, span: problem.span }),
-        why: problem.message.clone(),
-    }));
-    Content::Kubernetes(tree)
+/// Leaves the text for [`join`], which needs the manifests of one directory together: so no more
+/// than those are held as trees at a time.
+fn parse(_: FileId, _: &SourceFile, _: &mut Vec<Skipped>) -> Content {
+    Content::Kubernetes
 }
 
 /// One object of a manifest.
@@ -52,36 +51,55 @@ impl Object<'_> {
     }
 }
 
-/// Joins all manifests into deployments.
+/// Joins all manifests into deployments, directory by directory.
 pub(crate) fn join(joining: &mut Joining<'_>) {
-    let files: Vec<(FileId, String, Tree)> = joining
+    let mut files: Vec<(&str, FileId)> = joining
         .fragments
-        .iter_mut()
-        .filter_map(|fragment| match &mut fragment.content {
-            Content::Kubernetes(tree) => {
-                Some((fragment.file, fragment.path.clone(), std::mem::take(tree)))
-            }
-            _ => None,
-        })
+        .iter()
+        .filter(|fragment| matches!(fragment.content, Content::Kubernetes))
+        .map(|fragment| (directory(&fragment.path), fragment.file))
         .collect();
+    // Each directory's files stay in the order of their paths.
+    files.sort_by_key(|(dir, _)| *dir);
+    let directories: Vec<_> = files.chunk_by(|a, b| a.0 == b.0).collect();
+    let sources = &joining.evidence.sources;
+    let read: Vec<Directory> =
+        directories.par_iter().map(|files| read_directory(files, sources)).collect();
+    for directory in read {
+        joining.evidence.stack.deployments.extend(directory.deployments);
+        for (place, why) in directory.problems {
+            joining.skip(place, why);
+        }
+    }
+}
+
+/// What the manifests of one directory say.
+struct Directory {
+    deployments: Vec<Deployment>,
+    problems: Vec<(Place, String)>,
+}
+
+fn read_directory(files: &[(&str, FileId)], sources: &Sources) -> Directory {
+    let mut problems = Vec::new();
+    let mut parsed: Vec<(FileId, Tree)> = Vec::with_capacity(files.len());
+    for (_, file) in files {
+        let mut tree = wonin_syntax::yaml::parse(sources.file(*file).text());
+        let found = tree.problems.drain(..).map(|problem| {
+            let place = Place { file: *file, span: problem.span };
+            (place, problem.message)
+        });
+        problems.extend(found);
+        parsed.push((*file, tree));
+    }
+    let dir = files.first().map_or("", |(dir, _)| *dir);
     let mut objects: Vec<Object<'_>> = Vec::new();
-    for (file, path, tree) in &files {
-        let dir = directory(path);
+    for (file, tree) in &parsed {
         for node in &tree.documents {
             add(*file, dir, node, &mut objects);
         }
     }
-    // Objects by directory, so that a large tree stays linear.
-    objects.sort_by(|a, b| a.dir.cmp(b.dir));
-    let mut found = Vec::new();
-    for group in objects.chunk_by(|a, b| a.dir == b.dir) {
-        for object in group {
-            if let Some(deployment) = workload(object, group) {
-                found.push(deployment);
-            }
-        }
-    }
-    joining.evidence.stack.deployments.extend(found);
+    let found = objects.iter().filter_map(|object| workload(object, &objects));
+    Directory { deployments: found.collect(), problems }
 }
 
 /// Adds an object, or the items of a `List`.
@@ -143,6 +161,7 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
         disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group)),
         services: labels.map_or_else(Vec::new, |l| services(object, l, group)),
         own_anti_affinity: labels.and_then(|labels| own_anti_affinity(&at, pod, labels)),
+        only_zone: only_zone(&at, pod),
         single_node_claims: single_node_claims(object, pod, group),
     };
     let name = name.as_str()?.to_owned();
@@ -156,8 +175,20 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
     })
 }
 
+/// Whose defaults there are; each made once, since every workload has a dozen of them.
+static STANDARDS: LazyLock<BTreeMap<&'static str, Origin>> = LazyLock::new(|| {
+    ["DaemonSet", "Deployment", "Deployment rolling update", "Pod", "StatefulSet", "probe"]
+        .map(|of| (of, standard(of)))
+        .into()
+});
+
+fn standard(of: &str) -> Origin {
+    Origin::default_of(format!("Kubernetes {of}"), API)
+}
+
 fn fallback<T>(value: T, of: &str) -> Located<T> {
-    Located::default_of(value, format!("Kubernetes {of}"), API)
+    let origin = STANDARDS.get(of).cloned().unwrap_or_else(|| standard(of));
+    Located { value, origin }
 }
 
 /// Reads fields of one file's nodes.
@@ -201,9 +232,9 @@ fn container(at: &Fields, node: &Node) -> Option<KubeContainer> {
     let pre_stop = node.at(&["lifecycle", "preStop"]);
     Some(KubeContainer {
         name: at.text(node.get("name")?)?,
-        startup: probe(at, node.get("startupProbe")),
-        readiness: probe(at, node.get("readinessProbe")),
-        liveness: probe(at, node.get("livenessProbe")),
+        startup: probe(at, node.get("startupProbe")).map(Box::new),
+        readiness: probe(at, node.get("readinessProbe")).map(Box::new),
+        liveness: probe(at, node.get("livenessProbe")).map(Box::new),
         ports: ports
             .iter()
             .filter_map(|port| {
@@ -376,6 +407,30 @@ fn own_anti_affinity(at: &Fields, pod: &Node, labels: &Node) -> Option<Located<S
         selected.or_else(by_expression).unwrap_or(false)
     })?;
     at.text(own.get("topologyKey")?)
+}
+
+/// The one zone to which a node selector or a required node affinity binds the pods.
+fn only_zone(at: &Fields, pod: &Node) -> Option<Located<String>> {
+    const KEYS: [&str; 2] =
+        ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
+    let selected = pod.get("nodeSelector");
+    if let Some(zone) = KEYS.iter().find_map(|key| selected?.get(key)) {
+        return at.text(zone);
+    }
+    let path = [
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ];
+    // Terms are alternatives: one alone binds.
+    let [only] = pod.at(&path)?.items() else { return None };
+    let expressions = only.get("matchExpressions")?.items();
+    expressions.iter().find_map(|one| {
+        let is_zone = KEYS.contains(&one.get("key")?.as_str()?);
+        let [zone] = one.get("values")?.items() else { return None };
+        (is_zone && one.get("operator")?.as_str()? == "In").then(|| at.text(zone))?
+    })
 }
 
 /// Claims of the pod's volumes that no other node can use at the same time, where the claim is

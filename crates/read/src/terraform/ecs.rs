@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 
 use wonin_model::{
-    Deployment, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located, TargetGroup,
-    TaskDefinition, Unknown, Workload,
+    Deployment, DeploymentAlarms, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located,
+    MetricAlarm, TargetGroup, TaskDefinition, Unknown, Workload,
 };
 use wonin_text::Place;
 
-use super::Resource;
-use super::json;
 use super::value::{Data, Value};
+use super::{Resource, json, zones};
 
 /// Which layer sends the defaults (rollout-semantics 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +96,7 @@ fn default<T>(value: T, of: &'static str, layer: Layer) -> Standard<T> {
 }
 
 /// Nested blocks of one name: a list of maps, or a single map in JSON syntax.
-fn blocks<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
+pub(super) fn blocks<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
     match value.get(name) {
         Some(value @ Value { data: Data::Map(_), .. }) => vec![value],
         Some(value) => value.items().iter().collect(),
@@ -134,7 +133,10 @@ fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> 
             }
         })
         .collect();
-    let ecs = ecs_service(service, task, target_groups, layer, &mut unknown);
+    let mut ecs = ecs_service(service, task, target_groups, layer, &mut unknown);
+    ecs.alarms = alarms(service, all, layer);
+    ecs.task_zones = zones::of_tasks(arguments, all);
+    ecs.balancer_zones = zones::of_balancer(arguments, all);
     let name = arguments.get("name").and_then(Value::text);
     let name = name.unwrap_or_else(|| {
         let last = service.address.rsplit('.').next().unwrap_or(&service.address);
@@ -196,7 +198,36 @@ fn ecs_service(
         }),
         task,
         target_groups,
+        alarms: None,
+        task_zones: Vec::new(),
+        balancer_zones: Vec::new(),
     }
+}
+
+/// The alarms that watch the deployments of a service, where they are written.
+fn alarms(service: &Resource, all: &[Resource], layer: Layer) -> Option<DeploymentAlarms> {
+    let block = blocks(&service.arguments, "alarms").into_iter().next()?;
+    let mut nothing = Vec::new();
+    let mut read = Reading { value: block, place: service.place, unknown: &mut nothing };
+    let off = || Some(default(false, "ECS deployment alarms", layer));
+    let (enable, rollback) = (read.bool("enable", off())?, read.bool("rollback", off())?);
+    let names = block.get("alarm_names").map(Value::items).unwrap_or_default();
+    let alarms = names.iter().filter_map(|name| metric_alarm(name, all)).collect();
+    Some(DeploymentAlarms { enable, rollback, alarms })
+}
+
+fn metric_alarm(name: &Value, all: &[Resource]) -> Option<MetricAlarm> {
+    let found = find(name, all, &["aws_cloudwatch_metric_alarm"]);
+    let get = |key: &str| found.and_then(|alarm| alarm.arguments.get(key));
+    let known = get("alarm_name").and_then(Value::text);
+    let name = name.located_text().or_else(|| Some(name.located(known?)))?;
+    Some(MetricAlarm {
+        name,
+        period_s: get("period").and_then(Value::located_int),
+        evaluation_periods: get("evaluation_periods").and_then(Value::located_int),
+        treat_missing_data: get("treat_missing_data").and_then(Value::located_text),
+        state: get("state").and_then(Value::located_text),
+    })
 }
 
 fn launch_type(arguments: &Value, layer: Layer) -> Option<Located<LaunchType>> {
@@ -218,7 +249,7 @@ fn launch_type(arguments: &Value, layer: Layer) -> Option<Located<LaunchType>> {
 }
 
 /// The resource that a reference or a name points to.
-fn find<'a>(value: &Value, all: &'a [Resource], kinds: &[&str]) -> Option<&'a Resource> {
+pub(super) fn find<'a>(value: &Value, all: &'a [Resource], kinds: &[&str]) -> Option<&'a Resource> {
     let of_kind = |resource: &&Resource| kinds.contains(&resource.kind.as_str());
     match &value.data {
         Data::Resource { address, .. } => {
@@ -235,6 +266,7 @@ fn find<'a>(value: &Value, all: &'a [Resource], kinds: &[&str]) -> Option<&'a Re
         Data::Text(text) => all.iter().filter(of_kind).find(|resource| {
             let has = |name: &str| resource.arguments.get(name).and_then(Value::text);
             has("arn").is_some_and(|arn| arn == *text)
+                || has("alarm_name").is_some_and(|name| name == *text)
                 || has("family").is_some_and(|family| {
                     text.rsplit('/').next().unwrap_or(text).split(':').next() == Some(&family)
                 })

@@ -286,7 +286,10 @@ impl<'a> World<'a> {
                 walk(self.local(scope.instance, name, place), &rest[1.min(rest.len())..], place)
             }
             "module" => self.module_output(scope, rest, place),
-            "data" => Value::unknown("data sources are read at apply", place),
+            "data" => match available_zone(rest) {
+                Some(zone) => Value::new(Data::Text(zone), place),
+                None => Value::unknown("data sources are read at apply", place),
+            },
             "path" => {
                 let dir = self.instance(if name == "module" { scope.instance } else { 0 }).dir;
                 let dir = if dir.is_empty() { ".".to_owned() } else { dir };
@@ -488,6 +491,18 @@ pub(crate) fn each(over: &Value) -> Option<Vec<(String, Value)>> {
 pub(crate) enum Step {
     Name(String),
     Unknown,
+}
+
+/// `data.aws_availability_zones.this.names[0]`: which zone it is shows at apply; that another index
+/// is another zone holds before.
+fn available_zone(rest: &[Step]) -> Option<String> {
+    let [Step::Name(kind), Step::Name(name), Step::Name(list), Step::Name(index)] = rest else {
+        return None;
+    };
+    let is_one = kind == "aws_availability_zones"
+        && (list == "names" || list == "zone_ids")
+        && index.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| format!("{list}[{index}] of data.{kind}.{name}"))
 }
 
 fn walk(mut value: Value, steps: &[Step], place: Place) -> Value {

@@ -13,6 +13,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 mod value;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,13 @@ const WANTED: &[&str] = &[
     "aws_lb_target_group",
     "aws_alb_target_group",
     "aws_lb_listener",
+    "aws_alb_listener",
+    "aws_lb_listener_rule",
+    "aws_alb_listener_rule",
+    "aws_lb",
+    "aws_alb",
+    "aws_subnet",
+    "aws_cloudwatch_metric_alarm",
 ];
 
 /// How many instances of resources and modules one root may have; beyond it the rest is skipped.

@@ -1,6 +1,6 @@
 //! `terraform show -json` plans, and JSON answers of the AWS command line, as resources.
 
-use wonin_model::Skipped;
+use wonin_model::{Skipped, Workload};
 use wonin_syntax::{Node, Tree};
 use wonin_text::{FileId, Place, SourceFile};
 
@@ -37,6 +37,7 @@ pub(crate) fn accepts(_: &str, text: &str) -> bool {
         || has("\"containerDefinitions\"")
         || (has("\"deploymentConfiguration\"") && has("\"serviceName\""))
         || has("\"HealthCheckIntervalSeconds\"")
+        || (has("\"MetricAlarms\"") && has("\"StateValue\""))
 }
 
 /// Parses one JSON file.
@@ -74,11 +75,31 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
             answers.entry(directory(path).to_owned()).or_default().extend(answered(*file, root));
         }
     }
-    for (dir, resources) in answers {
-        let found = ecs::deployments(&dir, &resources, Layer::Api);
+    for (dir, resources) in &answers {
+        let found = ecs::deployments(dir, resources, Layer::Api);
         joining.evidence.stack.deployments.extend(found);
     }
+    tell_states(joining, &answers.into_values().flatten().collect::<Vec<_>>());
 }
+
+/// The states of alarms that an answer of CloudWatch tells, wherever their services stand.
+fn tell_states(joining: &mut Joining<'_>, answers: &[Resource]) {
+    for deployment in &mut joining.evidence.stack.deployments {
+        let Workload::Ecs(service) = &mut deployment.workload else { continue };
+        for alarm in service.alarms.iter_mut().flat_map(|alarms| &mut alarms.alarms) {
+            let same = |one: &&Resource| {
+                let name = one.arguments.get("alarm_name").and_then(Value::text);
+                one.kind == ALARM && name.as_deref() == Some(&alarm.name.value)
+            };
+            let found = answers.iter().find(same).and_then(|one| one.arguments.get("state"));
+            if let Some(state) = found.and_then(Value::located_text) {
+                alarm.state = Some(state);
+            }
+        }
+    }
+}
+
+const ALARM: &str = "aws_cloudwatch_metric_alarm";
 
 fn planned(file: FileId, root: &Node) -> Vec<Resource> {
     let mut out = Vec::new();
@@ -213,6 +234,9 @@ fn answered(file: FileId, root: &Node) -> Vec<Resource> {
     for group in root.get("TargetGroups").map(Node::items).unwrap_or_default() {
         add("aws_lb_target_group", &text(group, "TargetGroupName"), group, GROUP_NAMES);
     }
+    for alarm in root.get("MetricAlarms").map(Node::items).unwrap_or_default() {
+        add(ALARM, &text(alarm, "AlarmName"), alarm, ALARM_NAMES);
+    }
     for resource in &mut out {
         nest(resource);
     }
@@ -238,6 +262,13 @@ const GROUP_NAMES: &[(&str, &str)] = &[
     ("TargetGroupName", "name"),
     ("Port", "port"),
     ("Protocol", "protocol"),
+];
+const ALARM_NAMES: &[(&str, &str)] = &[
+    ("AlarmName", "alarm_name"),
+    ("Period", "period"),
+    ("EvaluationPeriods", "evaluation_periods"),
+    ("TreatMissingData", "treat_missing_data"),
+    ("StateValue", "state"),
 ];
 const CHECK_NAMES: &[(&str, &str)] = &[
     ("HealthCheckIntervalSeconds", "interval"),
@@ -271,10 +302,13 @@ fn nest(resource: &mut Resource) {
                     ("minimumHealthyPercent", "deployment_minimum_healthy_percent"),
                     ("maximumPercent", "deployment_maximum_percent"),
                     ("deploymentCircuitBreaker", "deployment_circuit_breaker"),
+                    ("alarms", "alarms"),
                 ];
                 for (from, to) in pairs {
                     if let Some(value) = configuration.get(from) {
-                        map.push((to.to_owned(), value.clone()));
+                        let mut value = value.clone();
+                        rename(&mut value, &[("alarmNames", "alarm_names")]);
+                        map.push((to.to_owned(), value));
                     }
                 }
             }
