@@ -1,4 +1,4 @@
-//! What breaks things, on purpose and provably: the TCP fault proxy.
+//! What breaks things, on purpose and provably: the TCP fault proxy, and the one that knows Kafka.
 //!
 //! An [`Engine`] owns proxies. Each listens, connects every client to its upstream, and holds
 //! faults that connections meet in order: delays, limits, black holes, resets, refusals. Faults are

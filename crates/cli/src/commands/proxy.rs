@@ -9,6 +9,7 @@ use std::{fs, io};
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
+use wonin_fault::kafka::{Act, KafkaFault, KafkaOptions, KafkaProxy, Select};
 use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, api, workers_for};
 
 use crate::failure::Failure;
@@ -31,13 +32,41 @@ Examples:
   curl 127.0.0.1:8474/hits
       Whom each fault hit: connections, bytes, first and last time
 
+  wonin proxy --kafka 127.0.0.1:9092
+      Before all brokers of a Kafka cluster: give clients the `bootstrap` that it prints
+
+  curl -d '{\"name\":\"third\",\"on\":{\"api\":\"OffsetCommit\",\"group\":\"g\",\"nth\":3},
+      \"act\":{\"type\":\"error\",\"code\":\"COORDINATOR_NOT_AVAILABLE\"}}' \\
+      127.0.0.1:8474/kafka/faults
+  curl -d '{\"name\":\"twice\",\"on\":{\"api\":\"Produce\",\"topic\":\"orders\",\"count\":1},
+      \"act\":\"lose_response\"}' 127.0.0.1:8474/kafka/faults
+  curl -X DELETE 127.0.0.1:8474/kafka/faults/twice
+      The third commit of group `g` fails; one answer to a producer is lost; and no longer
+
+  curl 127.0.0.1:8474/kafka/brokers
+  curl 127.0.0.1:8474/kafka/escapes
+      Who is where; clients that go around the proxy
+
 Faults (`type`) and their attributes:
   latency     latency, jitter (ms)     bandwidth   rate (1000 bytes each second)
   slow_close  delay (ms)               timeout     timeout (ms; 0: until removed)
   reset_peer  timeout (ms)             slicer      average_size, size_variation, delay (us)
   limit_data  bytes                    refuse      nobody can connect
                                        silence     accepted, then nothing
-`stream` is `downstream` (to the client) or `upstream`, `toxicity` the share of connections.";
+`stream` is `downstream` (to the client) or `upstream`, `toxicity` the share of connections.
+
+Faults on Kafka requests (`act`), chosen by `on`:
+  error          code, side (`request`: the broker never sees it, `response`: it does)
+  delay          ms, jitter_ms, side
+  lose_request   then (`disconnect` or `silence`)
+  lose_response  then
+  disconnect
+and on whole connections of a broker:
+  refuse, silence, reset
+  latency        ms, jitter_ms, direction (`downstream` or `upstream`)
+  bandwidth      bytes_per_s, direction
+`on` has api (one or a list), topic, partition, group, client_id, transactional_id, broker (node
+id), nth, every, count, probability, from_ms, for_ms; all that is given must hold.";
 
 /// Stand between a client and a server and break the connection on purpose
 #[derive(Debug, clap::Args)]
@@ -50,6 +79,22 @@ pub(crate) struct Args {
     /// Proxies to create at the start, as a list in JSON
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Brokers to ask for the others of a Kafka cluster; each of them gets a listener
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    kafka: Vec<String>,
+
+    /// Where the listeners of brokers are
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", requires = "kafka")]
+    kafka_listen: String,
+
+    /// The port of the first broker by node id, the next ones follow [default: free ports]
+    #[arg(long, value_name = "PORT", requires = "kafka")]
+    kafka_port: Option<u16>,
+
+    /// Faults on Kafka requests to begin with: a JSON list, each with `name`, `on` and `act`
+    #[arg(long, value_name = "FILE", requires = "kafka")]
+    kafka_faults: Option<PathBuf>,
 
     /// Fix every random decision: which connections have a fault, each jitter [default: drawn]
     #[arg(long, value_name = "N")]
@@ -124,14 +169,80 @@ async fn serve(args: &Args, engine: Arc<Engine>) -> Result<ExitCode, Failure> {
     if let Some(path) = &args.config {
         configure(&engine, path).await?;
     }
+    let kafka = match args.kafka.as_slice() {
+        [] => None,
+        bootstrap => Some(before_brokers(args, bootstrap, engine.seed()).await?),
+    };
     let address = listener.local_addr().map_or_else(|_| args.listen.clone(), |a| a.to_string());
     info!(%address, seed = engine.seed(), "control API is listening");
+    let control = api::Control {
+        engine: Arc::clone(&engine),
+        kafka: kafka.clone(),
+        with_metrics: args.metrics,
+    };
     tokio::select! {
-        () = api::serve(Arc::clone(&engine), listener, args.metrics) => {}
+        () = api::serve(control, listener) => {}
         signal = interrupted => info!(signal, "stopping"),
+    }
+    if let Some(kafka) = kafka {
+        kafka.stop().await;
     }
     engine.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Stands before the brokers of a cluster, with the faults of a file.
+async fn before_brokers(
+    args: &Args,
+    bootstrap: &[String],
+    seed: u64,
+) -> Result<KafkaProxy, Failure> {
+    let options = KafkaOptions {
+        bootstrap: bootstrap.to_vec(),
+        listen_host: args.kafka_listen.clone(),
+        first_port: args.kafka_port,
+        seed,
+        allow_remote: args.allow_remote,
+    };
+    let proxy = KafkaProxy::start(options).await.map_err(|error| {
+        Failure::new(format!("cannot stand before the brokers of `{}`", bootstrap.join(",")))
+            .because(io::Error::other(error))
+    })?;
+    if let Some(path) = &args.kafka_faults {
+        let count = kafka_faults(&proxy, path)?;
+        info!(count, file = %path.display(), "faults added");
+    }
+    info!(bootstrap = proxy.bootstrap(), brokers = proxy.brokers().len(), "clients are to use");
+    Ok(proxy)
+}
+
+/// A fault of a file.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedFault {
+    name: String,
+    #[serde(default)]
+    on: Select,
+    act: Act,
+}
+
+fn kafka_faults(proxy: &KafkaProxy, path: &Path) -> Result<usize, Failure> {
+    let cannot = || {
+        Failure::new(format!("cannot take faults from `{}`", path.display())).hint(
+            "the file is a list: [{\"name\": \"twice\", \"on\": {\"api\": \"Produce\"}, \"act\": \
+             \"lose_response\"}]",
+        )
+    };
+    let text = fs::read(path).map_err(|cause| cannot().because(cause))?;
+    let faults: Vec<NamedFault> =
+        serde_json::from_slice(&text).map_err(|cause| cannot().because(io::Error::other(cause)))?;
+    let count = faults.len();
+    for NamedFault { name, on, act } in faults {
+        proxy
+            .add(&name, KafkaFault { on, act })
+            .map_err(|error| cannot().because(io::Error::other(error)))?;
+    }
+    Ok(count)
 }
 
 async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {

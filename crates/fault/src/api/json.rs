@@ -1,6 +1,6 @@
 //! The bodies of answers, member by member in Toxiproxy's order.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::engine::ProxyView;
 use crate::error::Error;
@@ -66,8 +66,8 @@ pub(super) fn populated(error: Option<&Error>, views: &[ProxyView]) -> String {
     format!("{{{error}\"proxies\":{proxies}}}")
 }
 
-/// Whom the faults hit, also those that are gone.
-pub(super) fn hits(seed: u64, views: &[ProxyView]) -> String {
+/// Whom the faults hit, also those that are gone; `kafka` beside it where there is such a proxy.
+pub(super) fn hits(seed: u64, views: &[ProxyView], kafka: Option<Value>) -> String {
     let fault = |toxic: &Toxic, removed: bool| {
         let count = toxic.hits.count();
         json!({
@@ -94,6 +94,9 @@ pub(super) fn hits(seed: u64, views: &[ProxyView]) -> String {
         })
         .collect();
     // The seed as text: JSON numbers of 64 bits lose digits in many readers.
-    let body = json!({"schema": "wonin.hits/1", "seed": seed.to_string(), "proxies": proxies});
+    let mut body = json!({"schema": "wonin.hits/1", "seed": seed.to_string(), "proxies": proxies});
+    if let Some(kafka) = kafka {
+        body["kafka"] = kafka;
+    }
     format!("{body}\n")
 }

@@ -1,9 +1,11 @@
-//! The control API: Toxiproxy's, so that its clients work unchanged, and `GET /hits` beside it.
+//! The control API: Toxiproxy's, so that its clients work unchanged, and `GET /hits` and `/kafka/…`
+//! beside it.
 //!
 //! Statuses, bodies and their quirks are those of Toxiproxy 2.12 (`api.go`). Differences are only
 //! where it would crash, or let other machines in.
 
 mod json;
+mod kafka;
 mod metrics;
 mod route;
 
@@ -22,13 +24,25 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use crate::engine::Engine;
+use crate::kafka::KafkaProxy;
 use crate::limits;
 
 /// The version of Toxiproxy whose API this is.
 pub const VERSION: &str = "2.12.0";
 
+/// What is steered.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// The TCP proxies.
+    pub engine: Arc<Engine>,
+    /// The proxy before a Kafka cluster.
+    pub kafka: Option<KafkaProxy>,
+    /// Whether `GET /metrics` is offered.
+    pub with_metrics: bool,
+}
+
 /// Answers requests until the future is dropped.
-pub async fn serve(engine: Arc<Engine>, listener: TcpListener, with_metrics: bool) {
+pub async fn serve(control: Control, listener: TcpListener) {
     let slots = Arc::new(Semaphore::new(limits::API_CONNECTIONS));
     loop {
         // The semaphore is never closed.
@@ -45,13 +59,13 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, with_metrics: boo
         };
         // Small answers must not wait for the peer's acknowledgement.
         _ = stream.set_nodelay(true);
-        let engine = Arc::clone(&engine);
+        let control = control.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                let engine = Arc::clone(&engine);
+                let control = control.clone();
                 async move {
                     let line = format!("{} {}", request.method(), request.uri().path());
-                    let response = route::answer(&engine, request, with_metrics).await;
+                    let response = route::answer(&control, request).await;
                     debug!(%peer, status = response.status().as_u16(), request = line, "answered");
                     Ok::<Response<Full<Bytes>>, Infallible>(response)
                 }

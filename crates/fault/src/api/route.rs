@@ -6,23 +6,19 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, ORIGIN, SERVER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::{json, metrics};
+use super::{Control, json, kafka, metrics};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::input::{self, ProxyInput, ToxicInput};
 use crate::limits;
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Status, content type, body.
-type Answer = Result<(u16, &'static str, String), Error>;
+pub(super) type Answer = Result<(u16, &'static str, String), Error>;
 
-pub(super) async fn answer(
-    engine: &Engine,
-    request: Request<Incoming>,
-    with_metrics: bool,
-) -> Response<Full<Bytes>> {
+pub(super) async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
     if is_browser(&request) {
         return response(403, TEXT, "User agent not allowed\n".to_owned());
     }
@@ -36,17 +32,18 @@ pub(super) async fn answer(
             &[Method::GET, Method::POST, Method::PATCH, Method::DELETE]
         }
         ["version" | "hits"] => &[Method::GET],
-        ["metrics"] if with_metrics => &[Method::GET],
-        _ => return response(404, TEXT, "404 page not found\n".to_owned()),
+        ["metrics"] if control.with_metrics => &[Method::GET],
+        ["kafka", ..] => kafka::allowed(&path[1..]),
+        _ => &[],
     };
-    if path.iter().any(|segment| segment.is_empty()) {
+    if allowed.is_empty() || path.iter().any(|segment| segment.is_empty()) {
         return response(404, TEXT, "404 page not found\n".to_owned());
     }
     if !allowed.contains(&head.method) {
         return response(405, "", String::new());
     }
     let outcome = match read(body).await {
-        Ok(body) => route(engine, &head.method, &path, &body).await,
+        Ok(body) => route(control, &head.method, &path, &body).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -61,18 +58,26 @@ pub(super) async fn answer(
     }
 }
 
-async fn route(engine: &Engine, method: &Method, path: &[&str], body: &Bytes) -> Answer {
+async fn route(control: &Control, method: &Method, path: &[&str], body: &Bytes) -> Answer {
+    let engine = &*control.engine;
     let get = method == Method::GET;
     let delete = method == Method::DELETE;
     match path {
-        ["reset"] => engine.reset().await.map(|()| no_content()),
+        ["kafka", path @ ..] => kafka::route(control.kafka.as_ref(), method, path, body),
+        ["reset"] => {
+            kafka::reset(control.kafka.as_ref());
+            engine.reset().await.map(|()| no_content())
+        }
         ["populate"] => populate(engine, body).await,
         ["version"] => Ok((
             200,
             "application/json;charset=utf-8",
             format!("{{\"version\": \"{}\"}}\n", super::VERSION),
         )),
-        ["hits"] => Ok((200, JSON, json::hits(engine.seed(), &engine.list().await))),
+        ["hits"] => {
+            let kafka = control.kafka.as_ref().map(kafka::hits);
+            Ok((200, JSON, json::hits(engine.seed(), &engine.list().await, kafka)))
+        }
         ["metrics"] => Ok((
             200,
             "text/plain; version=0.0.4; charset=utf-8",
@@ -127,7 +132,7 @@ async fn populate(engine: &Engine, body: &Bytes) -> Answer {
     Ok((status, JSON, json::populated(error.as_ref(), &views)))
 }
 
-fn no_content() -> (u16, &'static str, String) {
+pub(super) fn no_content() -> (u16, &'static str, String) {
     (204, "", String::new())
 }
 

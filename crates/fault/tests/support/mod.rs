@@ -33,10 +33,12 @@ impl Server {
                 let options =
                     Options { seed, workers: 2, max_connections: 5000, allow_remote: false };
                 let engine = Arc::new(Engine::start(options).unwrap());
+                let control =
+                    api::Control { engine: Arc::clone(&engine), kafka: None, with_metrics: true };
                 let listener = api::bind("127.0.0.1:0", false).await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    () = api::serve(Arc::clone(&engine), listener, true) => {}
+                    () = api::serve(control, listener) => {}
                     _ = stopped => {}
                 }
                 engine.stop().await;
