@@ -256,9 +256,7 @@ impl Inner {
     async fn come_alive(&self) -> Result<Alive, Error> {
         let unusable = |error: std::io::Error| journal_error(self.journal.dir(), &error);
         self.journal.create().map_err(unusable)?;
-        let lock = RunLock::try_take(&self.journal, &self.run).map_err(unusable)?;
-        let taken = || unusable(std::io::Error::other("another run has the same name"));
-        let lock = lock.ok_or_else(taken)?;
+        // First: from here on somebody removes what a killed run leaves, this lock to begin with.
         let leash = match &self.options.watchdog {
             Watchdog::Off => None,
             Watchdog::Command { program, args } => {
@@ -266,6 +264,9 @@ impl Inner {
                 Some(Mutex::new(leash.map_err(Error::Watchdog)?))
             }
         };
+        let lock = RunLock::try_take(&self.journal, &self.run).map_err(unusable)?;
+        let taken = || unusable(std::io::Error::other("another run has the same name"));
+        let lock = lock.ok_or_else(taken)?;
         Ok(Alive { leash, _lock: lock })
     }
 

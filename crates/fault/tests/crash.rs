@@ -1,0 +1,285 @@
+//! A run is killed at random moments, and nothing stays broken.
+//!
+//! Each run pauses a process, limits another's CPU, freezes a third, holds a listener, and pauses
+//! a container where there is an engine. It is killed (SIGKILL) at a moment drawn from its first
+//! 300 ms (600 ms with an engine), half of them from the first quarter: before its watchdog runs,
+//! while that starts, between record and fault, in the middle of a fault. At most 5 s later all
+//! must be as it was, and nothing may be left.
+//!
+//! `WONIN_CRASHES` and `WONIN_SEED` say how many and which.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests of real time need a clock")]
+#![allow(clippy::print_stdout, reason = "what was seen is told")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use wonin_testbed::available;
+use wonin_testbed::docker::Engine;
+
+const DRILL: &str = env!("CARGO_BIN_EXE_wonin-fault-drill");
+const HEALED: Duration = Duration::from_secs(5);
+/// Until then a run has broken everything, with and without an engine.
+const LATEST_KILL: Duration = Duration::from_millis(300);
+const LATEST_KILL_ENGINE: Duration = Duration::from_millis(600);
+/// More at a time would only wait for each other.
+const AT_A_TIME: usize = 8;
+
+/// Sequence of SplitMix64 (Steele, Lea and Flood, 2014): enough to draw moments.
+fn drawn(seed: u64, index: u64) -> u64 {
+    let mut z = seed.wrapping_add((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// When a run is killed: early moments more often, as most happens then.
+fn moment(seed: u64, index: u64, latest: Duration) -> Duration {
+    let share = drawn(seed, index) as f64 / u64::MAX as f64;
+    latest.mul_f64(share * share)
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+/// The processes that one run breaks.
+struct Targets(Vec<Child>);
+
+impl Targets {
+    fn start() -> Self {
+        let sleeping = || {
+            let mut command = Command::new("sleep");
+            command.arg("300").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        };
+        Self(vec![sleeping(), sleeping(), sleeping()])
+    }
+
+    fn pid(&self, index: usize) -> u32 {
+        self.0[index].id()
+    }
+}
+
+impl Drop for Targets {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may have ended.
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+}
+
+/// What one run is to break, and what it is held against.
+struct Case<'a> {
+    targets: Targets,
+    cgroups: Vec<String>,
+    journal: PathBuf,
+    listen: String,
+    container: Option<(&'a Engine, String)>,
+}
+
+impl<'a> Case<'a> {
+    fn new(root: &Path, index: u64, container: Option<(&'a Engine, String)>) -> Self {
+        let targets = Targets::start();
+        let cgroups = (0..3).map(|target| cgroup(targets.pid(target))).collect();
+        // A free port: nobody else takes it in the moment until the run listens.
+        let listener = TcpListener::bind("127.0.82.1:0").unwrap();
+        let listen = listener.local_addr().unwrap().to_string();
+        Self { targets, cgroups, journal: root.join(index.to_string()), listen, container }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let pid = |index| self.targets.pid(index);
+        let mut faults = vec![
+            format!(r#"{{"kind": "process", "act": "pause", "pid": {}}}"#, pid(0)),
+            format!(
+                r#"{{"kind": "process", "act": "cpu-quota", "pid": {}, "share": 0.1}}"#,
+                pid(1)
+            ),
+            format!(r#"{{"kind": "process", "act": "freeze", "pid": {}}}"#, pid(2)),
+        ];
+        if let Some((_, name)) = &self.container {
+            let pause = format!(r#"{{"kind": "container", "act": "pause", "name": "{name}"}}"#);
+            // First or last, so that kills hit it before and after the others.
+            let at = if pid(0) % 2 == 0 { 0 } else { faults.len() };
+            faults.insert(at, pause);
+        }
+        faults
+    }
+
+    fn start(&self) -> Child {
+        let socket = self.container.as_ref().map(|(engine, _)| engine.socket());
+        let socket = socket.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+        Command::new(DRILL)
+            .args(["run", self.journal.to_str().unwrap(), "60", &socket, &self.listen])
+            .args(self.faults())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// What is not as it was; empty when all is.
+    fn broken(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        for index in 0..3 {
+            let pid = self.targets.pid(index);
+            if state(pid) == 'T' {
+                broken.push(format!("process {pid} is stopped"));
+            }
+            if cgroup(pid) != self.cgroups[index] {
+                broken.push(format!("process {pid} is in {}", cgroup(pid)));
+            }
+        }
+        if TcpListener::bind(&self.listen).is_err() {
+            broken.push(format!("somebody listens on {}", self.listen));
+        }
+        if let Some((engine, name)) = &self.container {
+            let status = engine.ask(&["inspect", "--format", "{{.State.Status}}", name]);
+            if status != "running" {
+                broken.push(format!("container {name} is {status}"));
+            }
+        }
+        broken.extend(files(&self.journal));
+        let watchdogs = watchdogs(&self.journal);
+        broken.extend(watchdogs.into_iter().map(|pid| format!("watchdog {pid} runs")));
+        broken
+    }
+}
+
+fn state(pid: u32) -> char {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    text.rsplit_once(')').unwrap().1.trim().chars().next().unwrap()
+}
+
+fn cgroup(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap()
+}
+
+fn files(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Processes of the drill that watch over this journal.
+fn watchdogs(journal: &Path) -> Vec<u32> {
+    let journal = journal.as_os_str().as_encoded_bytes();
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let watches = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.any(|word| word == b"watchdog") && words.any(|word| word == journal)
+    };
+    pids.filter(watches).collect()
+}
+
+/// How far a run had got when it was killed, and how long it took to heal.
+struct Seen {
+    records: usize,
+    broken: usize,
+    healed: Duration,
+}
+
+fn crash(case: &Case, after: Duration) -> Result<Seen, String> {
+    let mut run = case.start();
+    sleep(after);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let begin = Instant::now();
+    let records = files(&case.journal).iter().filter(|name| name.ends_with(".json")).count();
+    let broken = (0..3).filter(|index| {
+        let pid = case.targets.pid(*index);
+        state(pid) == 'T' || cgroup(pid) != case.cgroups[*index]
+    });
+    let broken = broken.count();
+    loop {
+        let left = case.broken();
+        if left.is_empty() {
+            return Ok(Seen { records, broken, healed: begin.elapsed() });
+        }
+        if begin.elapsed() > HEALED {
+            return Err(left.join(", "));
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+fn crashes(count: u64, engine: Option<&Engine>, containers: &[String]) {
+    let seed = setting("WONIN_SEED", 20_260);
+    let latest = if engine.is_some() { LATEST_KILL_ENGINE } else { LATEST_KILL };
+    let root = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
+    let next = AtomicU64::new(0);
+    let (seen, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for slot in 0..AT_A_TIME {
+            let (next, seen, failed, root) = (&next, &seen, &failed, root.path());
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Relaxed);
+                    if index >= count {
+                        return;
+                    }
+                    let container = engine.map(|engine| (engine, containers[slot].clone()));
+                    let after = moment(seed, index, latest);
+                    match crash(&Case::new(root, index, container), after) {
+                        Ok(one) => seen.lock().unwrap().push(one),
+                        Err(left) => failed.lock().unwrap().push(format!(
+                            "run {index} of seed {seed}, killed after {after:?}: {left}"
+                        )),
+                    }
+                }
+            });
+        }
+    });
+    tell(&seen.into_inner().unwrap(), begin.elapsed());
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn tell(seen: &[Seen], took: Duration) {
+    let mut times: Vec<Duration> = seen.iter().map(|one| one.healed).collect();
+    times.sort_unstable();
+    let at = |share: usize| times.get((times.len().max(1) - 1) * share / 100).copied();
+    println!(
+        "{} runs killed in {took:.1?}; healed after {:.0?} (half), {:.0?} (99 of 100), {:.0?} (all)",
+        seen.len(),
+        at(50).unwrap_or_default(),
+        at(99).unwrap_or_default(),
+        at(100).unwrap_or_default()
+    );
+    for records in 0..=4 {
+        let runs = seen.iter().filter(|one| one.records == records).count();
+        println!("  killed with {records} records on disk: {runs}");
+    }
+    let broken = seen.iter().filter(|one| one.broken > 0).count();
+    println!("  killed with a process stopped, frozen or limited: {broken}");
+}
+
+#[test]
+fn nothing_stays_broken_when_a_run_is_killed_anywhere() {
+    crashes(setting("WONIN_CRASHES", 200), None, &[]);
+}
+
+#[test]
+#[ignore = "needs root and a Docker engine; ./test runs it"]
+fn nothing_stays_paused_when_a_run_is_killed_anywhere() {
+    let Some(engine) = available(Engine::start()) else { return };
+    engine.import_busybox();
+    let names: Vec<String> = (0..AT_A_TIME).map(|slot| format!("target-{slot}")).collect();
+    for name in &names {
+        engine.ask(&["run", "-d", "--network", "none", "--name", name, "tiny", "sleep", "3600"]);
+    }
+    crashes(setting("WONIN_CRASHES", 200), Some(&engine), &names);
+}
