@@ -16,7 +16,7 @@ use std::os::unix::process::CommandExt;
 const WATCH: &str = r#"trap '' INT TERM HUP
 cat > /dev/null
 for undo in $(ls -r "$1/undo"); do sh "$1/undo/$undo"; done
-rm -rf "$1"
+rm -rf --one-file-system "$1"
 "#;
 
 struct Guard {

@@ -1,7 +1,7 @@
 //! Programs with a bound: run to their end, or kept in the background with a log.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -110,6 +110,15 @@ impl Process {
     /// Starts `command`; both of its outputs are added to `log`. It gets a process group of its
     /// own, so that a terminal's signals do not reach it.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
+        Self::spawn(name, command.stdin(Stdio::null()), log)
+    }
+
+    /// The same for a program that is told things by [`Process::tell`].
+    pub fn start_listening(name: &str, command: &mut Command, log: &Path) -> Self {
+        Self::spawn(name, command.stdin(Stdio::piped()), log)
+    }
+
+    fn spawn(name: &str, command: &mut Command, log: &Path) -> Self {
         let file = fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -118,7 +127,6 @@ impl Process {
         let (key, value) = mark();
         let child = command
             .env(key, value)
-            .stdin(Stdio::null())
             .stdout(file.try_clone().expect("an open file can be shared"))
             .stderr(file)
             .process_group(0)
@@ -136,6 +144,30 @@ impl Process {
     /// The file with all that it wrote.
     pub fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// Writes a line to its standard input; it was started by [`Process::start_listening`].
+    pub fn tell(&mut self, line: &str) {
+        let name = &self.name;
+        let input = self.child.stdin.as_mut().unwrap_or_else(|| panic!("{name} does not listen"));
+        writeln!(input, "{line}").unwrap_or_else(|error| panic!("{name} does not listen: {error}"));
+    }
+
+    /// How many lines of its log contain `text`.
+    pub fn logged(&self, text: &str) -> usize {
+        let log = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until a line of its log contains `text`; fails with the end of the log otherwise.
+    pub fn wait_logged(&self, text: &str, limit: Duration) {
+        let met = wait_until(limit, || self.logged(text) > 0);
+        let name = &self.name;
+        assert!(
+            met,
+            "{name} did not write `{text}` within {limit:?}; the end of its log:\n{}",
+            tail(&self.log, 40)
+        );
     }
 
     /// How it ended, if it has.

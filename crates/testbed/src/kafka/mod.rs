@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::{Process, Skip, cache, guard, run, tail, wait_until};
+use crate::{Process, Skip, cache, guard, run};
 
 /// Several JVMs start at once on few cores, perhaps beside a build.
 const READY: Duration = Duration::from_secs(90);
@@ -273,11 +273,7 @@ impl Cluster {
 
     /// Waits until a node's log has a line with `text`; fails with the log's end otherwise.
     pub fn wait_log(&self, node: u16, text: &str, limit: Duration) {
-        let log = self.broker(node).log();
-        let found = wait_until(limit, || {
-            String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).contains(text)
-        });
-        assert!(found, "node {node} did not log `{text}`; the end of its log:\n{}", tail(log, 40));
+        self.broker(node).process.wait_logged(text, limit);
     }
 }
 
