@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use wonin_model::rehearsal::Delivery;
-use wonin_rehearse::workload::kafka::{ExternalSpec, Records, RecordsSpec};
+use wonin_rehearse::workload::kafka::{ExternalSpec, Records, RecordsSpec, Report};
 use wonin_rehearse::workload::{Context, Meter, Outcome, Workload as _};
 use wonin_testbed::available;
 use wonin_testbed::kafka::{Cluster, Options};
@@ -29,7 +29,7 @@ fn context(run_id: &str) -> Context {
 
 fn spec(cluster: &Cluster) -> RecordsSpec {
     let bootstrap = cluster.bootstrap().split(',').map(str::to_owned).collect();
-    RecordsSpec { per_second: 100.0, ..RecordsSpec::at(bootstrap) }
+    RecordsSpec { per_second: 100.0, report: Report::wanted(), ..RecordsSpec::at(bootstrap) }
 }
 
 fn delivery(outcome: Outcome) -> Delivery {
@@ -53,7 +53,7 @@ async fn all_records_arrive_while_nothing_is_broken() {
     sleep(Duration::from_secs(3)).await;
     let seen = context.meter.between(Duration::ZERO, Duration::from_mins(1));
     let delivery = delivery(records.stop().await);
-    println!("{delivery:?}\n{:?}", records.settled().map(|settled| &settled.lines));
+    println!("{delivery:?}\n{:?}", records.settled().lines);
     assert_eq!((delivery.lost, delivery.duplicated, delivery.not_delivered), (0, 0, 0));
     assert_eq!(bad(&delivery), Vec::<&str>::new());
     assert!(delivery.acknowledged > 500, "{delivery:?}");
@@ -79,7 +79,7 @@ async fn three_copies_survive_the_loss_of_a_broker() {
     tokio::task::block_in_place(|| cluster.restart(1));
     sleep(Duration::from_secs(3)).await;
     let delivery = delivery(records.stop().await);
-    println!("{delivery:?}\n{:?}", records.settled().map(|settled| &settled.lines));
+    println!("{delivery:?}\n{:?}", records.settled().lines);
     assert_eq!((delivery.lost, delivery.duplicated, delivery.not_delivered), (0, 0, 0));
     assert_eq!(delivery.reordered, 0);
     assert_eq!(bad(&delivery), Vec::<&str>::new());
@@ -140,7 +140,7 @@ async fn a_java_client_is_judged_with_the_same_ledger() {
     records.start(context("java")).await.expect("brokers are there");
     sleep(Duration::from_secs(8)).await;
     let delivery = delivery(records.stop().await);
-    println!("{delivery:?}\n{:?}", records.settled().map(|settled| &settled.lines));
+    println!("{delivery:?}\n{:?}", records.settled().lines);
     assert!(delivery.acknowledged > 100, "{delivery:?}");
     assert_eq!((delivery.lost, delivery.duplicated, delivery.not_delivered), (0, 0, 0));
     assert_eq!(bad(&delivery), Vec::<&str>::new());

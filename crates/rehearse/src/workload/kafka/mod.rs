@@ -5,9 +5,11 @@
 mod consumer;
 mod context;
 mod external;
+mod observe;
 mod payload;
 mod producer;
 mod recorder;
+mod report;
 mod settings;
 mod spec;
 mod topic;
@@ -19,12 +21,14 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
+pub use report::{Observation, Report, Settled};
 pub use settings::{Translated, from_java};
 pub use spec::{ExternalSpec, RecordsSpec};
 
-use crate::ledger::{Checked, check};
+use crate::ledger::check;
 use crate::workload::{CannotStart, Context, Outcome, Pending, Workload};
 use context::words;
+use observe::Observations;
 use recorder::Recorder;
 pub(crate) use topic::{Admin, Topic};
 use worker::{Order, Worker};
@@ -40,16 +44,6 @@ const LAST_POLL: Duration = Duration::from_secs(3);
 pub struct Records {
     spec: RecordsSpec,
     live: Option<Live>,
-    settled: Option<Settled>,
-}
-
-/// What a workload leaves behind.
-#[derive(Clone, Debug, Default)]
-pub struct Settled {
-    /// What the ledger says.
-    pub checked: Checked,
-    /// What the clients' own logs said, with how often.
-    pub lines: Vec<(String, u64)>,
 }
 
 #[derive(Debug)]
@@ -60,12 +54,15 @@ struct Live {
     topic: Topic,
     senders: Vec<Worker>,
     readers: Vec<Worker>,
+    observed: Observations,
+    /// When all of it had started.
+    began_us: u64,
 }
 
 impl Records {
     /// A workload that has not started.
     pub fn new(spec: RecordsSpec) -> Self {
-        Self { spec, live: None, settled: None }
+        Self { spec, live: None }
     }
 
     /// By partition of the topic, from 0: the ids of its leader and of all its copies; empty before
@@ -75,13 +72,8 @@ impl Records {
     }
 
     /// What is known after the stop.
-    pub fn settled(&self) -> Option<&Settled> {
-        self.settled.as_ref()
-    }
-
-    /// What the clients' own logs said until now.
-    pub fn lines(&self) -> Vec<(String, u64)> {
-        self.live.as_ref().map(|live| live.recorder.lines()).unwrap_or_default()
+    pub fn settled(&self) -> Settled {
+        self.spec.report.take()
     }
 
     async fn open(&mut self, context: Context) -> Result<(), CannotStart> {
@@ -90,8 +82,12 @@ impl Records {
         let meter = Arc::clone(&context.meter);
         let recorder = Arc::new(Recorder::new(meter, context.run_id.clone(), topic.name.clone()));
         let (senders, readers) = (Vec::new(), Vec::new());
-        let mut live = Live { context, recorder, admin, topic, senders, readers };
+        let observed = Observations::default();
+        let mut live =
+            Live { context, recorder, admin, topic, senders, readers, observed, began_us: 0 };
         let started = live.start_clients(&self.spec);
+        live.observe(&self.spec);
+        live.began_us = live.recorder.now_us();
         self.live = Some(live);
         started
     }
@@ -105,36 +101,26 @@ impl Records {
             remarks.extend(live.admin.delete(&live.topic.name).await.err());
         }
         let (history, judgement) = (live.recorder.history(), self.spec.judgement);
-        let checked = tokio::task::spawn_blocking(move || check(&history, &judgement)).await;
-        let checked = checked.unwrap_or_default();
+        let judge = move || (check(&history, &judgement), history);
+        let (checked, history) = tokio::task::spawn_blocking(judge).await.unwrap_or_default();
         let delivery = checked.delivery.clone();
-        self.settled = Some(Settled { checked, lines: live.recorder.lines() });
+        let whole = live.context.meter.between(Duration::ZERO, Duration::MAX);
+        self.spec.report.leave(Settled {
+            checked,
+            history,
+            placement: live.topic.placement.clone(),
+            began_us: live.began_us,
+            errors: whole.errors.clone(),
+            lines: live.recorder.lines(),
+            observed: live.observed.take(),
+        });
         Outcome { duplicates: Some(delivery.duplicated), delivery: Some(delivery), remarks }
     }
 }
 
 impl Workload for Records {
     fn about(&self) -> String {
-        let spec = &self.spec;
-        let topic = spec.topic.as_deref().unwrap_or("a topic of its own");
-        let mut clients = Vec::new();
-        for (count, one) in [
-            (spec.producers as usize, "producer"),
-            (spec.consumers as usize, "consumer"),
-            (spec.external.len(), "program"),
-        ] {
-            match count {
-                0 => {}
-                1 => clients.push(format!("1 {one}")),
-                _ => clients.push(format!("{count} {one}s")),
-            }
-        }
-        format!(
-            "{} records each second to {topic} at {} ({})",
-            spec.per_second,
-            spec.bootstrap.join(","),
-            clients.join(", ")
-        )
+        self.spec.about()
     }
 
     fn start(&mut self, context: Context) -> Pending<'_, Result<(), CannotStart>> {
@@ -145,7 +131,9 @@ impl Workload for Records {
         Box::pin(async {
             let Some(live) = &mut self.live else { return Ok(()) };
             live.crash().await;
-            live.start_clients(&self.spec)
+            let started = live.start_clients(&self.spec);
+            live.observe(&self.spec);
+            started
         })
     }
 
@@ -194,6 +182,16 @@ impl Live {
             self.senders.push(Worker::start("program", work));
         }
         Ok(())
+    }
+
+    /// Looks at the cluster from outside, beside the clients.
+    fn observe(&mut self, spec: &RecordsSpec) {
+        if spec.report.is_wanted() {
+            let (recorder, seen) = (Arc::clone(&self.recorder), self.observed.clone());
+            let bootstrap = spec.around().to_vec();
+            let work = move |orders: &_| observe::run(&bootstrap, &recorder, &seen, orders);
+            self.readers.push(Worker::start("observer", work));
+        }
     }
 
     fn consumer_settings(&self, spec: &RecordsSpec, number: u32) -> BTreeMap<String, String> {

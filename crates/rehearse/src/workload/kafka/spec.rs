@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::payload::RECORD_BYTES;
+use super::report::Report;
 use crate::ledger::Judgement;
 
 /// Sends records at a rate and reads them again.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RecordsSpec {
     /// Where its clients start, `host:port`: the brokers, or a proxy.
     pub bootstrap: Vec<String>,
@@ -42,6 +43,8 @@ pub struct RecordsSpec {
     pub judgement: Judgement,
     /// How long is waited at the end for what is in flight and for the consumers to catch up.
     pub drain: Duration,
+    /// Where what is known at the end is left, for whoever wants more than the counts.
+    pub report: Report,
 }
 
 impl RecordsSpec {
@@ -63,7 +66,27 @@ impl RecordsSpec {
             external: Vec::new(),
             judgement: Judgement::default(),
             drain: Duration::from_secs(20),
+            report: Report::default(),
         }
+    }
+
+    /// What it does, as a person would say it.
+    pub(crate) fn about(&self) -> String {
+        let topic = self.topic.as_deref().unwrap_or("a topic of its own");
+        let mut clients = Vec::new();
+        for (count, one) in [
+            (self.producers as usize, "producer"),
+            (self.consumers as usize, "consumer"),
+            (self.external.len(), "program"),
+        ] {
+            match count {
+                0 => {}
+                1 => clients.push(format!("1 {one}")),
+                _ => clients.push(format!("{count} {one}s")),
+            }
+        }
+        let (rate, at) = (self.per_second, self.bootstrap.join(","));
+        format!("{rate} records each second to {topic} at {at} ({})", clients.join(", "))
     }
 
     /// Where to go around the proxy.
