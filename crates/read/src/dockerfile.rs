@@ -77,7 +77,8 @@ pub(crate) fn complete(
             config.run(instruction);
         }
     }
-    service.base_image = Some(base.with(image(&base.value))).filter(|_| !base.value.is_empty());
+    service.base_image =
+        Some(Box::new(base.with(image(&base.value)))).filter(|_| !base.value.is_empty());
     config.into_service(service);
 }
 
@@ -301,7 +302,7 @@ impl<'a> Config<'a> {
             }
         }
         match (&mut service.healthcheck, self.health) {
-            (None, health) => service.healthcheck = health,
+            (None, health) => service.healthcheck = health.map(Box::new),
             (Some(own), Some(below)) if own.test.value == HealthTest::Inherited => {
                 own.test = below.test;
                 own.interval_ms = own.interval_ms.take().or(below.interval_ms);

@@ -36,8 +36,8 @@ pub(crate) enum Content {
     Terraform(Body),
     /// A Terraform plan or an answer of the AWS command line.
     DeployJson(Tree),
-    /// Kubernetes manifests.
-    Kubernetes(Tree),
+    /// Kubernetes manifests, read when they are joined.
+    Kubernetes,
     /// Properties of a Kafka broker or client.
     Kafka(KafkaProperties),
     /// nginx configuration.

@@ -1,5 +1,6 @@
 //! What may be shown of a diagnosis.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use wonin_model::secret::Masker;
@@ -470,8 +471,13 @@ impl<'a> Showing<'a> {
     pub(crate) fn spot(&mut self, place: Place) -> Spot {
         let sources = &self.evidence.sources;
         let file = self.files.entry(place.file).or_insert_with(|| {
+            let file = sources.file(place.file);
             let text = self.masker.file(sources, place.file);
-            sources.file(place.file).with_text(same_size(&text))
+            match (&text, same_size(&text)) {
+                // Most texts are shown as they are.
+                (Cow::Borrowed(_), Cow::Borrowed(_)) => file.share(),
+                (_, shown) => file.with_text(shown),
+            }
         });
         let text = file.slice(place.span).lines().next().unwrap_or("");
         Spot {

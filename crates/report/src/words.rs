@@ -1,5 +1,6 @@
 //! The words of the contract for the terms of the model.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use wonin_model::{Role, Severity, Standing};
@@ -52,16 +53,18 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// The text of a file with its control characters as visible signs of the same number of bytes, so
 /// that offsets stay right.
-pub(crate) fn same_size(text: &str) -> String {
-    text.chars()
-        .map(|c| match (c, c.len_utf8()) {
-            ('\n' | '\r' | '\t', _) => c,
-            (c, 1) if c.is_control() => '?',
-            (c, 2) if c.is_control() => '·',
-            (c, 3) if is_direction_mark(c) => '•',
-            _ => c,
-        })
-        .collect()
+pub(crate) fn same_size(text: &str) -> Cow<'_, str> {
+    let sign = |c: char| match (c, c.len_utf8()) {
+        ('\n' | '\r' | '\t', _) => c,
+        (c, 1) if c.is_control() => '?',
+        (c, 2) if c.is_control() => '·',
+        (c, 3) if is_direction_mark(c) => '•',
+        _ => c,
+    };
+    if text.chars().all(|c| sign(c) == c) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(sign).collect())
 }
 
 /// Marks that make text read in another order than it is written.

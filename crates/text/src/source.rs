@@ -22,7 +22,7 @@ pub struct Position {
 pub struct SourceFile {
     path: String,
     text: Arc<str>,
-    line_starts: OnceLock<Vec<u32>>,
+    line_starts: Arc<OnceLock<Vec<u32>>>,
     /// For an excerpt: the number in the real file of each line kept.
     line_numbers: Option<Vec<u64>>,
 }
@@ -31,7 +31,7 @@ impl SourceFile {
     /// A file with `path` (relative, `/` between parts) and `text`.
     pub fn new(path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
         let (path, text) = (path.into(), text.into());
-        Self { path, text, line_starts: OnceLock::new(), line_numbers: None }
+        Self { path, text, line_starts: Arc::default(), line_numbers: None }
     }
 
     /// Some lines of a file too long to keep: their real numbers, ascending, with their texts
@@ -46,6 +46,17 @@ impl SourceFile {
     #[must_use]
     pub fn with_text(&self, text: impl Into<Arc<str>>) -> Self {
         Self { line_numbers: self.line_numbers.clone(), ..Self::new(self.path.clone(), text) }
+    }
+
+    /// The same file, its text and index held once.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            text: Arc::clone(&self.text),
+            line_starts: Arc::clone(&self.line_starts),
+            line_numbers: self.line_numbers.clone(),
+        }
     }
 
     /// Whether only some lines of the file are here.

@@ -104,6 +104,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     let known = args.baseline.as_deref().map(baseline::read).transpose()?;
     let startup = startup(args)?;
     let files = open(args)?;
+    share_work();
 
     let mut run = Run { args, terminal, files, startup };
     let (evidence, diagnosis, mut view) = run.look();
@@ -125,6 +126,13 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         return Ok(ExitCode::SUCCESS);
     }
     finish(args, &view, &targets, terminal)
+}
+
+/// Makes this thread one of those that read files. It puts together what they read, and memory
+/// that a thread gave back is there for that thread alone.
+fn share_work() {
+    // Where others have made the threads already, theirs serve.
+    _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
 }
 
 fn startup(args: &Args) -> Result<Option<GivenStartup>, Failure> {
@@ -190,6 +198,9 @@ impl Run<'_> {
             evidence.startup.clone_from(&self.startup);
             let mut diagnosis = wonin_modes::examine(&evidence);
             let suppressed = suppress::apply(&evidence, &mut diagnosis);
+            // What is shown comes from the texts; a large stack and its view need not be there at
+            // the same time.
+            drop(std::mem::take(&mut evidence.stack));
             let limits = Limits {
                 severity_min: self.args.min_severity.map(Severity::from),
                 pedantic: self.args.pedantic,

@@ -375,7 +375,7 @@ fn needs_it(service: &Service) -> bool {
     let runtime = |base: &Located<Image>| {
         RUNTIMES.iter().any(|name| base.value.repository.split('/').any(|part| part == *name))
     };
-    let own = service.build_context.is_some() && service.base_image.as_ref().is_none_or(runtime);
+    let own = service.build_context.is_some() && service.base_image.as_deref().is_none_or(runtime);
     !comes_back && own
 }
 

@@ -146,8 +146,8 @@ impl Mode for LivenessKillsSlowStart {
 
 /// The probe that can kill a container which is not up: startup, else liveness.
 fn judge(container: &KubeContainer) -> Option<(&'static str, &Probe)> {
-    let startup = container.startup.as_ref().map(|probe| ("startupProbe", probe));
-    startup.or_else(|| container.liveness.as_ref().map(|probe| ("livenessProbe", probe)))
+    let startup = container.startup.as_deref().map(|probe| ("startupProbe", probe));
+    startup.or_else(|| container.liveness.as_deref().map(|probe| ("livenessProbe", probe)))
 }
 
 /// What is missing, and how long a start may take for those that wait for it.
@@ -169,8 +169,8 @@ fn killed(
     let (kind, probe) = judge(container)?;
     let numbers = numbers_of(probe)?;
     let mut plan = KubernetesPlan::new(1, startup);
-    plan.startup_probe = container.startup.as_ref().and_then(numbers_of);
-    plan.liveness = container.liveness.as_ref().and_then(numbers_of);
+    plan.startup_probe = container.startup.as_deref().and_then(numbers_of);
+    plan.liveness = container.liveness.as_deref().and_then(numbers_of);
     let start_ms = startup.time.max_ms();
     let survival = probe_survival_probability(&plan, start_ms);
     if survival >= 1.0 {

@@ -137,7 +137,7 @@ fn probes(container: &KubeContainer) -> impl Iterator<Item = (&'static str, &Pro
         ("livenessProbe", &container.liveness),
         ("startupProbe", &container.startup),
     ];
-    kinds.into_iter().filter_map(|(kind, probe)| Some((kind, probe.as_ref()?)))
+    kinds.into_iter().filter_map(|(kind, probe)| Some((kind, probe.as_deref()?)))
 }
 
 fn of_probes(kube: &Kube) -> Vec<Finding> {

@@ -185,7 +185,7 @@ fn finding(sources: &Sources, services: &[&Service], gone: &Gone) -> Option<Find
 /// What has to come out of a registry: the image, or what the Dockerfile starts from.
 fn pulled(service: &Service) -> Option<&Located<Image>> {
     match service.build_context {
-        Some(_) => service.base_image.as_ref(),
+        Some(_) => service.base_image.as_deref(),
         None => service.image.as_ref(),
     }
 }

@@ -106,7 +106,8 @@ pub(crate) fn service(
         healthcheck: keys
             .map()
             .and_then(|map| map.get("healthcheck"))
-            .and_then(|field| health_check(&field.value, field.key, notes)),
+            .and_then(|field| health_check(&field.value, field.key, notes))
+            .map(Box::new),
         depends_on: dependencies(keys),
         restart: restart(keys),
         replicas: number(own("scale").or(keys.text_at(&["deploy", "replicas"]))),
@@ -121,7 +122,7 @@ pub(crate) fn service(
         labels: pairs(keys.at(&["labels"]), around.variables),
         cap_add: list("cap_add").map(Value::texts).unwrap_or_default(),
         environment: environment(keys, around),
-        update: update_config(keys),
+        update: update_config(keys).map(Box::new),
         name,
         body,
     }

@@ -4,7 +4,7 @@
 //! of Apache Kafka 3.9, librdkafka as of 2.x; broker defaults depend on who packaged the broker,
 //! because several images start from a configuration file of their own.
 
-use wonin_model::{ClientKind, KafkaDistribution, Located, Settings};
+use wonin_model::{ClientKind, KafkaDistribution, Origin, Settings};
 
 /// One default: property name and value.
 type Row = (&'static str, &'static str);
@@ -263,9 +263,8 @@ fn fill_code(settings: &mut Settings, version: Option<&str>, all: bool) {
     let source = "Apache Kafka 3.9 documentation, broker configs";
     let old = version.and_then(|version| is_before(version, (2, 5))) == Some(true);
     let rows = BROKER_CODE.iter().filter(|(name, _)| !old || !CHANGED_IN_2.contains(name));
-    for row in rows {
-        fill(settings, &[*row], of, source);
-    }
+    let rows: Vec<Row> = rows.copied().collect();
+    fill(settings, &rows, of, source);
     if all {
         fill(settings, BROKER_CODE_ONLY, of, source);
     }
@@ -275,11 +274,7 @@ fn fill_code(settings: &mut Settings, version: Option<&str>, all: bool) {
 }
 
 fn fill(settings: &mut Settings, rows: &[Row], of: &str, source: &str) {
-    for (name, value) in rows {
-        settings.set_default(name, || {
-            Located::default_of((*value).to_owned(), of.to_owned(), source.to_owned())
-        });
-    }
+    settings.set_defaults(rows, &Origin::default_of(of.to_owned(), source.to_owned()));
 }
 
 /// Whether a version text (`3.9.0-debian-12`) is below a major and minor number; `None` where the
@@ -297,6 +292,7 @@ fn is_before(version: &str, bound: (u32, u32)) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wonin_model::Located;
     use wonin_text::{FileId, Place, Span};
 
     fn broker(distribution: KafkaDistribution, version: Option<&str>) -> Settings {

@@ -77,7 +77,7 @@ pub(crate) fn settings(file: FileId, text: &str) -> Settings {
     let located = |entry: &Entry| {
         let (key, value) = (entry.key.as_str()?, entry.value.as_str()?);
         let place = Place { file, span: entry.value.value_span() };
-        Some((key.to_owned(), Located::written(value.trim_end().to_owned(), place)))
+        Some((key.into(), Located::written(value.trim_end().to_owned(), place)))
     };
     documents.iter().flat_map(Node::entries).filter_map(located).collect()
 }

@@ -16,7 +16,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use wonin_model::{Located, Server, ServerProduct, Service, ServiceId, Settings};
+use wonin_model::{Located, Origin, Server, ServerProduct, Service, ServiceId, Settings};
 
 pub(crate) use command::{Words, expand_text};
 pub(crate) use container::Container;
@@ -88,11 +88,7 @@ fn configure(
     // What an unread file or an image that tunes itself says is not known.
     let tunes_itself = product::repository(service).contains("timescaledb");
     if all_read && !tunes_itself {
-        for (name, value) in rules.defaults {
-            settings.set_default(name, || {
-                Located::default_of((*value).to_owned(), rules.of, rules.source)
-            });
-        }
+        settings.set_defaults(rules.defaults, &Origin::default_of(rules.of, rules.source));
     }
 }
 

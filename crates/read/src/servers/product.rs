@@ -122,14 +122,14 @@ const PINOT: &[(&str, ServerProduct)] = &[
 /// The repository that tells what runs: of the image, or of the base that it is built on.
 pub(crate) fn repository(service: &Service) -> &str {
     let image = service.image.as_ref().filter(|_| service.build_context.is_none());
-    let image = image.or(service.base_image.as_ref());
+    let image = image.or(service.base_image.as_deref());
     image.map_or("", |image| image.value.repository.as_str())
 }
 
 /// The tag behind [`repository`].
 pub(crate) fn tag(service: &Service) -> Option<&str> {
     let image = service.image.as_ref().filter(|_| service.build_context.is_none());
-    image.or(service.base_image.as_ref())?.value.tag.as_deref()
+    image.or(service.base_image.as_deref())?.value.tag.as_deref()
 }
 
 /// The server that a service runs.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use wonin_model::{Located, Settings};
+use wonin_model::{Origin, Settings};
 
 use super::names::bare;
 
@@ -92,6 +92,15 @@ const POOL: &[(&str, &str)] = &[
 const TOMCAT: &[(&str, &str)] =
     &[("server.tomcat.keep-alive-timeout", "60000"), ("server.tomcat.threads.max", "200")];
 
+// Made once: a large stack has thousands of applications.
+static OF_POOL: LazyLock<Origin> =
+    LazyLock::new(|| Origin::default_of("HikariCP", "HikariCP README, Frequently used"));
+
+static OF_TOMCAT: LazyLock<Origin> = LazyLock::new(|| {
+    let source = "Spring Boot documentation, Common Application Properties";
+    Origin::default_of("Spring Boot with Tomcat", source)
+});
+
 /// Which defaults apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
@@ -104,24 +113,12 @@ pub(crate) struct Parts {
 /// Fills in the defaults that apply.
 pub(crate) fn fill(properties: &mut Settings, parts: Parts) {
     if parts.pool {
-        fill_rows(properties, POOL, "HikariCP", "HikariCP README, Frequently used");
+        properties.set_defaults(POOL, &OF_POOL);
     }
     if parts.tomcat {
         if let Some(written) = properties.written("server.tomcat.connection-timeout").cloned() {
             properties.set_default("server.tomcat.keep-alive-timeout", || written);
         }
-        let source = "Spring Boot documentation, Common Application Properties";
-        fill_rows(properties, TOMCAT, "Spring Boot with Tomcat", source);
-    }
-}
-
-fn fill_rows(
-    properties: &mut Settings,
-    rows: &[(&str, &str)],
-    of: &'static str,
-    source: &'static str,
-) {
-    for (name, value) in rows {
-        properties.set_default(name, || Located::default_of((*value).to_owned(), of, source));
+        properties.set_defaults(TOMCAT, &OF_TOMCAT);
     }
 }
