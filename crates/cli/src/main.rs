@@ -9,6 +9,7 @@ mod fix;
 mod git;
 mod output;
 mod progress;
+mod signals;
 mod terminal;
 mod walk;
 

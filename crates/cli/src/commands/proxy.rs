@@ -13,6 +13,7 @@ use wonin_fault::kafka::{Act, KafkaFault, KafkaOptions, KafkaProxy, Select};
 use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, api, workers_for};
 
 use crate::failure::Failure;
+use crate::signals::interrupted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -256,31 +257,6 @@ async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {
     })?;
     info!(count, file = %path.display(), "proxies created");
     Ok(())
-}
-
-/// Tells when Ctrl-C was pressed or the process was told to end; listens from the call on.
-#[cfg(unix)]
-fn interrupted() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => "interrupt",
-            _ = terminate.recv() => "terminate",
-        }
-    })
-}
-
-/// Tells when Ctrl-C was pressed.
-#[cfg(not(unix))]
-fn interrupted() -> io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
-        // Where it cannot be caught, the process ends by it anyway.
-        _ = tokio::signal::ctrl_c().await;
-        "interrupt"
-    })
 }
 
 fn log_to_stderr(level: Level) {

@@ -36,7 +36,7 @@ pub(crate) async fn drive(
     watch: &Watch<'_>,
 ) -> Result<Rehearsal, CannotRun> {
     watch.say("starting");
-    let stage = Stage::raise(scenario, options).await?;
+    let stage = Stage::raise(scenario, run, options).await?;
     let mut cast = match Cast::start(scenario, &stage, options).await {
         Ok(cast) => cast,
         Err(error) => {
@@ -48,6 +48,7 @@ pub(crate) async fn drive(
     let mut story = Story::new(scenario, run, watch, zero);
     let mut faults = Faults::new(scenario, run, &stage, zero);
     let cut = story.tell(&mut cast, &mut faults).await;
+    story.obstacles.invalid.extend(stage.escapes());
     // Nothing stays broken, however it ended.
     story.obstacles.invalid.extend(faults.heal_all(&cast).await);
     story.healed = story.healed.or(faults.began().map(|_| cast.now()));

@@ -20,6 +20,8 @@ enum Acting {
     Kafka,
     /// On a process or container.
     Inject(Box<Active>),
+    /// On a process of the scenario, which has ended by it and is started again to heal.
+    Ended(String),
 }
 
 /// One fault of the run.
@@ -52,7 +54,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    fn failed(why: impl ToString) -> Self {
+    pub(super) fn failed(why: impl ToString) -> Self {
         Self { why: why.to_string(), is_impossible: false }
     }
 }
@@ -76,6 +78,7 @@ impl<'a> Faults<'a> {
         cast: &Cast,
     ) -> Result<(), Refused> {
         let name = self.states[index].told.name.clone();
+        let mut seen = None;
         let acting = match &self.acts[index] {
             FaultAct::Tcp { proxy, fault } => {
                 let added = self.stage.engine.add_fault(proxy, &name, fault).await;
@@ -86,16 +89,30 @@ impl<'a> Faults<'a> {
                 self.stage.add_kafka(&name, fault.clone())?;
                 Acting::Kafka
             }
-            FaultAct::Inject(injection) => self.real(injection, lasts).await?,
+            FaultAct::Inject(injection) => {
+                let active = self.stage.inject(injection, lasts + SPARE).await?;
+                seen = Some(active.clone());
+                Acting::Inject(Box::new(active))
+            }
             FaultAct::Own { process, words } => {
-                let injection = self.own(process, words)?;
-                self.real(&injection, lasts).await?
+                let injection = self.own(process, words).await?;
+                let active = self.stage.inject(&injection, lasts + SPARE).await?;
+                seen = Some(active.clone());
+                match words["act"].as_str() {
+                    Some("terminate" | "kill") => Acting::Ended(process.clone()),
+                    _ => Acting::Inject(Box::new(active)),
+                }
             }
         };
         let state = &mut self.states[index];
-        if let Acting::Inject(active) = &acting {
+        if let Some(active) = seen {
             let names: Vec<&str> = active.targets.iter().map(|one| one.name.as_str()).collect();
-            state.told.target = names.join(", ");
+            state.told.target = match &self.acts[index] {
+                FaultAct::Own { process, .. } => {
+                    format!("process {process} ({})", names.join(", "))
+                }
+                _ => names.join(", "),
+            };
             state.told.hits = active.hits;
         }
         state.from = cast.now();
@@ -105,14 +122,9 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    async fn real(&self, injection: &Injection, lasts: Duration) -> Result<Acting, Refused> {
-        let active = self.stage.inject(injection, lasts + SPARE).await?;
-        Ok(Acting::Inject(Box::new(active)))
-    }
-
     /// A fault on a process of the scenario, now that its id is known.
-    fn own(&self, process: &str, words: &serde_json::Value) -> Result<Injection, Refused> {
-        let pid = self.stage.pid(process);
+    async fn own(&self, process: &str, words: &serde_json::Value) -> Result<Injection, Refused> {
+        let pid = self.stage.pid(process).await;
         let pid = pid.ok_or_else(|| Refused::failed(format!("process `{process}` has ended")))?;
         let mut words = words.clone();
         words["pid"] = pid.into();
@@ -146,6 +158,7 @@ impl<'a> Faults<'a> {
                 Ok(())
             }
             Acting::Inject(active) => self.stage.heal(*active).await,
+            Acting::Ended(process) => self.stage.restart(&process).await,
         };
         let told = &mut self.states[index].told;
         told.to_s = healed.is_ok().then(|| (cast.now() - self.zero).as_secs_f64());

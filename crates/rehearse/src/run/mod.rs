@@ -11,11 +11,11 @@ mod judge;
 mod plan;
 mod probes;
 mod reach;
+mod records;
 mod recovery;
 mod stage;
 mod verdict;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -37,8 +37,6 @@ pub struct RunOptions {
     pub injector: InjectorOptions,
     /// Tells runs of the same machine apart: `[a-z0-9-]`.
     pub run_id: String,
-    /// Relative paths of a scenario start here.
-    pub dir: PathBuf,
 }
 
 /// Why a scenario could not be run at all; nothing is left broken.

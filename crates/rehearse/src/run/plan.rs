@@ -1,13 +1,14 @@
 //! What a scenario will do, with its targets as they are found now; nothing is started.
 
 use wonin_fault::check_addresses;
-use wonin_fault::inject::Injection;
 use wonin_model::rehearsal::Plan;
 
 use super::{CannotRun, RunOptions, faults, reach};
 use crate::scenario::{
     Ask, Check, Condition, DeliveryCount, FaultAct, Scenario, WorkloadKind, spoken,
 };
+use crate::workload::Workload as _;
+use crate::workload::kafka::Records;
 
 /// Resolves all targets. Fails where something may not be touched.
 pub async fn plan(scenario: &Scenario, options: &RunOptions) -> Result<Plan, CannotRun> {
@@ -74,6 +75,7 @@ async fn starts(
                 format!("{} {}, {} each second", spec.method, spec.url, spec.rate)
             }
             WorkloadKind::Command(spec) => spec.command.join(" "),
+            WorkloadKind::Kafka(spec) => Records::new(spec.as_ref().clone()).about(),
         };
         plan.starts.push(format!("workload {}: {about}", workload.name));
     }
@@ -85,16 +87,7 @@ async fn targets(
     options: &RunOptions,
     plan: &mut Plan,
 ) -> Result<(), CannotRun> {
-    let injections: Vec<&Injection> = scenario
-        .faults
-        .iter()
-        .flat_map(|fault| &fault.acts)
-        .filter_map(|(_, act)| match act {
-            FaultAct::Inject(injection) => Some(injection),
-            _ => None,
-        })
-        .collect();
-    let mut resolver = reach::Resolver::open(&injections, options).await?;
+    let resolver = reach::Resolver::open(scenario, options).await?;
     for fault in &scenario.faults {
         let mut found: Vec<String> = Vec::new();
         for (_, act) in &fault.acts {

@@ -2,41 +2,103 @@
 
 use std::time::Duration;
 
-use wonin_fault::inject::{Active, Injection};
-use wonin_fault::kafka::KafkaFault;
+use wonin_fault::inject::{Active, Error, Injection, Injector};
+use wonin_fault::kafka::{KafkaFault, KafkaOptions, KafkaProxy};
 
 use super::faults::Refused;
 use super::stage::Stage;
 use super::{CannotRun, RunOptions};
+use crate::scenario::{FaultAct, KafkaSpec, Run, Scenario};
+
+/// The Kafka-aware proxy of a scenario.
+pub(super) async fn kafka(
+    spec: &KafkaSpec,
+    seed: u64,
+    allow_remote: bool,
+) -> Result<KafkaProxy, CannotRun> {
+    let options = KafkaOptions {
+        bootstrap: spec.bootstrap.clone(),
+        listen_host: spec.listen_host.clone(),
+        first_port: spec.first_port,
+        seed,
+        allow_remote,
+    };
+    KafkaProxy::start(options)
+        .await
+        .map_err(|error| CannotRun::new(format!("cannot stand before Kafka: {error}")))
+}
+
+/// An injector, where a run needs one.
+pub(super) async fn injector(
+    run: Option<&Run>,
+    options: &RunOptions,
+) -> Result<Option<Injector>, CannotRun> {
+    let acts = run.map_or(&[] as &[FaultAct], |run| &run.acts);
+    let is_needed = |act: &FaultAct| matches!(act, FaultAct::Inject(_) | FaultAct::Own { .. });
+    if !acts.iter().any(is_needed) {
+        return Ok(None);
+    }
+    let opened = Injector::open(options.injector.clone()).await;
+    opened.map(Some).map_err(|error| CannotRun::new(error.to_string()))
+}
 
 impl Stage {
-    pub(crate) fn add_kafka(&self, _name: &str, _fault: KafkaFault) -> Result<(), Refused> {
-        Err(Refused {
-            why: "faults on Kafka traffic are not built in".to_owned(),
-            is_impossible: true,
+    pub(super) fn add_kafka(&self, name: &str, fault: KafkaFault) -> Result<(), Refused> {
+        let Some(kafka) = &self.kafka else {
+            return Err(Refused::failed("there is no Kafka-aware proxy"));
+        };
+        kafka.add(name, fault).map_err(Refused::failed)
+    }
+
+    pub(super) fn remove_kafka(&self, name: &str) {
+        if let Some(kafka) = &self.kafka {
+            kafka.remove(name);
+        }
+    }
+
+    /// Requests that a fault hit; for one on connections, those.
+    pub(super) fn kafka_hits(&self, name: &str) -> Option<u64> {
+        let hits = self.kafka.as_ref()?.hits(name)?;
+        Some(hits.requests.max(hits.responses).max(hits.connections))
+    }
+
+    /// Clients that went around the Kafka proxy.
+    pub(super) fn escapes(&self) -> Vec<String> {
+        let Some(kafka) = &self.kafka else { return Vec::new() };
+        let escapes = kafka.escapes();
+        // The reader that checks the log goes there on purpose.
+        let theirs = escapes.iter().filter(|escape| !escape.own_process);
+        theirs
+            .map(|escape| {
+                format!(
+                    "a client went around the proxy: {} (pid {}) is connected to broker {} at {}",
+                    escape.program, escape.pid, escape.broker, escape.remote
+                )
+            })
+            .collect()
+    }
+
+    pub(super) async fn inject(
+        &self,
+        injection: &Injection,
+        at_most: Duration,
+    ) -> Result<Active, Refused> {
+        let Some(injector) = &self.injector else {
+            return Err(Refused::failed("nothing here breaks processes or containers"));
+        };
+        injector.inject(injection, at_most).await.map_err(|error| Refused {
+            is_impossible: matches!(error, Error::CannotDo(_)),
+            why: error.to_string(),
         })
     }
 
-    pub(crate) fn remove_kafka(&self, _name: &str) {}
-
-    pub(crate) fn kafka_hits(&self, _name: &str) -> Option<u64> {
-        None
-    }
-
-    pub(crate) async fn inject(
-        &self,
-        injection: &Injection,
-        _at_most: Duration,
-    ) -> Result<Active, Refused> {
-        Err(Refused { why: format!("{injection} is not built in"), is_impossible: true })
-    }
-
-    pub(crate) async fn heal(&self, _active: Active) -> Result<(), String> {
-        Ok(())
+    pub(super) async fn heal(&self, active: Active) -> Result<(), String> {
+        let Some(injector) = &self.injector else { return Ok(()) };
+        injector.heal(active).await.map_err(|error| error.to_string())
     }
 
     /// Why a fault on a proxy may have hit nothing.
-    pub(crate) async fn passed_by(&self, proxy: &str) -> String {
+    pub(super) async fn passed_by(&self, proxy: &str) -> String {
         let address = self.places.fill(&format!("${{proxy.{proxy}}}"));
         match self.engine.accepted(proxy).await {
             Some(0) | None => {
@@ -50,7 +112,7 @@ impl Stage {
 }
 
 /// Target and deed of a fault on Kafka traffic.
-pub(crate) fn kafka_words(fault: &KafkaFault) -> (String, String) {
+pub(super) fn kafka_words(fault: &KafkaFault) -> (String, String) {
     let on = serde_json::to_value(&fault.on).unwrap_or_default();
     let mut on: Vec<String> = on
         .as_object()
@@ -60,7 +122,8 @@ pub(crate) fn kafka_words(fault: &KafkaFault) -> (String, String) {
         .map(|(name, value)| format!("{name} {}", plain(value)))
         .collect();
     if on.is_empty() {
-        on.push("all requests".to_owned());
+        let all = if fault.act.is_edge() { "every broker" } else { "all requests" };
+        on.push(all.to_owned());
     }
     let act = serde_json::to_value(&fault.act).unwrap_or_default();
     let details = act.as_object().into_iter().flatten();
@@ -79,17 +142,29 @@ fn plain(value: &serde_json::Value) -> String {
 }
 
 /// Finds targets without touching them.
-pub(crate) struct Resolver;
+#[derive(Debug)]
+pub(super) struct Resolver(Option<Injector>);
 
 impl Resolver {
-    pub(crate) async fn open(
-        _injections: &[&Injection],
-        _options: &RunOptions,
-    ) -> Result<Self, CannotRun> {
-        Ok(Self)
+    pub(super) async fn open(scenario: &Scenario, options: &RunOptions) -> Result<Self, CannotRun> {
+        let runs = scenario.runs();
+        for run in &runs {
+            if let Some(injector) = injector(Some(run), options).await? {
+                return Ok(Self(Some(injector)));
+            }
+        }
+        Ok(Self(None))
     }
 
-    pub(crate) async fn resolve(&mut self, injection: &Injection) -> Result<Vec<String>, String> {
-        Err(format!("{injection} is not built in"))
+    pub(super) async fn resolve(&self, injection: &Injection) -> Result<Vec<String>, String> {
+        let Some(injector) = &self.0 else { return Ok(Vec::new()) };
+        let found = injector.resolve(injection).await.map_err(|cannot| cannot.to_string())?;
+        Ok(found
+            .into_iter()
+            .map(|target| match target.detail.as_str() {
+                "" => target.name,
+                detail => format!("{} ({detail})", target.name),
+            })
+            .collect())
     }
 }

@@ -4,15 +4,18 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
+use wonin_fault::inject::Injector;
+use wonin_fault::kafka::KafkaProxy;
 use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options};
 use wonin_model::rehearsal::Delivery;
 
 use super::probes::Prober;
-use super::{CannotRun, RunOptions};
+use super::{CannotRun, RunOptions, reach, records};
 use crate::command::{Ready, Running};
 use crate::http::resolve;
-use crate::scenario::{Check, Condition, Places, ProcessSpec, Scenario, WorkloadKind, spoken};
+use crate::scenario::{Check, Condition, Places, ProcessSpec, Run, Scenario, WorkloadKind, spoken};
 use crate::workload::{Context, Meter, Outcome, Workload};
 
 /// Threads that carry bytes through proxies.
@@ -29,14 +32,17 @@ const STOP_MAX: Duration = Duration::from_mins(3);
 pub(crate) struct Stage {
     pub(crate) engine: Engine,
     pub(crate) places: Places,
-    pub(crate) processes: Vec<(String, Running)>,
-    pub(crate) allow_remote: bool,
+    pub(crate) kafka: Option<KafkaProxy>,
+    pub(crate) injector: Option<Injector>,
+    processes: Mutex<Vec<(ProcessSpec, Running)>>,
+    allow_remote: bool,
 }
 
 impl Stage {
     /// Starts proxies, then processes, and waits until those are ready.
     pub(crate) async fn raise(
         scenario: &Scenario,
+        run: &Run,
         options: &RunOptions,
     ) -> Result<Self, CannotRun> {
         let seed = options.seed.unwrap_or(scenario.seed);
@@ -47,10 +53,15 @@ impl Stage {
             allow_remote: options.allow_remote,
         })
         .map_err(|error| CannotRun::new(format!("cannot start threads for proxies: {error}")))?;
-        let allow_remote = options.allow_remote;
-        let mut stage =
-            Self { engine, places: Places::default(), processes: Vec::new(), allow_remote };
-        match stage.fill(scenario).await {
+        let mut stage = Self {
+            engine,
+            places: Places::default(),
+            kafka: None,
+            injector: None,
+            processes: Mutex::default(),
+            allow_remote: options.allow_remote,
+        };
+        match stage.fill(scenario, run, options).await {
             Ok(()) => Ok(stage),
             Err(error) => {
                 stage.strike().await;
@@ -59,7 +70,13 @@ impl Stage {
         }
     }
 
-    async fn fill(&mut self, scenario: &Scenario) -> Result<(), CannotRun> {
+    async fn fill(
+        &mut self,
+        scenario: &Scenario,
+        run: &Run,
+        options: &RunOptions,
+    ) -> Result<(), CannotRun> {
+        self.injector = reach::injector(Some(run), options).await?;
         for proxy in &scenario.proxies {
             let listen = self.engine.add_proxy(&proxy.name, &proxy.listen, &proxy.upstream).await;
             let listen = listen.map_err(|error| {
@@ -67,9 +84,15 @@ impl Stage {
             })?;
             self.places.set(&format!("proxy.{}", proxy.name), &listen);
         }
+        if let Some(spec) = &scenario.kafka {
+            let seed = options.seed.unwrap_or(scenario.seed);
+            let kafka = reach::kafka(spec, seed, self.allow_remote).await?;
+            self.places.set("kafka.bootstrap", &kafka.bootstrap());
+            self.kafka = Some(kafka);
+        }
         for process in &scenario.processes {
             let running = self.start(process).await?;
-            self.processes.push((process.name.clone(), running));
+            self.processes.lock().await.push((process.clone(), running));
         }
         Ok(())
     }
@@ -101,14 +124,32 @@ impl Stage {
     }
 
     /// The id of a process of the scenario.
-    pub(crate) fn pid(&self, name: &str) -> Option<u32> {
-        self.processes.iter().find(|(known, _)| known == name)?.1.pid()
+    pub(crate) async fn pid(&self, name: &str) -> Option<u32> {
+        let processes = self.processes.lock().await;
+        processes.iter().find(|(spec, _)| spec.name == name)?.1.pid()
+    }
+
+    /// Starts a process of the scenario again, and waits until it is ready.
+    pub(crate) async fn restart(&self, name: &str) -> Result<(), String> {
+        let mut processes = self.processes.lock().await;
+        let found = processes.iter_mut().find(|(spec, _)| spec.name == name);
+        let Some((spec, running)) = found else { return Ok(()) };
+        running.end().await;
+        *running = self.start(spec).await.map_err(|error| error.to_string())?;
+        Ok(())
     }
 
     /// Ends processes and proxies.
-    pub(crate) async fn strike(mut self) {
-        for (_, process) in &mut self.processes {
+    pub(crate) async fn strike(self) {
+        if let Some(injector) = &self.injector {
+            // What could not be undone was told when it was tried; its record stays.
+            injector.heal_all().await;
+        }
+        for (_, process) in &mut *self.processes.lock().await {
             process.end_gently(GRACE).await;
+        }
+        if let Some(kafka) = &self.kafka {
+            kafka.stop().await;
         }
         self.engine.stop().await;
     }
@@ -166,6 +207,7 @@ impl Cast {
             let mut workload: Box<dyn Workload> = match &spec.kind {
                 WorkloadKind::Http(http) => Box::new(http.workload(&stage.places)),
                 WorkloadKind::Command(command) => Box::new(command.workload(&stage.places)),
+                WorkloadKind::Kafka(spec) => Box::new(records::workload(spec, scenario, stage)),
             };
             let meter = Arc::new(Meter::new(origin));
             let context = Context {
@@ -181,22 +223,36 @@ impl Cast {
             cast.workloads.push(workload);
             cast.meters.push(meter);
         }
-        let prober = |probe| Prober::start(probe, &stage.places, origin, options.allow_remote);
-        for expect in &scenario.expects {
-            let Check::Probe(probe) = &expect.check else {
-                cast.probes.push(None);
-                continue;
-            };
-            cast.probes.push(Some(prober(probe)?));
-        }
-        for abort in &scenario.aborts {
-            let Condition::Probe(probe) = &abort.condition else {
-                cast.guards.push(None);
-                continue;
-            };
-            cast.guards.push(Some(prober(probe)?));
+        let asked = cast.ask(scenario, stage, origin, options.allow_remote);
+        if let Err(error) = asked {
+            cast.stop().await;
+            return Err(error);
         }
         Ok(cast)
+    }
+
+    /// Starts the probes.
+    fn ask(
+        &mut self,
+        scenario: &Scenario,
+        stage: &Stage,
+        origin: Instant,
+        allow_remote: bool,
+    ) -> Result<(), CannotRun> {
+        let start = |probe| Prober::start(probe, &stage.places, origin, allow_remote);
+        for expect in &scenario.expects {
+            self.probes.push(match &expect.check {
+                Check::Probe(probe) => Some(start(probe)?),
+                _ => None,
+            });
+        }
+        for abort in &scenario.aborts {
+            self.guards.push(match &abort.condition {
+                Condition::Probe(probe) => Some(start(probe)?),
+                Condition::SuccessBelow { .. } => None,
+            });
+        }
+        Ok(())
     }
 
     /// The time of the run.

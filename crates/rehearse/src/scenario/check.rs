@@ -5,6 +5,8 @@ use std::time::Duration;
 use wonin_model::rehearsal::Phase;
 
 use super::expand::RUNS_MAX;
+use super::problem::nearest;
+use super::records::THROUGH;
 use super::{Check, FaultAct, Scenario, WorkloadKind, spoken};
 use crate::workload::ATTEMPTS_MAX;
 
@@ -17,6 +19,7 @@ pub(crate) type Wrong = (&'static str, usize, &'static str, String, String);
 pub(crate) fn check(scenario: &Scenario) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     names(scenario, &mut wrong);
+    targets(scenario, &mut wrong);
     times(scenario, &mut wrong);
     purpose(scenario, &mut wrong);
     wrong
@@ -38,6 +41,28 @@ fn names(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
                 wrong.push((kind, index, "name", what, "choose another name".to_owned()));
             }
         }
+    }
+}
+
+/// A fault names a proxy or process that exists.
+fn targets(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
+    let proxies: Vec<&str> = scenario.proxies.iter().map(|one| one.name.as_str()).collect();
+    let processes: Vec<&str> = scenario.processes.iter().map(|one| one.name.as_str()).collect();
+    for (index, fault) in scenario.faults.iter().enumerate() {
+        let (key, name, known) = match fault.acts.first() {
+            Some((_, FaultAct::Tcp { proxy, .. })) => ("proxy", proxy, &proxies),
+            Some((_, FaultAct::Own { process, .. })) => ("process", process, &processes),
+            _ => continue,
+        };
+        if known.contains(&name.as_str()) {
+            continue;
+        }
+        let what = format!("there is no `[[{key}]]` of the name `{name}`");
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add `[[{key}]]` with `name = \"{name}\"`"),
+        };
+        wrong.push(("fault", index, key, what, hint));
     }
 }
 
@@ -99,6 +124,14 @@ fn purpose(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
             &format!("`runs` and `clients` come to {runs} runs, more than {RUNS_MAX}"),
             "split the scenario",
         );
+    }
+    for (index, workload) in scenario.workloads.iter().enumerate() {
+        let WorkloadKind::Kafka(spec) = &workload.kind else { continue };
+        if scenario.kafka.is_none() && spec.bootstrap == [THROUGH] {
+            let what = "it is not said where Kafka is".to_owned();
+            let hint = "add `bootstrap = \"127.0.0.1:9092\"`, or `[kafka]` to break its traffic";
+            wrong.push(("workload", index, "kind", what, hint.to_owned()));
+        }
     }
     for (index, fault) in scenario.faults.iter().enumerate() {
         let acts = fault.acts.iter().map(|(_, act)| act);

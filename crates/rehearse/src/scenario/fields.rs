@@ -204,6 +204,24 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A table of texts, numbers and truths, all as texts.
+    pub(crate) fn value_table(&self, key: &'static str) -> Option<Vec<(String, String)>> {
+        self.read(key, "a table: { \"a.name\" = \"value\" }", |value| {
+            let pairs = value.as_table()?.iter();
+            pairs
+                .map(|(name, value)| {
+                    let value = match json(value.get_ref()) {
+                        Value::String(text) => text,
+                        Value::Number(number) => number.to_string(),
+                        Value::Bool(truth) => truth.to_string(),
+                        _ => return None,
+                    };
+                    Some((name.get_ref().to_string(), value))
+                })
+                .collect()
+        })
+    }
+
     /// One word of several.
     pub(crate) fn one_of<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let word = self.text(key)?;

@@ -10,6 +10,7 @@ pub(crate) mod fields;
 mod parse;
 mod places;
 mod problem;
+mod records;
 #[cfg(test)]
 mod tests;
 mod ties;
@@ -25,6 +26,7 @@ use wonin_model::rehearsal::Phase;
 use crate::workload::Temperature;
 use crate::workload::command::CommandSpec;
 use crate::workload::http::HttpSpec;
+use crate::workload::kafka::RecordsSpec;
 
 pub use expand::Run;
 pub use places::Places;
@@ -121,6 +123,9 @@ pub enum WorkloadKind {
     Http(HttpSpec),
     /// A command, again and again, or one that tells of its success line by line.
     Command(CommandSpec),
+    /// Records through Kafka, each counted. Its clients go through the Kafka-aware proxy, where
+    /// there is one.
+    Kafka(Box<RecordsSpec>),
 }
 
 /// A fault on the timeline.

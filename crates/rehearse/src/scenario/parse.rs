@@ -14,7 +14,7 @@ use super::fields::Fields;
 use super::problem::{Problem, Problems};
 use super::{
     FaultAct, FaultSpec, KafkaSpec, KnownTimeout, Limits, ProcessSpec, ProxySpec, Scenario,
-    WorkloadKind, WorkloadSpec, check, expects, places, ties,
+    WorkloadKind, WorkloadSpec, check, expects, places, records, ties,
 };
 use crate::workload::{Temperature, command, http};
 
@@ -286,9 +286,10 @@ fn process(fields: &Fields<'_>) -> Option<ProcessSpec> {
 fn workload(fields: &Fields<'_>) -> Option<WorkloadSpec> {
     let name = fields.name();
     let kind = fields.need("kind", "\"http\"", fields.text("kind"))?;
-    let words = [("http", 0), ("command", 1)];
+    let words = [("http", 0), ("command", 1), ("kafka", 2)];
     let kind = match fields.choose("kind", &kind, &words)? {
         0 => WorkloadKind::Http(http::HttpSpec::read(fields)?),
+        2 => WorkloadKind::Kafka(Box::new(records::read(fields)?)),
         _ => WorkloadKind::Command(command::CommandSpec::read(fields)?),
     };
     Some(WorkloadSpec { name: name?, kind })
@@ -364,6 +365,14 @@ fn process_fault(fields: &Fields<'_>) -> Acts {
         let Some(process) = own.clone() else {
             return injection(Value::Object(words));
         };
+        if words.get("act").is_some_and(|act| act == "restart") || words.contains_key("comes_back")
+        {
+            return Err(
+                "a process of the scenario is started again when the fault is healed: use \
+                        `act = \"terminate\"` or `\"kill\"`, without `comes_back`"
+                    .to_owned(),
+            );
+        }
         // The words are checked now, with an id that stands for the one to come.
         let mut trial = words.clone();
         trial.insert("pid".to_owned(), 1.into());

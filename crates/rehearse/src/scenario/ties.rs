@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{FaultAct, Scenario, WorkloadKind, spoken};
+use super::{FaultAct, Scenario, WorkloadKind, WorkloadSpec, spoken};
+use crate::workload::kafka::RecordsSpec;
 use wonin_fault::inject::Injection;
 use wonin_fault::kafka::Act;
 
@@ -67,7 +68,8 @@ pub(crate) fn ties(
 
 fn known(scenario: &Scenario, timeouts: &[KnownTimeout]) -> Vec<KnownTimeout> {
     let mut known = timeouts.to_vec();
-    if scenario.kafka.is_some() {
+    let speaks_kafka = |one: &WorkloadSpec| matches!(one.kind, WorkloadKind::Kafka(_));
+    if scenario.kafka.is_some() || scenario.workloads.iter().any(speaks_kafka) {
         known.extend(KAFKA.iter().map(|(name, ms, source)| KnownTimeout {
             name: (*name).to_owned(),
             lasts: Duration::from_millis(*ms),
@@ -78,11 +80,31 @@ fn known(scenario: &Scenario, timeouts: &[KnownTimeout]) -> Vec<KnownTimeout> {
         let lasts = match &workload.kind {
             WorkloadKind::Http(spec) => spec.timeout,
             WorkloadKind::Command(spec) => spec.timeout,
+            WorkloadKind::Kafka(spec) => {
+                known.extend(settings(&workload.name, spec));
+                continue;
+            }
         };
         let source = format!("workload `{}`", workload.name);
         known.push(KnownTimeout { name: "timeout".to_owned(), lasts, source });
     }
     known
+}
+
+/// What a Kafka workload sets itself.
+fn settings(workload: &str, spec: &RecordsSpec) -> Vec<KnownTimeout> {
+    let set = spec.producer.iter().chain(&spec.consumer);
+    let times =
+        set.filter(|(name, _)| name.ends_with("timeout.ms") || name.ends_with("interval.ms"));
+    times
+        .filter_map(|(name, value)| {
+            Some(KnownTimeout {
+                name: name.clone(),
+                lasts: Duration::from_millis(value.parse().ok()?),
+                source: format!("workload `{workload}`"),
+            })
+        })
+        .collect()
 }
 
 /// The delays of a fault; and its whole length where nobody answers while it acts.

@@ -1,6 +1,8 @@
 //! `wonin rehearse …`: makes the failure happen on purpose.
 
+mod injector;
 mod rollout;
+mod run;
 
 use std::process::ExitCode;
 
@@ -20,10 +22,12 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Rollout(rollout::Args),
+    Run(run::Args),
 }
 
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
     match &args.what {
         What::Rollout(args) => rollout::run(args, terminal),
+        What::Run(args) => run::run(args, terminal),
     }
 }

@@ -81,6 +81,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration_ms)]
     phase: Option<u64>,
 
+    /// Memory that the start uses at its peak: `900M`; where the limit is below, it is killed
+    #[arg(long, value_name = "SIZE", value_parser = memory_mib)]
+    memory: Option<u32>,
+
+    /// Share of the health checks that a started task answers later than their timeout: `5%`
+    #[arg(long, value_name = "PERCENT", value_parser = share_ppm)]
+    slow_answers: Option<u32>,
+
+    /// Tasks or pods that fit in the cluster at once
+    #[arg(long, value_name = "NUMBER")]
+    slots: Option<u32>,
+
+    /// One old task dies this long after the rollout began
+    #[arg(long, value_name = "TIME", value_parser = duration_ms)]
+    lose: Option<u64>,
+
     /// Seed of the rollout that is shown
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -150,7 +166,40 @@ fn given(args: &Args) -> Result<Given, Failure> {
                 .map_err(|why| Failure::new(format!("cannot understand `--startup`: {why}")))?,
         ),
     };
-    Ok(Given { startup, launch_ms: args.launch, stop_ms: args.stop, phase_ms: args.phase })
+    Ok(Given {
+        startup,
+        launch_ms: args.launch,
+        stop_ms: args.stop,
+        phase_ms: args.phase,
+        memory_mib: args.memory,
+        slow_ppm: args.slow_answers,
+        slots: args.slots,
+        lost_ms: args.lose,
+    })
+}
+
+/// `900M`, `900MiB`, `1.5G` in MiB; a number alone is MiB.
+fn memory_mib(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is not an amount of memory: write `900M` or `1.5G`");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "m" | "mb" | "mi" | "mib" => 1.0,
+        "g" | "gb" | "gi" | "gib" => 1024.0,
+        _ => return Err(wrong()),
+    };
+    let mib = digits.trim().parse::<f64>().map_err(|_| wrong())? * factor;
+    if !(1.0..=1_000_000.0).contains(&mib) {
+        return Err(format!("`{text}`: allowed is 1 MiB to 1000000 MiB"));
+    }
+    Ok(mib.ceil() as u32)
+}
+
+/// `5%`, `0.5 %` in millionths; the sign may be left out.
+fn share_ppm(text: &str) -> Result<u32, String> {
+    let number = text.trim().trim_end_matches('%').trim();
+    let percent = number.parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
+    let percent = percent.ok_or_else(|| format!("`{text}` is no share: write `0%` to `100%`"))?;
+    Ok((percent * 1e4).round() as u32)
 }
 
 fn open(args: &Args) -> Result<DiskFiles, Failure> {

@@ -1,0 +1,249 @@
+//! `wonin rehearse run SCENARIO.toml`: breaks real things on a timeline and says what held.
+
+use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+use wonin_model::rehearsal::{Plan, Rehearsal, Verdict};
+use wonin_rehearse::run::{CannotRun, RunOptions, Status, plan, rehearse};
+use wonin_rehearse::scenario::{Problem, Scenario};
+use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan as plan_text, text};
+use wonin_text::{SourceFile, Sources};
+
+use super::injector;
+use crate::failure::Failure;
+use crate::output::{self, Format, Target};
+use crate::progress::watched;
+use crate::signals::interrupted;
+use crate::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  wonin rehearse run slow-database.toml --dry-run       what would be broken, and when
+  wonin rehearse run slow-database.toml                 asks, breaks it, heals it, gives a verdict
+  wonin rehearse run slow-database.toml --yes --format text --format json=rehearsal.json
+
+A scenario:
+  [scenario]
+  name = \"slow database\"
+
+  [[proxy]]                              # clients use ${proxy.db} instead of the database
+  name = \"db\"
+  upstream = \"127.0.0.1:5432\"
+
+  [[workload]]                           # or kind = \"command\", kind = \"kafka\"
+  name = \"shop\"
+  kind = \"http\"
+  url = \"http://127.0.0.1:8080/orders\"
+  rate = 20
+
+  [[fault]]                              # or kind = \"kafka\", \"process\", \"container\"
+  name = \"slow\"
+  kind = \"tcp\"
+  proxy = \"db\"
+  at = \"5s\"
+  for = \"10s\"
+  type = \"latency\"
+  attributes = { latency = 3000 }
+
+  [[expect]]                             # phase = [\"before\", \"during\", \"after\"]
+  name = \"orders work\"
+  success_at_least = \"99%\"
+
+  [abort]
+  success_below = 0.1
+  for = \"5s\"
+
+Whatever happens, what was broken is healed: at the end, at an abort condition, at Ctrl-C.
+
+Exit codes:
+  0  held: every expectation held
+  1  broke: an expectation did not hold
+  2  could not run
+  3  invalid: a fault hit nothing, a client went around the proxy, no steady state to begin with
+  4  aborted: by a condition, or by Ctrl-C";
+
+/// Run a scenario: a workload, real faults on a timeline, expectations; and a verdict
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The scenario; `-` is standard input
+    #[arg(value_name = "SCENARIO.toml")]
+    scenario: PathBuf,
+
+    /// Show what would be started and broken, and when; do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask before breaking anything; needed where there is no terminal
+    #[arg(long)]
+    yes: bool,
+
+    /// Instead of the scenario's seed, which fixes every random decision
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
+    /// Allow addresses that are not on this machine
+    #[arg(long)]
+    allow_remote: bool,
+
+    #[command(flatten)]
+    injector: injector::Args,
+
+    /// text, json or junit; with `=FILE` into a file; several may be given
+    #[arg(long = "format", value_name = "FORMAT[=FILE]")]
+    formats: Vec<Target>,
+}
+
+pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
+    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
+    output::check(&targets)?;
+    let allowed = [Format::Text, Format::Json, Format::Junit];
+    if targets.iter().any(|target| !allowed.contains(&target.format)) {
+        return Err(Failure::new("a rehearsal is shown as `text`, `json` or `junit` alone"));
+    }
+    let (path, text) = read(&args.scenario)?;
+    let scenario = Scenario::parse(&path, &text, &[]).map_err(|problems| wrong(&problems))?;
+    let mut sources = Sources::default();
+    sources.add(SourceFile::new(&path, text));
+    let options = RunOptions {
+        seed: args.seed,
+        allow_remote: args.allow_remote,
+        injector: args.injector.options()?,
+        run_id: run_id(),
+    };
+    let cannot = |cause| Failure::new("cannot start threads").because(cause);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(cannot)?;
+    let planned = runtime.block_on(plan(&scenario, &options)).map_err(cannot_run)?;
+    let shown = PlanView::new(&planned, &sources);
+    if args.dry_run {
+        output::print(&plan_text::render(&shown, terminal.layout()))?;
+        return refuse_impossible(&planned).map(|()| ExitCode::SUCCESS);
+    }
+    refuse_impossible(&planned)?;
+    if !args.yes {
+        confirm(&plan_text::render(&shown, terminal.layout_of_file()))?;
+    }
+    let status = Status::default();
+    let rehearsal = watched(
+        terminal,
+        || status.text(),
+        || runtime.block_on(run_watched(&scenario, &options, &status)),
+    )?;
+    let view = RehearsalView::new(&rehearsal, &sources);
+    output::write_with(&targets, terminal, |format, layout| match format {
+        Format::Json => json::render(&view),
+        Format::Junit => junit::render(&view),
+        _ => text::render(&view, layout),
+    })?;
+    Ok(ExitCode::from(exit_code(&rehearsal)))
+}
+
+/// The path to show, and the text.
+fn read(path: &Path) -> Result<(String, String), Failure> {
+    let (shown, text) = if path == Path::new("-") {
+        ("stdin".to_owned(), io::read_to_string(io::stdin()))
+    } else {
+        (path.display().to_string(), fs::read_to_string(path))
+    };
+    let text =
+        text.map_err(|cause| Failure::new(format!("cannot read `{shown}`")).because(cause))?;
+    Ok((shown, text))
+}
+
+/// All that is wrong with a scenario; the last one is told by whoever gets it.
+fn wrong(problems: &[Problem]) -> Failure {
+    let failure = |problem: &Problem| {
+        let failure = Failure::new(problem.to_string());
+        match &problem.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    };
+    match problems.split_last() {
+        Some((last, rest)) => {
+            rest.iter().for_each(|problem| failure(problem).print());
+            failure(last)
+        }
+        None => Failure::new("the scenario cannot be understood"),
+    }
+}
+
+fn cannot_run(error: CannotRun) -> Failure {
+    let failure = Failure::new(error.what);
+    match error.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// What cannot be done is told before anything is done.
+fn refuse_impossible(planned: &Plan) -> Result<(), Failure> {
+    match planned.not_possible.split_last() {
+        None => Ok(()),
+        Some((last, rest)) => {
+            rest.iter().for_each(|why| Failure::new(why).print());
+            Err(Failure::new(last))
+        }
+    }
+}
+
+/// Shows what will be broken, and asks.
+fn confirm(shown: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::new("nobody is here to confirm what will be broken")
+            .hint("see it with `--dry-run`, then start it with `--yes`"));
+    }
+    output::tell(shown);
+    output::tell("Break these now? [y/N]");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.map_err(|cause| Failure::new("cannot read the answer").because(cause))?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::new("not confirmed: nothing was started or broken")),
+    }
+}
+
+/// Runs it; Ctrl-C ends it early and heals.
+async fn run_watched(
+    scenario: &Scenario,
+    options: &RunOptions,
+    status: &Status,
+) -> Result<Rehearsal, Failure> {
+    let stop = CancellationToken::new();
+    let signals =
+        interrupted().map_err(|cause| Failure::new("cannot listen for signals").because(cause))?;
+    let asked = stop.clone();
+    let listening = tokio::spawn(async move {
+        signals.await;
+        output::tell("stopping: what was broken is being healed");
+        asked.cancel();
+    });
+    let rehearsal = rehearse(scenario, options, status, &stop).await.map_err(cannot_run);
+    listening.abort();
+    rehearsal
+}
+
+fn exit_code(rehearsal: &Rehearsal) -> u8 {
+    match rehearsal.verdict {
+        Verdict::Held => 0,
+        Verdict::Broke => 1,
+        Verdict::Invalid => 3,
+        Verdict::Aborted => 4,
+    }
+}
+
+/// Unlike any other run of this machine.
+fn run_id() -> String {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:08x}", hasher.finish() as u32)
+}
