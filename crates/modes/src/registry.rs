@@ -16,23 +16,30 @@ use crate::client::wrong_knob::WrongKnob;
 use crate::credentials::certificate_expiring::CertificateExpiring;
 use crate::credentials::clock_skew::ClockSkew;
 use crate::credentials::credentials_frozen::CredentialsFrozen;
+use crate::credentials::credentials_rejected::CredentialsRejected;
 use crate::identity::address_as_identity::AddressAsIdentity;
 use crate::identity::advertised_loopback::AdvertisedLoopback;
 use crate::identity::frozen_registry::FrozenRegistry;
 use crate::identity::hostname_keyed_data::HostnameKeyedData;
+use crate::identity::name_not_resolved::NameNotResolved;
 use crate::identity::peers_by_address::PeersByAddress;
 use crate::identity::stale_registration::StaleRegistration;
 use crate::identity::stale_upstream::StaleUpstream;
 use crate::identity::stale_volume_identity::StaleVolumeIdentity;
 use crate::leak::native_thread_limit::NativeThreadLimit;
+use crate::leak::open_files_limit::OpenFilesLimit;
 use crate::leak::thread_leak::ThreadLeak;
+use crate::redundancy::dependency_down::DependencyDown;
 use crate::redundancy::no_restart_policy::NoRestartPolicy;
 use crate::redundancy::single_instance::SingleInstance;
+use crate::redundancy::single_zone::SingleZone;
 use crate::replication::min_isr_equals_replication::MinIsrEqualsReplication;
 use crate::replication::quorum_without_spare::QuorumWithoutSpare;
 use crate::replication::replication_exceeds_brokers::ReplicationExceedsBrokers;
 use crate::replication::single_replica::SingleReplica;
 use crate::replication::unclean_election::UncleanElection;
+use crate::rollout::address_in_use::AddressInUse;
+use crate::rollout::alarm_ignored::AlarmIgnored;
 use crate::rollout::breaker_trips_first::BreakerTripsFirst;
 use crate::rollout::check_timeout_too_short::CheckTimeoutTooShort;
 use crate::rollout::container_check_kills::ContainerCheckKills;
@@ -59,17 +66,21 @@ use crate::rollout::slow_stop::SlowStop;
 use crate::rollout::surge_cannot_schedule::SurgeCannotSchedule;
 use crate::rollout::swarm_update_pauses::SwarmUpdatePauses;
 use crate::rollout::unhealthy_never_restarted::UnhealthyNeverRestarted;
+use crate::rollout::zone_not_enabled::ZoneNotEnabled;
 use crate::saturation::connections_exceed_server_limit::ConnectionsExceedServerLimit;
 use crate::saturation::heap_exceeds_memory::HeapExceedsMemory;
 use crate::saturation::lock_holder_blocks_queue::LockHolderBlocksQueue;
 use crate::saturation::per_item_burst::PerItemBurst;
 use crate::saturation::pool_exhausted::PoolExhausted;
+use crate::saturation::rate_limited::RateLimited;
 use crate::saturation::serial_server_saturated::SerialServerSaturated;
+use crate::saturation::store_full::StoreFull;
 use crate::saturation::threads_exceed_pool::ThreadsExceedPool;
 use crate::signal::alert_flood::AlertFlood;
 use crate::signal::blind_check::BlindCheck;
 use crate::signal::no_health_check::NoHealthCheck;
 use crate::supply::image_gone::ImageGone;
+use crate::supply::schema_missing::SchemaMissing;
 
 /// All modes, by family and id.
 pub const MODES: &[&dyn Mode] = &[
@@ -89,21 +100,26 @@ pub const MODES: &[&dyn Mode] = &[
     &CertificateExpiring,
     &ClockSkew,
     &CredentialsFrozen,
+    &CredentialsRejected,
     // identity
     &AddressAsIdentity,
     &AdvertisedLoopback,
     &FrozenRegistry,
     &HostnameKeyedData,
+    &NameNotResolved,
     &PeersByAddress,
     &StaleRegistration,
     &StaleUpstream,
     &StaleVolumeIdentity,
     // leak
     &NativeThreadLimit,
+    &OpenFilesLimit,
     &ThreadLeak,
     // redundancy
+    &DependencyDown,
     &NoRestartPolicy,
     &SingleInstance,
+    &SingleZone,
     // replication
     &MinIsrEqualsReplication,
     &QuorumWithoutSpare,
@@ -111,6 +127,8 @@ pub const MODES: &[&dyn Mode] = &[
     &SingleReplica,
     &UncleanElection,
     // rollout
+    &AddressInUse,
+    &AlarmIgnored,
     &BreakerTripsFirst,
     &CheckTimeoutTooShort,
     &ContainerCheckKills,
@@ -137,13 +155,16 @@ pub const MODES: &[&dyn Mode] = &[
     &SurgeCannotSchedule,
     &SwarmUpdatePauses,
     &UnhealthyNeverRestarted,
+    &ZoneNotEnabled,
     // saturation
     &ConnectionsExceedServerLimit,
     &HeapExceedsMemory,
     &LockHolderBlocksQueue,
     &PerItemBurst,
     &PoolExhausted,
+    &RateLimited,
     &SerialServerSaturated,
+    &StoreFull,
     &ThreadsExceedPool,
     // signal
     &AlertFlood,
@@ -151,6 +172,7 @@ pub const MODES: &[&dyn Mode] = &[
     &NoHealthCheck,
     // supply
     &ImageGone,
+    &SchemaMissing,
 ];
 
 /// The mode with this id.

@@ -3,3 +3,4 @@
 pub(crate) mod certificate_expiring;
 pub(crate) mod clock_skew;
 pub(crate) mod credentials_frozen;
+pub(crate) mod credentials_rejected;

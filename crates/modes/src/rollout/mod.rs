@@ -1,5 +1,7 @@
 //! What goes wrong while something starts, is replaced or is found to be ill.
 
+pub(crate) mod address_in_use;
+pub(crate) mod alarm_ignored;
 pub(crate) mod breaker_trips_first;
 pub(crate) mod check_timeout_too_short;
 pub(crate) mod container_check_kills;
@@ -26,3 +28,4 @@ pub(crate) mod slow_stop;
 pub(crate) mod surge_cannot_schedule;
 pub(crate) mod swarm_update_pauses;
 pub(crate) mod unhealthy_never_restarted;
+pub(crate) mod zone_not_enabled;

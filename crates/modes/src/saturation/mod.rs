@@ -5,5 +5,7 @@ pub(crate) mod heap_exceeds_memory;
 pub(crate) mod lock_holder_blocks_queue;
 pub(crate) mod per_item_burst;
 pub(crate) mod pool_exhausted;
+pub(crate) mod rate_limited;
 pub(crate) mod serial_server_saturated;
+pub(crate) mod store_full;
 pub(crate) mod threads_exceed_pool;

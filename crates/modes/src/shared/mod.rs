@@ -14,6 +14,7 @@ pub(crate) mod kafka_rules;
 pub(crate) mod knobs;
 pub(crate) mod measure;
 pub(crate) mod reach;
+pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod slow;
 pub(crate) mod stale;

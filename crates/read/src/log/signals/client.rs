@@ -188,7 +188,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "client.refused",
         "Connection refused",
-        r"[Cc]onnection refused(?:: (?:getsockopt|no further information))?(?:: (?:[^/\s:]*/)?(?P<address>\S+:\d+))?",
+        r"[Cc]onnection refused(?:: (?:getsockopt|no further information))?(?:: (?:(?P<host>[^/\s:]*)/)?(?P<address>\S+:\d+))?",
     ),
     text(
         "client.refused",
@@ -204,7 +204,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "client.no-route",
         "No route to host",
-        r"No route to host(?:: (?:[^/\s:]*/)?(?P<address>\S+:\d+))?",
+        r"No route to host(?:: (?:(?P<host>[^/\s:]*)/)?(?P<address>\S+:\d+))?",
     ),
     text(
         "client.no-route",

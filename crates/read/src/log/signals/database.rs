@@ -69,6 +69,12 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text(
         "postgres.shutting-down",
+        "shutdown request",
+        r"received (?P<kind>fast|smart|immediate) shutdown request",
+    ),
+    text("postgres.shutting-down", "database system is shut down", r"database system is shut down"),
+    text(
+        "postgres.shutting-down",
         "the database system is shutting down",
         r"the database system is shutting down",
     ),

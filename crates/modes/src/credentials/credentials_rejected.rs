@@ -1,0 +1,164 @@
+//! # The other side does not accept the credentials
+//!
+//! ## What fails
+//!
+//! Every connection is refused with an authentication error, from the start or from one moment on.
+//!
+//! ## Why
+//!
+//! The password, key or account differs from what the other side knows: it was changed on one side
+//! only, it is that of another environment, or it never reached the process (an empty variable).
+//! A trap of database images: `POSTGRES_PASSWORD`, `MYSQL_ROOT_PASSWORD` and the like count when
+//! the data directory is made and never again; with an old volume a new value changes nothing.
+//!
+//! ## Example
+//!
+//! ```text logs/api.log
+//! 2025-03-02 10:12:31.120 ERROR api.Db - org.postgresql.util.PSQLException: FATAL: password authentication failed for user "app"
+//! ```
+//!
+//! ## Fix
+//!
+//! Make both sides agree.
+//!
+//! ```text logs/api.log
+//! 2025-03-02 10:12:31.120  INFO api.Db - connected
+//! ```
+//!
+//! ## How to rehearse
+//!
+//! Change the password on a copy of the server, and start the client.
+//!
+//! ## Evidence
+//!
+//! - PostgreSQL, MySQL, Redis, MongoDB, RabbitMQ, Apache Kafka: texts of their errors.
+//! - Docker library documentation of `postgres` and `mysql`: variables count for an empty data
+//!   directory only.
+//! - Inferred: which of the two sides is wrong.
+
+use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Service};
+
+use crate::shared::rows::{Row, recognised, row};
+use crate::shared::seen::Values;
+
+pub(crate) struct CredentialsRejected;
+
+static META: ModeMeta = ModeMeta {
+    id: "credentials-rejected",
+    family: "credentials",
+    summary: "the other side does not accept the account or its secret",
+    source: include_str!("credentials_rejected.rs"),
+};
+
+const AGREE: &[&str] = &[
+    "compare what the process really got (its environment, its mounted secret) with what the server knows; a value with special characters may need quotes",
+];
+const AWS: &[&str] = &[
+    "find out who the caller is (`aws sts get-caller-identity`), and where its key comes from: the environment beats the role",
+];
+
+const ROWS: &[Row] = &[
+    row(
+        "postgres.authentication-failed",
+        "PostgreSQL refused the account",
+        |v| refused("PostgreSQL", v),
+        AGREE,
+    ),
+    row("mysql.access-denied", "MySQL refused the account", |v| refused("MySQL", v), AGREE),
+    row("redis.authentication-failed", "Redis refused the client", |v| refused("Redis", v), AGREE),
+    row(
+        "mongo.authentication-failed",
+        "MongoDB refused the account",
+        |v| refused("MongoDB", v),
+        AGREE,
+    ),
+    row(
+        "rabbitmq.authentication-failed",
+        "RabbitMQ refused the account",
+        |v| refused("RabbitMQ", v),
+        AGREE,
+    ),
+    row("kafka.authentication-failed", "Kafka refused the client", |v| refused("Kafka", v), AGREE),
+    row(
+        "aws.unknown-key",
+        "AWS does not know the key",
+        |_| {
+            "AWS does not know the access key: it was deleted, or is of another partition or account".to_owned()
+        },
+        AWS,
+    ),
+    row(
+        "aws.invalid-token",
+        "AWS takes the session token for malformed",
+        |_| "AWS does not accept the session token: it does not belong to the key".to_owned(),
+        AWS,
+    ),
+    row(
+        "aws.access-denied",
+        "AWS allows it to nobody of this name",
+        |_| {
+            "AWS refuses the action: the account is known, and its policy does not allow it"
+                .to_owned()
+        },
+        &[
+            "add the action to the policy of the role; check that the role is the one that was meant (`aws sts get-caller-identity`)",
+        ],
+    ),
+    row(
+        "image.pull-denied",
+        "the registry gave no image",
+        |_| "the registry refuses the image: no login, or no such repository".to_owned(),
+        &["log in on the host that pulls, or set imagePullSecrets; check the name of the image"],
+    ),
+];
+
+fn refused(server: &str, values: &Values) -> String {
+    match values.get("user").filter(|user| !user.is_empty()) {
+        Some(user) => format!(
+            "{server} refuses the account {user}: its credentials are not those that the server knows"
+        ),
+        None => format!("{server} refuses the credentials of the client"),
+    }
+}
+
+impl Mode for CredentialsRejected {
+    fn meta(&self) -> &'static ModeMeta {
+        &META
+    }
+
+    fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
+        let own = recognised(&META, evidence, ROWS);
+        findings.extend(own.into_iter().map(|finding| kept_elsewhere(evidence, finding)));
+    }
+}
+
+/// Variables of database images that count for an empty data directory only.
+const FIRST_START: &[(&str, &str, &str)] = &[
+    ("postgres.authentication-failed", "postgres", "POSTGRES_PASSWORD"),
+    ("mysql.access-denied", "mysql", "MYSQL_PASSWORD"),
+    ("mysql.access-denied", "mysql", "MYSQL_ROOT_PASSWORD"),
+    ("mysql.access-denied", "mariadb", "MARIADB_PASSWORD"),
+    ("mysql.access-denied", "mariadb", "MARIADB_ROOT_PASSWORD"),
+    ("mongo.authentication-failed", "mongo", "MONGO_INITDB_ROOT_PASSWORD"),
+];
+
+/// Adds that a password of the files may not be the one in the volume. The value itself is not
+/// shown.
+fn kept_elsewhere(evidence: &Evidence, mut finding: Finding) -> Finding {
+    for (signal, image, variable) in FIRST_START {
+        if !finding.signals.iter().any(|one| one.signal == *signal) {
+            continue;
+        }
+        let is_it =
+            |service: &&Service| service.repository().ends_with(image) && service.keeps_data();
+        for service in evidence.stack.services.iter().filter(is_it) {
+            let Some(value) = service.environment.get(*variable) else { continue };
+            let name = &service.name.value;
+            let claim = format!(
+                "{variable} of {name} counts for an empty data directory only, and {name} keeps its own"
+            );
+            finding = finding.because_at(claim, value.origin.clone());
+        }
+    }
+    finding
+}
