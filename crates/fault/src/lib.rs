@@ -23,7 +23,6 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod process;
 mod tcp;
-#[cfg(target_os = "linux")]
 pub mod undo;
 
 pub use direct::{TcpFault, TcpHits, check_addresses};

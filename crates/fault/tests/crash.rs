@@ -197,7 +197,7 @@ fn crash(case: &Case, after: Duration) -> Result<Seen, String> {
     run.kill().unwrap();
     run.wait().unwrap();
     let begin = Instant::now();
-    let records = files(&case.journal).iter().filter(|name| name.ends_with(".json")).count();
+    let records = files(&case.journal).iter().filter(|name| name.contains(".json")).count();
     let broken = (0..3).filter(|index| {
         let pid = case.targets.pid(*index);
         state(pid) == 'T' || cgroup(pid) != case.cgroups[*index]
@@ -215,35 +215,36 @@ fn crash(case: &Case, after: Duration) -> Result<Seen, String> {
     }
 }
 
-fn crashes(count: u64, engine: Option<&Engine>, containers: &[String]) {
-    let seed = setting("WONIN_SEED", 20_260);
-    let latest = if engine.is_some() { LATEST_KILL_ENGINE } else { LATEST_KILL };
+/// Runs the drill again and again, at the same time as often as there are places, each with its own
+/// container or none.
+fn crashes(places: &[Option<(&Engine, String)>], latest: Duration) {
+    let (count, seed) = (setting("WONIN_CRASHES", 200), setting("WONIN_SEED", 20_260));
     let root = tempfile::tempdir().unwrap();
     let begin = Instant::now();
     let next = AtomicU64::new(0);
-    let (seen, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let work = |container: &Option<(&Engine, String)>| {
+        loop {
+            let index = next.fetch_add(1, Relaxed);
+            if index >= count {
+                return;
+            }
+            let after = moment(seed, index, latest);
+            match crash(&Case::new(root.path(), index, container.clone()), after) {
+                Ok(one) => done.lock().unwrap().push(one),
+                Err(left) => failed
+                    .lock()
+                    .unwrap()
+                    .push(format!("run {index} of seed {seed}, killed after {after:?}: {left}")),
+            }
+        }
+    };
     std::thread::scope(|scope| {
-        for slot in 0..AT_A_TIME {
-            let (next, seen, failed, root) = (&next, &seen, &failed, root.path());
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Relaxed);
-                    if index >= count {
-                        return;
-                    }
-                    let container = engine.map(|engine| (engine, containers[slot].clone()));
-                    let after = moment(seed, index, latest);
-                    match crash(&Case::new(root, index, container), after) {
-                        Ok(one) => seen.lock().unwrap().push(one),
-                        Err(left) => failed.lock().unwrap().push(format!(
-                            "run {index} of seed {seed}, killed after {after:?}: {left}"
-                        )),
-                    }
-                }
-            });
+        for container in places {
+            scope.spawn(|| work(container));
         }
     });
-    tell(&seen.into_inner().unwrap(), begin.elapsed());
+    tell(&done.into_inner().unwrap(), begin.elapsed());
     let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
 }
@@ -259,9 +260,9 @@ fn tell(seen: &[Seen], took: Duration) {
         at(99).unwrap_or_default(),
         at(100).unwrap_or_default()
     );
-    for records in 0..=4 {
-        let runs = seen.iter().filter(|one| one.records == records).count();
-        println!("  killed with {records} records on disk: {runs}");
+    for count in 0..=4 {
+        let runs = seen.iter().filter(|one| one.records == count).count();
+        println!("  killed with {count} records on disk: {runs}");
     }
     let broken = seen.iter().filter(|one| one.broken > 0).count();
     println!("  killed with a process stopped, frozen or limited: {broken}");
@@ -269,7 +270,7 @@ fn tell(seen: &[Seen], took: Duration) {
 
 #[test]
 fn nothing_stays_broken_when_a_run_is_killed_anywhere() {
-    crashes(setting("WONIN_CRASHES", 200), None, &[]);
+    crashes(&vec![None; AT_A_TIME], LATEST_KILL);
 }
 
 #[test]
@@ -277,9 +278,15 @@ fn nothing_stays_broken_when_a_run_is_killed_anywhere() {
 fn nothing_stays_paused_when_a_run_is_killed_anywhere() {
     let Some(engine) = available(Engine::start()) else { return };
     engine.import_busybox();
-    let names: Vec<String> = (0..AT_A_TIME).map(|slot| format!("target-{slot}")).collect();
+    let names: Vec<String> = (0..AT_A_TIME).map(|place| format!("target-{place}")).collect();
     for name in &names {
         engine.ask(&["run", "-d", "--network", "none", "--name", name, "tiny", "sleep", "3600"]);
     }
-    crashes(setting("WONIN_CRASHES", 200), Some(&engine), &names);
+    let places: Vec<_> = names.iter().map(|name| Some((&engine, name.clone()))).collect();
+    crashes(&places, LATEST_KILL_ENGINE);
+    // What a killed run had asked for is not carried out after its records are gone.
+    sleep(Duration::from_secs(3));
+    for name in &names {
+        assert_eq!(engine.ask(&["inspect", "--format", "{{.State.Status}}", name]), "running");
+    }
 }

@@ -91,7 +91,26 @@ impl Journal {
 
     /// Makes the directory, for its owner alone.
     pub(crate) fn create(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        self.is_trusted().map(drop)
+    }
+
+    /// Whether there is a directory, which is an error where others may write to it: what records
+    /// say is done, with the rights of who reads them.
+    pub(crate) fn is_trusted(&self) -> io::Result<bool> {
+        let seen = match fs::metadata(&self.dir) {
+            Ok(seen) => seen,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let us = rustix::process::geteuid().as_raw();
+        if seen.uid() != us || seen.mode() & 0o022 != 0 {
+            return Err(io::Error::other(
+                "it belongs to another user, or others may write to it (it must be for its owner \
+                 alone: mode 700)",
+            ));
+        }
+        Ok(true)
     }
 
     /// Writes a record so that it is on disk when this returns.
@@ -302,6 +321,18 @@ mod tests {
         journal.remove("a1.0003.json").unwrap();
         journal.remove("a1.0003.json").unwrap();
         assert!(journal.read("a1.0003.json").is_none());
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_to_is_not_trusted() {
+        let (_dir, journal) = journal();
+        assert!(journal.is_trusted().unwrap());
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(journal.dir(), mode).unwrap();
+        let why = journal.is_trusted().unwrap_err().to_string();
+        assert!(why.contains("mode 700"), "{why}");
+        assert!(journal.create().is_err());
+        assert!(!Journal::at(&journal.dir().join("none")).is_trusted().unwrap());
     }
 
     #[test]

@@ -5,33 +5,30 @@
 //! too, or the machine was started again, [`recover`] does. Undoing may be repeated: it looks what
 //! is, changes what is not as it was, and looks again. Only then is a record removed.
 
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
 mod heal;
+#[cfg(target_os = "linux")]
 mod journal;
+#[cfg(target_os = "linux")]
 mod recover;
+mod report;
+#[cfg(target_os = "linux")]
 mod watchdog;
 
-pub use recover::{RecoverReport, Recovered, recover};
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{recover, watch};
+#[cfg(target_os = "linux")]
+pub use recover::recover;
+pub use report::{RecoverReport, Recovered};
+#[cfg(target_os = "linux")]
 pub use watchdog::watch;
 
-pub(crate) use heal::{Undo, heal_all, heal_one};
-pub(crate) use journal::{Journal, Record, RunLock, Stage};
-pub(crate) use watchdog::Leash;
-
-/// How an undo ended well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Something was undone.
-    Healed(String),
-    /// Nothing had to be done.
-    Whole(String),
-}
-
-impl Outcome {
-    pub(crate) fn healed(what: impl Into<String>) -> Self {
-        Self::Healed(what.into())
-    }
-
-    pub(crate) fn whole(why: impl Into<String>) -> Self {
-        Self::Whole(why.into())
-    }
-}
+#[cfg(target_os = "linux")]
+pub(crate) use self::{
+    heal::{Undo, heal_all, heal_one},
+    journal::{Journal, Record, RunLock, Stage},
+    report::Outcome,
+    watchdog::Leash,
+};

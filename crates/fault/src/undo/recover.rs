@@ -2,37 +2,19 @@
 
 use std::path::Path;
 
-use super::{Journal, Outcome, RunLock, heal_all};
-
-/// What a recovery did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecoverReport {
-    /// Faults that were undone.
-    pub healed: Vec<Recovered>,
-    /// Faults of which nothing was left.
-    pub whole: Vec<Recovered>,
-    /// Faults that could not be undone; their records stay.
-    pub failed: Vec<Recovered>,
-    /// Runs that are alive, or whose watchdog is at it, with how many faults: left alone.
-    pub alive: Vec<(String, usize)>,
-}
-
-/// One fault that a run left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recovered {
-    /// The run that did it.
-    pub run: String,
-    /// What was done to whom; the file where its record cannot be understood.
-    pub fault: String,
-    /// What was found or done, or what stands in the way.
-    pub why: String,
-}
+use super::{Journal, Outcome, RecoverReport, Recovered, RunLock, heal_all};
 
 /// Undoes what is left of runs that have ended, and leaves those alone that are alive. A directory
 /// that is not there holds nothing.
 pub async fn recover(journal_dir: &Path) -> RecoverReport {
     let journal = Journal::at(journal_dir);
     let mut report = RecoverReport::default();
+    if let Err(error) = journal.is_trusted() {
+        let fault = format!("all in {}", journal_dir.display());
+        let why = error.to_string();
+        report.failed.push(Recovered { run: "unknown".to_owned(), fault, why });
+        return report;
+    }
     for run in journal.runs() {
         let lock = match RunLock::try_take(&journal, &run) {
             Ok(Some(lock)) => lock,
