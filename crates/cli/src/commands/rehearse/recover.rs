@@ -15,6 +15,7 @@ const EXIT_NOT_HEALED: u8 = 2;
 
 /// Healing without running anything.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Undo what runs left that were killed together with their watchdog, or by a reboot: says what
     /// was undone, what was whole already, and what could not be undone and why (then exits with
