@@ -303,6 +303,9 @@ impl<'a> Story<'a> {
             let after = Span { from, to: end };
             all.extend(judge::finally(self.scenario, cast, Phase::After, after, ended));
         }
+        // As the scenario has them, each with its phases.
+        let order = |name: &str| self.scenario.expects.iter().position(|one| one.name == name);
+        all.sort_by_key(|one| (order(&one.name), one.phase));
         all
     }
 

@@ -6,7 +6,7 @@ use wonin_model::rehearsal::{Delivery, Expectation, Phase, Recovery};
 
 use super::stage::Cast;
 use crate::scenario::{Check, DeliveryCount, ExpectSpec, Scenario, spoken};
-use crate::workload::Snapshot;
+use crate::workload::{Meter, Snapshot};
 
 /// A span of the run, in its own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,12 @@ fn attempts(
     span: Span,
     open_fails: bool,
 ) -> Option<Expectation> {
-    let seen = |meter: &crate::workload::Meter| meter.between(span.from, span.to);
+    // What was in flight when the fault came belongs to the fault.
+    let seen = |meter: &Meter| match phase {
+        Phase::Before if open_fails => meter.whole_between(span.from, span.to),
+        Phase::Before | Phase::After => meter.between(span.from, span.to),
+        Phase::During => meter.touching(span.from, span.to),
+    };
     let (held, seen) = match &expect.check {
         Check::Success { workload, at_least } => {
             success(&seen(cast.meters.get(*workload)?), *at_least, open_fails)
@@ -131,7 +136,8 @@ fn at_the_end(expect: &ExpectSpec, phase: Phase, ended: &Ended<'_>) -> Expectati
         Check::Recovered { within } => match ended.recovery.steady_s {
             Some(steady_s) => {
                 let took = format!("steady again after {steady_s:.1} s");
-                (steady_s <= within.as_secs_f64(), format!("{took}, {} expected", spoken(*within)))
+                let expected = format!("{took}, within {} expected", spoken(*within));
+                (steady_s <= within.as_secs_f64(), expected)
             }
             None => (false, "the steady state did not come back".to_owned()),
         },

@@ -23,10 +23,10 @@ pub(crate) fn of(
     if let Some((first, rest)) = obstacles.invalid.split_first() {
         return (Verdict::Invalid, format!("{first}{}", more(rest.len())));
     }
-    let mut broken = expectations.iter().filter(|expectation| !expectation.held);
-    if let Some(first) = broken.next() {
+    let broken = || expectations.iter().filter(|expectation| !expectation.held);
+    if let Some(first) = broken().min_by_key(|expectation| expectation.phase) {
         let why = format!("`{}` did not hold {}: {}", first.name, when(first.phase), first.seen);
-        return (Verdict::Broke, format!("{why}{}", more(broken.count())));
+        return (Verdict::Broke, format!("{why}{}", more(broken().count() - 1)));
     }
     let names: Vec<String> = faults.iter().map(|fault| format!("`{}`", fault.name)).collect();
     let checks = match expectations.len() {

@@ -152,15 +152,37 @@ impl Meter {
 
     /// What is known of attempts that began from `from` to before `to`.
     pub fn between(&self, from: Duration, to: Duration) -> Snapshot {
+        let (from_us, to_us) = (micros(from), micros(to));
+        self.count(from_us, |began_us, _| from_us <= began_us && began_us < to_us)
+    }
+
+    /// As [`Meter::between`], without those that had not ended by `to`: whatever comes then may have
+    /// decided how they end.
+    pub fn whole_between(&self, from: Duration, to: Duration) -> Snapshot {
+        let (from_us, to_us) = (micros(from), micros(to));
+        self.count(from_us, |began_us, end_us| {
+            from_us <= began_us && end_us.is_some_and(|end_us| end_us < to_us)
+        })
+    }
+
+    /// As [`Meter::between`], with those that were open at `from`.
+    pub fn touching(&self, from: Duration, to: Duration) -> Snapshot {
+        let (from_us, to_us) = (micros(from), micros(to));
+        self.count(from_us, |began_us, end_us| {
+            began_us < to_us && end_us.is_none_or(|end_us| from_us <= end_us)
+        })
+    }
+
+    /// Counts attempts by when they began and, if they did, ended; only such that ended at `from_us`
+    /// or later, or not at all.
+    fn count(&self, from_us: u64, fits: impl Fn(u64, Option<u64>) -> bool) -> Snapshot {
         let state = self.state();
         let now_us = micros(self.now());
-        let (from_us, to_us) = (micros(from), micros(to));
-        let within = |began_us: u64| from_us <= began_us && began_us < to_us;
         let mut seen = Snapshot::default();
         let mut errors = vec![0_u64; state.texts.len()];
-        // Whatever began after `from` ended after it.
+        // They stand in the order of their ends.
         let recent = state.ended.iter().rev().take_while(|ended| ended.end_us() >= from_us);
-        for ended in recent.filter(|ended| within(ended.began_us)) {
+        for ended in recent.filter(|ended| fits(ended.began_us, Some(ended.end_us()))) {
             seen.attempts += 1;
             let end = Some(Duration::from_micros(ended.end_us()));
             match ended.error.checked_sub(1) {
@@ -176,7 +198,7 @@ impl Meter {
                 }
             }
         }
-        for began_us in state.open.values().copied().filter(|began_us| within(*began_us)) {
+        for began_us in state.open.values().copied().filter(|began_us| fits(*began_us, None)) {
             seen.attempts += 1;
             seen.open += 1;
             let waiting = Some(Duration::from_micros(now_us - began_us));
@@ -277,6 +299,10 @@ mod tests {
         assert_eq!(late.errors, [("connection refused".to_owned(), 1)]);
         assert_eq!(late.success_rate(false), Some(0.5));
         assert_eq!(meter.between(ms(700), ms(800)).success_rate(true), None);
+        let whole = meter.whole_between(ms(0), ms(100));
+        assert_eq!((whole.attempts, whole.successes, whole.failures), (2, 2, 0));
+        let touched = meter.touching(ms(100), ms(200));
+        assert_eq!((touched.attempts, touched.failures), (1, 1));
         assert_eq!(meter.last_failure_began(ms(0), ms(600)), Some(ms(30)));
         assert_eq!(meter.first_success(ms(31), ms(0)), Some(ms(570)));
     }

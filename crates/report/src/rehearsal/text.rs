@@ -172,7 +172,7 @@ fn expectations(run: &Rehearsal, layout: Layout, out: &mut String) {
         for phase in phases {
             let Some(expectation) = of(phase) else { continue };
             let seen = wrap(&expectation.seen, width, &" ".repeat(14));
-            _ = writeln!(out, "      {:<6}: {seen}", phase.name());
+            _ = writeln!(out, "      {:<7} {seen}", format!("{}:", phase.name()));
         }
     }
 }

@@ -12,7 +12,7 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 /// Whom faults may hit, and where their undo is written down.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct InjectorArgs {
     /// Allow faults on processes that the scenario did not start, and on containers outside of the
     /// Compose project that a fault names
     #[arg(long)]
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     journal: Option<PathBuf>,
 }
 
-impl Args {
+impl InjectorArgs {
     /// With a watchdog: this program once more, which heals when the first one is gone.
     pub(crate) fn options(&self) -> Result<InjectorOptions, Failure> {
         let program = env::current_exe()

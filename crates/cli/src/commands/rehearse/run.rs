@@ -13,7 +13,7 @@ use wonin_rehearse::scenario::{Problem, Scenario};
 use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan as plan_text, text};
 use wonin_text::{SourceFile, Sources};
 
-use super::injector;
+use super::injector::InjectorArgs;
 use crate::failure::Failure;
 use crate::output::{self, Format, Target};
 use crate::progress::watched;
@@ -91,7 +91,7 @@ pub(crate) struct Args {
     allow_remote: bool,
 
     #[command(flatten)]
-    injector: injector::Args,
+    injector: InjectorArgs,
 
     /// text, json or junit; with `=FILE` into a file; several may be given
     #[arg(long = "format", value_name = "FORMAT[=FILE]")]
