@@ -12,12 +12,16 @@
 mod cache;
 pub mod docker;
 mod guard;
+mod http;
 pub mod kafka;
 pub mod net;
+pub mod pinot;
 mod process;
+pub mod zookeeper;
 
 use std::fmt;
 
+pub use http::{Answer, http};
 pub use process::{Process, run, tail, wait_until};
 
 /// Why something cannot be started on this machine.

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::guard::{Undo, mark};
 
 /// How often something is looked at while it is waited for.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs a program to its end, at the latest until `limit`; then its whole group is killed and the
 /// end of `stderr` says so. Standard input is empty.

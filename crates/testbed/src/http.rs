@@ -1,0 +1,79 @@
+//! As much of an HTTP client as the servers here need.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer; `status` is 0 when there was none, and `body` then says why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP's status code.
+    pub status: u16,
+    /// The body, or the reason why there is none.
+    pub body: String,
+}
+
+/// Sends one request to `address` (`host:port`) and reads the answer to its end. HTTP/1.0, so that
+/// the body comes in one piece.
+pub fn http(
+    address: &str,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &[u8],
+    limit: Duration,
+) -> Answer {
+    match exchange(address, method, path, kind, body, limit) {
+        Ok(answer) => answer,
+        Err(error) => Answer { status: 0, body: error.to_string() },
+    }
+}
+
+fn exchange(
+    address: &str,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &[u8],
+    limit: Duration,
+) -> io::Result<Answer> {
+    let target: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let mut stream = TcpStream::connect_timeout(&target, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n\
+         Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body)?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| io::Error::other(format!("no HTTP: {head}")))?;
+    Ok(Answer { status, body: body.to_owned() })
+}
+
+/// A value as it stands in a query.
+pub(crate) fn escape(value: &str) -> String {
+    let mut escaped = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(byte.into());
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn values_of_queries_are_escaped() {
+        assert_eq!(super::escape(r#"{"a":/b"#), "%7B%22a%22%3A%2Fb");
+    }
+}
