@@ -14,6 +14,7 @@ use crate::client::single_bootstrap::SingleBootstrap;
 use crate::client::timeout_budget_inverted::TimeoutBudgetInverted;
 use crate::client::wrong_knob::WrongKnob;
 use crate::credentials::certificate_expiring::CertificateExpiring;
+use crate::credentials::certificate_rejected::CertificateRejected;
 use crate::credentials::clock_skew::ClockSkew;
 use crate::credentials::credentials_frozen::CredentialsFrozen;
 use crate::credentials::credentials_rejected::CredentialsRejected;
@@ -98,6 +99,7 @@ pub const MODES: &[&dyn Mode] = &[
     &WrongKnob,
     // credentials
     &CertificateExpiring,
+    &CertificateRejected,
     &ClockSkew,
     &CredentialsFrozen,
     &CredentialsRejected,

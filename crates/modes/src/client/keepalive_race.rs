@@ -154,6 +154,10 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
                 "the server closed the connection on which a request had been sent",
             ),
             ("nginx.reset", "the server reset the connection on which a request had been sent"),
+            (
+                "alb.target-closed",
+                "the target closed the connection on which a request had been sent",
+            ),
         ],
     );
     let is_rare = shown.iter().all(|(part, _)| {
@@ -167,7 +171,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         let title = "the server closes connections on which the proxy sends: likely its keep-alive is shorter than the proxy's";
         let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 60);
         Some(finding.fix(Fix::advice(
-            "let the server keep idle connections for longer than the proxy does (nginx keeps them 60 s); check that it did not restart at these times",
+            "let the server keep idle connections for longer than the proxy does (nginx and AWS' load balancers keep them 60 s unless told otherwise; Node.js closes after 5 s: server.keepAliveTimeout, and server.headersTimeout above it); check that it did not restart at these times",
         )))
     });
 }

@@ -101,6 +101,7 @@ impl Mode for CertificateExpiring {
             for (name, what) in [
                 ("tls.handshake-failed", "follows: the handshake failed"),
                 ("tls.untrusted", "follows: no valid path to a certificate"),
+                ("tls.verify-failed", "follows: the check of the certificate failed"),
             ] {
                 let other = beside(evidence, name, signal.service.as_deref());
                 shown.extend(other.map(|other| (Part::whole(other), what.to_owned())));

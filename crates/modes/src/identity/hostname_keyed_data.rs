@@ -77,7 +77,11 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             continue;
         }
         let what = format!("one service called itself {}", list(&names));
-        let shown: Shown<'_> = vec![(Part::whole(signal), what)];
+        let mut shown: Shown<'_> = vec![(Part::whole(signal), what)];
+        for missing in signals(evidence, &["rabbitmq.no-queue"]) {
+            let what = "follows: what was declared before is not there".to_owned();
+            shown.push((Part::whole(missing), what));
+        }
         recognise(own, &shown, || {
             let title = format!(
                 "the node came back as {}: its data of before lie under the other name",

@@ -76,7 +76,7 @@ use wonin_model::{
 
 use crate::shared::addresses::{Where, holder, is_dynamic, locate};
 use crate::shared::hosts::{endpoint, ipv4};
-use crate::shared::seen::{all_of, recognise};
+use crate::shared::seen::{Part, Shown, all_of, is_sustained, recognise, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct PeersByAddress;
@@ -123,6 +123,9 @@ impl Mode for PeersByAddress {
             findings.extend(sentinels.map(|finding| observed(evidence, finding, SENTINEL)));
         }
         findings.extend(not_itself(evidence));
+        if !findings.iter().any(|one| one.meta.id == META.id) {
+            findings.extend(seeds(evidence));
+        }
     }
 }
 
@@ -174,6 +177,44 @@ fn not_itself(evidence: &Evidence) -> Option<Finding> {
     if !named {
         recognise(&mut own, &shown, || Some(finding));
     }
+    own.pop()
+}
+
+/// An Elasticsearch node that looks for the others at addresses, and finds too few for a master.
+fn seeds(evidence: &Evidence) -> Option<Finding> {
+    let signal = *signals(evidence, &["elasticsearch.no-master"]).first()?;
+    let seeds: Vec<&str> = signal.all("seeds");
+    let seeds: Vec<&str> = seeds.first()?.split(',').map(str::trim).collect();
+    let is_address = |seed: &&str| {
+        let host = seed.rsplit_once(':').map_or(*seed, |(host, _)| host);
+        ipv4(host).is_some()
+    };
+    let named = seeds.iter().any(|seed| !is_address(seed));
+    if seeds.is_empty() || named || !is_sustained(signal, 2, 0) {
+        return None;
+    }
+    let mut shown: Shown<'_> =
+        vec![(Part::whole(signal), "no master is found: too few nodes answer".to_owned())];
+    for refused in
+        signals(evidence, &["client.refused", "client.no-route", "client.connect-timeout"])
+    {
+        let part = Part::of(refused, |values| {
+            values.get("address").is_some_and(|address| {
+                seeds.iter().any(|seed| address.trim_end_matches([':', ',']) == *seed)
+            })
+        });
+        shown.extend(part.map(|part| (part, "nobody answers at a seed's address".to_owned())));
+    }
+    let title = format!(
+        "no master is elected: the other nodes are looked for at {}, and too few answer there: they are down, or have other addresses now",
+        list(&seeds)
+    );
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 75)
+        .leads_to("peers-not-found")
+        .fix(Fix::advice("see which nodes run and which addresses they have; name the seeds by host (discovery.seed_hosts), not by address"));
+    let mut own = Vec::new();
+    recognise(&mut own, &shown, || Some(finding));
     own.pop()
 }
 

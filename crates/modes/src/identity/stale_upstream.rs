@@ -81,8 +81,8 @@ use wonin_model::{
 
 use crate::shared::addresses::is_dynamic;
 use crate::shared::hosts::{ipv4, is_loopback};
-use crate::shared::seen::{Shown, recognise};
-use crate::shared::stale::{Holder, UPSTREAMS, failing, holder, listeners};
+use crate::shared::seen::{Part, Shown, recognise, signals};
+use crate::shared::stale::{Failing, Holder, UPSTREAMS, failing, holder, listeners};
 use crate::shared::words::list;
 
 pub(crate) struct StaleUpstream;
@@ -109,43 +109,79 @@ impl Mode for StaleUpstream {
 }
 
 /// Recognises a proxy that sends to an address which nobody, or somebody else, has. Connections
-/// that are refused say so only where live state does: the program may just be down.
+/// that are refused say so only where live state does: the program may just be down. That no host
+/// answers says it by itself.
 fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     for one in failing(evidence, UPSTREAMS) {
         let wanted = one.port.map(|port| listeners(evidence, port)).unwrap_or_default();
+        let unreachable = one.parts.iter().any(|part| {
+            let errno = part.hit.and_then(|hit| hit.values.get("errno"));
+            errno.is_some_and(|errno| errno == "113")
+        });
         let (at, sure) = match holder(evidence, one.address) {
-            Holder::Nobody => ("nobody holds it".to_owned(), true),
+            Holder::Nobody => ("nobody holds it".to_owned(), 90),
             Holder::Somebody(other) if !wanted.is_empty() && !wanted.iter().any(|w| w == other) => {
-                (format!("{other} holds it now"), true)
+                (format!("{other} holds it now"), 90)
             }
             Holder::Somebody(_) => continue,
-            Holder::Unknown => ("no host answers there".to_owned(), false),
+            Holder::Unknown if unreachable && one.address.is_private() => {
+                ("no host has this address".to_owned(), 82)
+            }
+            Holder::Unknown => continue,
         };
-        let unreachable = one.parts.iter().any(|part| {
-            part.hit.is_some_and(|hit| {
-                let value = |name: &str| hit.values.get(name).map(String::as_str);
-                value("errno") == Some("113") || value("doing") == Some("connecting to upstream")
-            })
-        });
-        if !sure && (own.is_empty() || !unreachable) {
-            continue;
-        }
-        let shown: Shown<'_> = one
+        let mut shown: Shown<'_> = one
             .parts
             .iter()
             .map(|part| (*part, format!("the proxy sends to {}: {at}", one.shown())))
             .collect();
+        shown.extend(follows(evidence, &one));
+        let named = upstream_names(&evidence.stack, one.port);
         recognise(own, &shown, || {
-            let title = format!("the proxy still sends to {}: {at}", one.shown());
-            let finding = Finding::new(&META, title)
-                .weigh(Role::Cause, Severity::High, 90)
+            let title = match named.first() {
+                Some(upstream) => format!(
+                    "the proxy still sends {} to {}: {at}; it looked the name up when it started",
+                    upstream.host.value,
+                    one.shown()
+                ),
+                None => format!("the proxy still sends to {}: {at}", one.shown()),
+            };
+            let mut finding = Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, sure)
                 .leads_to("bad-gateway");
+            for upstream in &named {
+                let claim = format!("{} is looked up once", upstream.host.value);
+                finding = finding.because(claim, &upstream.host);
+            }
             Some(finding.fix(Fix::advice(
                 "reload the proxy (nginx -s reload); then let it look the name up again: resolver \
                  127.0.0.11 valid=10s and the address in a variable",
             )))
         });
     }
+}
+
+/// What callers see of it: answers of the proxy while its connections fail.
+fn follows<'e>(evidence: &'e Evidence, one: &Failing<'e>) -> Shown<'e> {
+    let begin = one.parts.iter().filter_map(|part| part.signal.first_ms).min();
+    let end = one.parts.iter().filter_map(|part| part.signal.last_ms).max();
+    let window = begin.zip(end).map(|(begin, end)| (begin, end.saturating_add(2000)));
+    let mut shown = Vec::new();
+    for signal in signals(evidence, &["nginx.no-live-upstreams", "http.status-502"]) {
+        let part = Part::during(signal, window);
+        shown.extend(part.map(|part| (part, "follows: the proxy answers 502".to_owned())));
+    }
+    shown
+}
+
+/// Upstreams by name that a proxy looks up once, on this port.
+fn upstream_names(stack: &Stack, port: Option<u16>) -> Vec<&Upstream> {
+    let all = stack.gateways.iter().flat_map(|gateway| &gateway.upstreams);
+    all.filter(|upstream| {
+        let named = ipv4(&upstream.host.value).is_none() && !is_loopback(&upstream.host.value);
+        let own = upstream.host.value.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        named && !upstream.resolved_again && (own.is_none() || own == port)
+    })
+    .collect()
 }
 
 fn finding(stack: &Stack, gateway: &Gateway) -> Option<Finding> {

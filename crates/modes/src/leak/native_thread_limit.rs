@@ -64,8 +64,8 @@
 //! - Inferred: threads of the JVM itself.
 
 use wonin_model::{
-    App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, PoolPerCall, Role, Service,
-    ServiceId, Severity, Stack,
+    App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, PoolPerCall, Role,
+    Service, ServiceId, Severity, Stack,
 };
 
 use crate::shared::measure::{about, setting_count};
@@ -122,17 +122,56 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         });
         shown.extend(part.map(|part| (part, "this is no matter of the heap".to_owned())));
     }
+    let services: Vec<Option<&str>> =
+        shown.iter().map(|(part, _)| part.signal.service.as_deref()).collect();
+    let set = evidence.stack.services.iter().filter(|service| {
+        services.contains(&Some(service.name.value.as_str())) || services.contains(&None)
+    });
+    let set: Option<(&'static str, Located<i64>)> =
+        set.filter_map(limit).min_by_key(|(_, limit)| limit.value);
     recognise_each(evidence, own, &shown, || {
-        let title = "no further thread can be started: a limit on threads or processes is reached";
+        let title = match &set {
+            Some((setting, limit)) => format!(
+                "no further thread can be started: likely {setting} = {} is reached",
+                limit.value
+            ),
+            None => "no further thread can be started: a limit on threads or processes is reached"
+                .to_owned(),
+        };
         let finding = Finding::new(&META, title)
             .weigh(Role::Cause, Severity::Critical, 92)
             .arithmetic(
                 "the limit is the smallest of ulimit -u, pids.max of the cgroup, kernel.threads-max and vm.max_map_count; the heap has no part in it",
             );
+        let mut finding = finding;
+        if let Some((setting, limit)) = &set {
+            finding = finding.because(format!("{setting} of the container"), limit);
+        }
+        if let Some((pool, of)) = highest_pool(evidence) {
+            finding = finding.because_at(
+                format!("it is pool number {pool}: a pool is made again and again, and nobody shuts it down"),
+                of,
+            );
+        }
         Some(finding.fix(Fix::advice(
             "count threads by name in a thread dump first: where one group grows, end its leak; a higher limit only delays the failure",
         )))
     });
+}
+
+/// Pools of fewer numbers than this may all be meant.
+const POOLS_MIN: u64 = 50;
+
+/// The highest number of a pool whose thread could not be started: Java numbers the pools that
+/// nobody names one after the other.
+fn highest_pool(evidence: &Evidence) -> Option<(u64, Origin)> {
+    let hits = signals(evidence, &["jvm.thread-not-started"]).into_iter().flat_map(|one| &one.hits);
+    let numbered = hits.filter_map(|hit| {
+        let rest = hit.values.get("thread")?.strip_prefix("pool-")?;
+        let number: u64 = rest.split_once("-thread-")?.0.parse().ok()?;
+        Some((number, Origin::Written(hit.place)))
+    });
+    numbered.max_by_key(|(number, _)| *number).filter(|(number, _)| *number >= POOLS_MIN)
 }
 
 /// The smaller of the limits that a service has.

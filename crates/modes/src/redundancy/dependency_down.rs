@@ -68,6 +68,7 @@ const CALLS: &[&str] = &[
     "jedis.connect-failed",
     "lettuce.connect-failed",
     "http-client.connect-failed",
+    "nginx.connect-failed",
 ];
 
 /// Fewer failures than this are those of a start or of a moment.
@@ -147,7 +148,15 @@ fn calls(evidence: &Evidence) -> Vec<Called<'_>> {
 
 /// Host and port of a failed call: by name where the text has one.
 fn endpoint(values: &Values) -> Option<(String, Option<u16>)> {
-    let address = values.get("address")?.trim_end_matches(['.', ',', ';', ')']);
+    // That no host answers at all is a matter of addresses.
+    if values.get("errno").is_some_and(|errno| errno != "111") {
+        return None;
+    }
+    let address = values.get("address").or(values.get("upstream"))?;
+    let address = address
+        .split_once("://")
+        .map_or(address.as_str(), |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let address = address.trim_end_matches(['.', ',', ';', ')']);
     let address = address.rsplit('/').find(|part| !part.is_empty())?;
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok()),

@@ -79,7 +79,7 @@ use wonin_model::{
 
 use crate::shared::measure::setting_count;
 use crate::shared::reach::datasource_of;
-use crate::shared::seen::{all_of, recognise};
+use crate::shared::seen::{Part, Shown, all_of, beside, recognise, signals};
 
 pub(crate) struct ConnectionsExceedServerLimit;
 
@@ -123,13 +123,18 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         ("zookeeper.too-many-connections", "ZooKeeper", "maxClientCnxns", Some(60)),
     ];
     for (name, server, setting, default) in SERVERS {
-        let shown = all_of(evidence, &[(name, "the server takes no further client")]);
+        let mut shown = all_of(evidence, &[(name, "the server takes no further client")]);
+        if !shown.is_empty() {
+            shown.extend(waiting(evidence, name));
+        }
         let mut none = Vec::new();
         let is_database = ["PostgreSQL", "MySQL"].contains(&server);
         let into = if is_database { &mut *own } else { &mut none };
         recognise(into, &shown, || {
             let title = format!("{server} takes no further client: {setting} is reached");
-            let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92);
+            let mut finding = Finding::new(&META, title)
+                .weigh(Role::Cause, Severity::High, 92)
+                .leads_to("pool-exhausted");
             if let Some(default) = default {
                 let whose = Located::default_of(
                     default,
@@ -144,6 +149,20 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         });
         own.append(&mut none);
     }
+}
+
+/// Pools that cannot grow to their size, since the server gives no further connection: those of
+/// clients that say both.
+fn waiting<'e>(evidence: &'e Evidence, refused: &str) -> Shown<'e> {
+    let pools = signals(evidence, &["hikari.connection-not-available", "dbcp.pool-exhausted"]);
+    let pools = pools
+        .into_iter()
+        .filter(|pool| beside(evidence, refused, pool.service.as_deref()).is_some());
+    pools
+        .map(|pool| {
+            (Part::whole(pool), "follows: the pool cannot grow, and its callers wait".to_owned())
+        })
+        .collect()
 }
 
 /// The connections that one application may hold.
@@ -215,7 +234,7 @@ fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
     }
     let copies: i64 = pools.iter().map(Pool::copies).sum();
     let each = usable * 4 / 5 / copies.max(1);
-    let mut finding = finding.leads_to("too-many-connections");
+    let mut finding = finding.leads_to("too-many-connections").leads_to("pool-exhausted");
     if each > 0 {
         finding = finding.fix(Fix::advice(format!(
             "pools of {each} leave a fifth free: {each} × {copies} = {} ≤ {usable}",

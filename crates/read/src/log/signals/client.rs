@@ -249,7 +249,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "tls.expired",
         "CertificateExpiredException",
-        r"CertificateExpiredException: (?P<why>[^\n]+)",
+        r"CertificateExpiredException: (?:NotAfter: (?P<limit>[^\n]+)|(?P<why>[^\n]+))",
     ),
     text(
         "tls.expired",
@@ -260,6 +260,11 @@ pub(super) const TEXTS: &[Text] = &[
         "tls.expired",
         "has expired or is not yet valid",
         r"certificate has expired or is not yet valid(?:: current time (?P<now>\S+) is (?P<side>after|before) (?P<limit>\S+))?",
+    ),
+    text(
+        "tls.verify-failed",
+        "CERTIFICATE_VERIFY_FAILED",
+        r"CERTIFICATE_VERIFY_FAILED(?:\] certificate verify failed: (?P<why>[^(\n]+))?",
     ),
     text("tls.untrusted", "PKIX path building failed", r"PKIX path building failed"),
     text(

@@ -229,7 +229,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "elasticsearch.no-master",
         "master not discovered",
-        r"master not discovered (?:or elected )?yet(?:[,:] (?P<why>[^;\n]+))?",
+        r"master not discovered (?:or elected )?yet(?:[,:] (?P<why>[^;\n]+))?(?:; discovery will continue using \[(?P<seeds>[^\]]*)\])?",
     ),
     text(
         "elasticsearch.watermark",
@@ -273,6 +273,11 @@ pub(super) const TEXTS: &[Text] = &[
         "rabbitmq.alarm",
         "resource limit alarm set",
         r"(?P<resource>disk|memory) resource limit alarm set on node (?P<node>\S+?)\.?(?:\s|$)",
+    ),
+    text(
+        "rabbitmq.no-queue",
+        "NOT_FOUND - no ",
+        r"NOT_FOUND - no (?P<kind>queue|exchange) '(?P<name>[^']*)'",
     ),
     text(
         "rabbitmq.missed-heartbeats",

@@ -77,6 +77,10 @@ pub(super) const TEXTS: &[Text] = &[
         "upstream connect error or disconnect/reset before headers",
         r"upstream connect error or disconnect/reset before headers(?:\. (?:retried and the latest )?reset reason: (?P<why>[^\n,]+))?",
     ),
+    // Access logs of AWS' Application Load Balancer: times, status of the balancer, of the target.
+    text("alb.target-closed", " -1 502 - ", r" (?P<target>[\d.]+:\d+) [\d.]+ [\d.]+ -1 502 - "),
+    text("alb.target-silent", " -1 504 - ", r" (?P<target>[\d.]+:\d+|-) [\d.-]+ -1 -1 504 - "),
+    text("alb.no-target", " -1 503 - ", r" - -1 -1 -1 503 - "),
     text(
         "haproxy.no-server",
         "has no server available",

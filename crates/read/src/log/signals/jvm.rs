@@ -69,7 +69,12 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "jvm.thread-not-started",
         "Failed to start thread",
-        r#"Failed to start (?:the native )?thread "(?P<thread>[^"]*)".*?(?:pthread_create failed \((?P<errno>\w+)\))"#,
+        r#"Failed to start (?:the native )?thread "(?P<thread>[^"]*)".*?(?:pthread_create(?: failed)? \((?P<errno>\w+)\))"#,
+    ),
+    text(
+        "jvm.thread-not-started",
+        "Failed to start the native thread",
+        r#"Failed to start the native thread for java\.lang\.Thread "(?P<thread>[^"]*)""#,
     ),
     text("jvm.stack-overflow", "StackOverflowError", r"java\.lang\.StackOverflowError"),
     text(
