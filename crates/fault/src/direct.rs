@@ -1,5 +1,7 @@
 //! The TCP engine for callers in this program: what the HTTP API offers, without HTTP.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, ProxyView};
@@ -100,9 +102,8 @@ fn words(input: &ToxicInput, attributes: &Value) -> String {
             continue;
         }
         let unit = match name.as_str() {
-            "latency" | "jitter" | "timeout" => " ms",
             "delay" if input.fault.kind() == "slicer" => " µs",
-            "delay" => " ms",
+            "latency" | "jitter" | "timeout" | "delay" => " ms",
             "rate" => " kB/s",
             _ => "",
         };
@@ -110,14 +111,15 @@ fn words(input: &ToxicInput, attributes: &Value) -> String {
             out.push(' ');
             out.push_str(name);
         }
-        out.push_str(&format!(" {value}{unit}"));
+        // Writing to a string cannot fail, here and below.
+        _ = write!(out, " {value}{unit}");
     }
     if !input.fault.refuses() {
         out.push(' ');
         out.push_str(input.direction.name());
     }
     if input.toxicity < 1.0 {
-        out.push_str(&format!(" on {}% of connections", input.toxicity * 100.0));
+        _ = write!(out, " on {}% of connections", input.toxicity * 100.0);
     }
     out
 }

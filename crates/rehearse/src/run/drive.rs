@@ -163,7 +163,7 @@ impl<'a> Story<'a> {
             if now >= until {
                 return Ok(());
             }
-            let pause = TICK.min(until - now);
+            let pause = TICK.min(until.saturating_sub(now));
             tokio::select! {
                 () = self.watch.stop.cancelled() => {}
                 () = tokio::time::sleep(pause) => {}

@@ -6,7 +6,7 @@ use wonin_fault::inject::{Active, Injection};
 use wonin_model::rehearsal::FaultRun;
 
 use super::stage::{Cast, Stage};
-use crate::scenario::{FaultAct, Run, Scenario};
+use crate::scenario::{FaultAct, FaultSpec, Run, Scenario};
 
 /// How much longer than planned a fault may act before it heals itself.
 const SPARE: Duration = Duration::from_secs(15);
@@ -54,19 +54,19 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn failed(why: impl ToString) -> Self {
+    pub(super) fn failed(why: impl std::fmt::Display) -> Self {
         Self { why: why.to_string(), is_impossible: false }
     }
 }
 
 impl<'a> Faults<'a> {
     pub(crate) fn new(scenario: &Scenario, run: &'a Run, stage: &'a Stage, zero: Duration) -> Self {
-        let state = |(spec, act): (&crate::scenario::FaultSpec, &FaultAct)| {
+        let new = |(spec, act): (&FaultSpec, &FaultAct)| {
             let (target, what) = words(act);
             let told = FaultRun { name: spec.name.clone(), target, what, ..FaultRun::default() };
             State { acting: None, from: Duration::ZERO, told, was_injected: false }
         };
-        let states = scenario.faults.iter().zip(&run.acts).map(state).collect();
+        let states = scenario.faults.iter().zip(&run.acts).map(new).collect();
         Self { stage, acts: &run.acts, zero, states }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Faults<'a> {
             state.told.hits = active.hits;
         }
         state.from = cast.now();
-        state.told.from_s = (state.from - self.zero).as_secs_f64();
+        state.told.from_s = state.from.saturating_sub(self.zero).as_secs_f64();
         state.was_injected = true;
         state.acting = Some(acting);
         Ok(())
@@ -161,7 +161,7 @@ impl<'a> Faults<'a> {
             Acting::Ended(process) => self.stage.restart(&process).await,
         };
         let told = &mut self.states[index].told;
-        told.to_s = healed.is_ok().then(|| (cast.now() - self.zero).as_secs_f64());
+        told.to_s = healed.is_ok().then(|| cast.now().saturating_sub(self.zero).as_secs_f64());
         told.hits = hits.unwrap_or(told.hits);
         healed.map_err(|why| format!("fault `{name}` could not be healed: {why}"))
     }

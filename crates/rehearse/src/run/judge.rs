@@ -1,5 +1,6 @@
 //! Expectations against what was seen.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use wonin_model::rehearsal::{Delivery, Expectation, Phase, Recovery};
@@ -86,23 +87,24 @@ fn success(seen: &Snapshot, at_least: f64, open_fails: bool) -> (bool, String) {
     let Some(rate) = seen.success_rate(open_fails) else {
         return (false, "not one attempt ended".to_owned());
     };
+    // Writing to a string cannot fail.
     let mut text = format!("{} of {judged} succeeded", seen.successes);
     if seen.successes < judged {
-        text.push_str(&format!(" ({})", percent(rate)));
+        _ = write!(text, " ({})", percent(rate));
         if at_least < 1.0 {
-            text.push_str(&format!(", at least {} expected", percent(at_least)));
+            _ = write!(text, ", at least {} expected", percent(at_least));
         }
     }
     if let Some((error, count)) = seen.errors.first() {
-        text.push_str(&format!("; {count} × {error}"));
+        _ = write!(text, "; {count} × {error}");
         match seen.errors.len() {
             1 => {}
-            2 => text.push_str(&format!(", {} × {}", seen.errors[1].1, seen.errors[1].0)),
-            kinds => text.push_str(&format!(", and {} other errors", kinds - 1)),
+            2 => _ = write!(text, ", {} × {}", seen.errors[1].1, seen.errors[1].0),
+            kinds => _ = write!(text, ", and {} other errors", kinds - 1),
         }
     }
     if open_fails && seen.open > 0 {
-        text.push_str(&format!("; {} never answered", seen.open));
+        _ = write!(text, "; {} never answered", seen.open);
     }
     (rate >= at_least, text)
 }
@@ -165,4 +167,69 @@ fn percent(share: f64) -> String {
     let rounded = (percent * 10.0).round() / 10.0;
     let rounded = if percent > 0.0 && percent < 100.0 { rounded.clamp(0.1, 99.9) } else { rounded };
     format!("{rounded}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Attempts of 10 ms each with these outcomes, one after the other.
+    async fn seen(outcomes: &[Result<(), &str>]) -> Snapshot {
+        let meter = Meter::new(tokio::time::Instant::now());
+        for outcome in outcomes {
+            let attempt = meter.begin();
+            tokio::time::advance(ms(10)).await;
+            meter.end(attempt, *outcome);
+        }
+        meter.between(ms(0), ms(1_000_000))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn success_is_told_with_its_numbers() {
+        let good = vec![Ok(()); 99];
+        let all = seen(&good).await;
+        assert_eq!(success(&all, 0.99, true), (true, "99 of 99 succeeded".to_owned()));
+        let mixed = seen(&[&good[..], &[Err("connection refused")]].concat()).await;
+        let text = "99 of 100 succeeded (99%), at least 99% expected; 1 × connection refused";
+        assert_eq!(success(&mixed, 0.99, true), (true, text.to_owned()));
+        assert!(!success(&mixed, 0.995, true).0);
+        let text = "99 of 100 succeeded (99%); 1 × connection refused";
+        assert_eq!(success(&mixed, 1.0, true), (false, text.to_owned()));
+        let none = (false, "not one attempt ended".to_owned());
+        assert_eq!(success(&seen(&[]).await, 0.0, true), none);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_never_answered_is_no_success() {
+        let meter = Meter::new(tokio::time::Instant::now());
+        let (done, _open) = (meter.begin(), meter.begin());
+        tokio::time::advance(ms(10)).await;
+        meter.end(done, Ok(()));
+        let seen = meter.between(ms(0), ms(100));
+        assert_eq!(success(&seen, 1.0, false), (true, "1 of 1 succeeded".to_owned()));
+        let text = "1 of 2 succeeded (50%); 1 never answered";
+        assert_eq!(success(&seen, 1.0, true), (false, text.to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn latency_is_told_with_its_numbers() {
+        let all = seen(&[Ok(()), Ok(())]).await;
+        let text = "p99 10 ms of 2 successes, below 20 ms expected";
+        assert_eq!(latency(&all, 0.99, ms(20)), (true, text.to_owned()));
+        assert!(!latency(&all, 0.99, ms(10)).0);
+        let none = (false, "not one attempt succeeded".to_owned());
+        assert_eq!(latency(&seen(&[Err("no")]).await, 0.99, ms(20)), none);
+    }
+
+    #[test]
+    fn a_rate_is_never_rounded_to_all_or_nothing() {
+        assert_eq!(percent(0.9999), "99.9%");
+        assert_eq!(percent(0.0001), "0.1%");
+        assert_eq!(percent(1.0), "100%");
+        assert_eq!(percent(0.358), "35.8%");
+    }
 }

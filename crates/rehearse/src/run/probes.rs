@@ -43,7 +43,7 @@ impl Prober {
                 }
                 let attempt = book.begin();
                 let outcome = asker.ask().await;
-                book.end(attempt, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+                book.end(attempt, outcome.as_ref().copied().map_err(String::as_str));
             }
         });
         Ok(Self { meter, stop, task: Some(task) })

@@ -108,7 +108,7 @@ impl Stage {
         let mut running = ready.spawn(Stdio::null(), Stdio::null()).map_err(cannot)?;
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
-        while !connects(&address, READY_TICK * 10, self.allow_remote).await.is_ok() {
+        while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
             if let Ok(Some(status)) = running.child.try_wait() {
                 return Err(cannot(format!("it ended before it was ready ({status})")));
             }

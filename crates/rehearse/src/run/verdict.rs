@@ -64,3 +64,33 @@ pub(crate) fn of_several(verdict: Verdict, done: &[Rehearsal], planned: usize) -
     let word = verdict.name();
     format!("{} of {planned} runs {word}; {first}", such.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expectation(name: &str, phase: Phase, held: bool) -> Expectation {
+        Expectation { name: name.to_owned(), phase, held, seen: "3 of 9 succeeded".to_owned() }
+    }
+
+    #[test]
+    fn the_earliest_that_did_not_hold_is_the_reason() {
+        let fault = FaultRun { name: "slow".to_owned(), ..FaultRun::default() };
+        let mut all = vec![
+            expectation("a", Phase::Before, true),
+            expectation("a", Phase::After, true),
+            expectation("b", Phase::During, true),
+        ];
+        let faults = [fault];
+        let held = (Verdict::Held, "all 3 expectations held while `slow` acted".to_owned());
+        assert_eq!(of(&Obstacles::default(), &all, &faults), held);
+        (all[1].held, all[2].held) = (false, false);
+        let why = "`b` did not hold during the fault: 3 of 9 succeeded (and 1 more)";
+        let broke = (Verdict::Broke, why.to_owned());
+        assert_eq!(of(&Obstacles::default(), &all, &faults), broke);
+        let invalid = Obstacles { aborted: None, invalid: vec!["x".to_owned(), "y".to_owned()] };
+        assert_eq!(of(&invalid, &all, &faults), (Verdict::Invalid, "x (and 1 more)".to_owned()));
+        let both = Obstacles { aborted: Some("z".to_owned()), ..invalid };
+        assert_eq!(of(&both, &all, &faults), (Verdict::Aborted, "z".to_owned()));
+    }
+}

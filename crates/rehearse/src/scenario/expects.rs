@@ -36,26 +36,23 @@ pub(super) fn expect(fields: &Fields<'_>, workloads: &[String]) -> Option<Expect
     let name = fields.name();
     let phases = phases(fields);
     let check = check(fields, workloads)?;
-    let phases = phases?;
     let is_final = matches!(check, Check::Delivery { .. } | Check::Recovered { .. });
-    let phases = match (phases, is_final) {
-        (None, true) => vec![Phase::After],
-        (None, false) => vec![Phase::Before, Phase::During, Phase::After],
-        (Some(phases), false) => phases,
-        (Some(phases), true) if phases == [Phase::After] => phases,
-        (Some(_), true) => {
-            let what = "this is known only afterwards: its `phase` is \"after\"";
-            fields.wrong("phase", what);
-            return None;
-        }
+    let is_after = phases.as_deref() == Some(&[Phase::After]);
+    if is_final && fields.has("phase") && !is_after {
+        fields.wrong("phase", "this is known only afterwards: its `phase` is \"after\"");
+        return None;
+    }
+    let phases = match phases {
+        Some(phases) => phases,
+        None if fields.has("phase") => return None,
+        None if is_final => vec![Phase::After],
+        None => vec![Phase::Before, Phase::During, Phase::After],
     };
     Some(ExpectSpec { name: name?, phases, check })
 }
 
-fn phases(fields: &Fields<'_>) -> Option<Option<Vec<Phase>>> {
-    let Some(words) = fields.texts("phase") else {
-        return (!fields.has("phase")).then_some(None);
-    };
+fn phases(fields: &Fields<'_>) -> Option<Vec<Phase>> {
+    let words = fields.texts("phase")?;
     let mut phases = Vec::new();
     for word in words {
         phases.push(fields.choose("phase", &word, &PHASES)?);
@@ -66,7 +63,7 @@ fn phases(fields: &Fields<'_>) -> Option<Option<Vec<Phase>>> {
         fields.wrong("phase", "`phase` names nothing; there is \"before\", \"during\", \"after\"");
         return None;
     }
-    Some(Some(phases))
+    Some(phases)
 }
 
 fn check(fields: &Fields<'_>, workloads: &[String]) -> Option<Check> {
@@ -80,7 +77,9 @@ fn check(fields: &Fields<'_>, workloads: &[String]) -> Option<Check> {
         [] => {
             fields.wrong_with_hint("", "nothing is expected here", format!("add {}", list()));
             // Known from here on, so that a misspelt one is told by its nearest name.
-            CHECKS.iter().for_each(|key| _ = fields.get(key));
+            for key in CHECKS {
+                fields.get(key);
+            }
             return None;
         }
         [first, second, ..] => {

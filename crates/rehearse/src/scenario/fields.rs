@@ -285,9 +285,9 @@ impl<'a> Fields<'a> {
         let at = named.map_or_else(|| self.span(), |(key, _)| key.span());
         let (what, hint) = match error.split_once(", expected ") {
             Some((what, expected)) if what.starts_with("unknown ") => {
-                let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+                let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
                 let wrong = what.split('`').nth(1).unwrap_or_default();
-                let near = nearest(wrong, &names).map(|name| format!("did you mean `{name}`?"));
+                let near = nearest(wrong, &known).map(|name| format!("did you mean `{name}`?"));
                 (format!("{what} in {}", self.title), near.or(Some(format!("there is {expected}"))))
             }
             _ => (format!("{}: {error}", self.title), None),

@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         let names: Vec<String> = workloads.iter().map(|one| one.name.clone()).collect();
         let expects = self.all("expect", |fields| expects::expect(fields, &names));
         let aborts = self.all("abort", |fields| expects::abort(fields, &names));
-        let limits = self.one("limits", limits).unwrap_or_default();
+        let limits = self.one("limits", |fields| Some(limits(fields))).unwrap_or_default();
         // What is left over in the document itself.
         self.root.finish();
         let mut scenario = head?;
@@ -244,12 +244,12 @@ fn clients(fields: &Fields<'_>) -> Option<Vec<Temperature>> {
     Some(clients)
 }
 
-fn limits(fields: &Fields<'_>) -> Option<Limits> {
+fn limits(fields: &Fields<'_>) -> Limits {
     let default = Limits::default();
-    Some(Limits {
+    Limits {
         total: fields.duration("total").unwrap_or(default.total),
         recovery: fields.duration("recovery").unwrap_or(default.recovery),
-    })
+    }
 }
 
 fn proxy(fields: &Fields<'_>) -> Option<ProxySpec> {
@@ -329,9 +329,9 @@ fn tcp(fields: &Fields<'_>) -> Acts {
     match TcpFault::parse(&Value::Object(fields.only(&words))) {
         Ok(fault) => Some(vec![(None, FaultAct::Tcp { proxy: proxy?, fault })]),
         Err(error) => {
-            let names =
+            let keys =
                 [("attribute", "attributes"), ("toxicity", "toxicity"), ("stream", "stream")];
-            let named = names.into_iter().find(|(word, _)| error.message.contains(word));
+            let named = keys.into_iter().find(|(word, _)| error.message.contains(word));
             let message = error.message.trim_start_matches("bad request body: ");
             if message == "invalid toxic type" {
                 let known = TcpFault::kinds().map(|kind| (kind, ()));

@@ -219,7 +219,7 @@ async fn repeat(ready: &Ready, meter: &Meter, stop: &CancellationToken, how: &Re
         let attempt = meter.begin();
         // The last run goes on to its end or its timeout: a run that is cut off tells nothing.
         let outcome = ready.succeeds(how.timeout, how.code, how.output.as_ref()).await;
-        meter.end(attempt, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+        meter.end(attempt, outcome.as_ref().copied().map_err(String::as_str));
     }
 }
 
@@ -253,7 +253,7 @@ async fn listen(
         };
         let ended = tokio::select! {
             () = stop.cancelled() => None,
-            (_, _, status) = lines => Some(status),
+            ((), (), status) = lines => Some(status),
         };
         let Some(status) = ended else {
             running.end_gently(GRACE).await;

@@ -209,7 +209,7 @@ async fn work(spec: HttpSpec, client: Arc<Client>, meter: Arc<Meter>, tasks: Tas
                 (Arc::clone(&spec), Arc::clone(&client), Arc::clone(&meter));
             tasks.spawn(async move {
                 let outcome = spec.judge(client.ask().await);
-                meter.end(attempt, outcome.as_ref().map(|()| ()).map_err(String::as_str));
+                meter.end(attempt, outcome.as_ref().copied().map_err(String::as_str));
             });
         }
     }

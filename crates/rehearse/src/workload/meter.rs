@@ -123,6 +123,7 @@ impl Meter {
 
     /// Notes how it ended: well, or with an error as a person would read it. Texts with numbers that
     /// differ each time (ports, ids) are to be told without them.
+    #[expect(clippy::needless_pass_by_value, reason = "an attempt ends once")]
     pub fn end(&self, attempt: Attempt, outcome: Result<(), &str>) {
         let mut state = self.state();
         let now_us = micros(self.now());
