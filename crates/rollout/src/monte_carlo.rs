@@ -414,6 +414,7 @@ pub(crate) fn has_closed_form(plan: &EcsPlan) -> bool {
         && plan.targets().all(|check| check.nodes <= 1 && check.slow_ppm == 0)
         && plan.container.is_none()
         && plan.fault == Fault::None
+        && !plan.lacks_memory()
 }
 
 /// The phases of several target groups are independent of each other, so that their chances

@@ -3,6 +3,7 @@
 use wonin_model::{FileEdit, Stack};
 use wonin_text::{Place, Sources};
 
+use crate::closed::mean_checks_until_unhealthy;
 use crate::configured::{self, Assumption, Configured, Given, GivenStartup, Platform};
 use crate::draw::{Draw, Phase};
 use crate::monte_carlo::{Sampling, Simulator, is_deadlock, startup};
@@ -138,6 +139,8 @@ pub struct Rehearsal {
     pub proposals: Vec<Proposed>,
     /// Points on which the documentation is silent and on which the verdict depends.
     pub depends_on_switch: Vec<Switch>,
+    /// What else is worth knowing: a word and a sentence each.
+    pub remarks: Vec<(&'static str, String)>,
     /// What could not be told, and what to do about it.
     pub not_checked: Vec<String>,
 }
@@ -147,8 +150,10 @@ pub struct Rehearsal {
 pub struct Proposed {
     /// What to change and what it brings.
     pub proposal: Proposal,
-    /// The edits; empty where a person must find the place.
+    /// The edits; empty where a person must make them.
     pub edits: Vec<FileEdit>,
+    /// Why there are none, and where the change belongs.
+    pub no_edit: Option<String>,
     /// Its probabilities hold: the startup time is known.
     pub is_weighed: bool,
     /// Not the smallest change but one with reserve, which keeps the capacity as well.
@@ -157,7 +162,7 @@ pub struct Proposed {
 
 impl Proposed {
     fn new(proposal: Proposal, is_weighed: bool) -> Self {
-        Self { proposal, edits: Vec::new(), is_weighed, is_recommended: false }
+        Self { proposal, edits: Vec::new(), no_edit: None, is_weighed, is_recommended: false }
     }
 }
 
@@ -184,6 +189,7 @@ pub fn rehearse(
         blame: Vec::new(),
         proposals: Vec::new(),
         depends_on_switch: Vec::new(),
+        remarks: Vec::new(),
         not_checked: candidate.missing.clone().into_iter().collect(),
     };
     let Some(mut configured) = candidate.configured else { return rehearsal };
@@ -195,7 +201,11 @@ pub fn rehearse(
             without_startup(simulator, &configured, sampling, &mut rehearsal);
         }
         for proposed in &mut rehearsal.proposals {
-            proposed.edits = configured::edits(&configured, sources, &proposed.proposal.changes);
+            let changes = &proposed.proposal.changes;
+            match configured::edits_or_why(&configured, sources, changes) {
+                Ok(edits) => proposed.edits = edits,
+                Err(why) => proposed.no_edit = Some(why),
+            }
         }
     }
     rehearsal.configured = Some(configured);
@@ -235,6 +245,7 @@ fn whole(
     } else {
         rehearsal.blame = enablers(&proposals);
     }
+    rehearsal.remarks = remarks(plan, &outcome);
     let recommended = recommended(simulator, &any_phase, sampling);
     let recommended = recommended.filter(|_| !proposals.is_empty());
     rehearsal.verdict = Some(outcome.verdict);
@@ -245,6 +256,51 @@ fn whole(
         .map(|proposal| Proposed::new(proposal, true))
         .chain(recommended)
         .collect();
+}
+
+/// What the numbers of the verdict do not say.
+fn remarks(plan: &Plan, outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let Plan::Ecs(plan) = plan else { return Vec::new() };
+    let mut remarks = Vec::new();
+    if let Some(check) = plan.target.filter(|check| check.slow_ppm > 0) {
+        let failures = check.unhealthy_threshold;
+        if let Some(checks) = mean_checks_until_unhealthy(check.slow_share(), failures) {
+            let hours = checks * check.interval_ms as f64 / 3_600_000.0;
+            let text = format!(
+                "a task that serves is killed after {checks:.0} checks on average, {}: {failures} \
+                 slow answers in a row; a longer `timeout`, and an `interval` above it, or a higher \
+                 `unhealthy_threshold` help",
+                if hours < 1.0 {
+                    format!("{:.0} min", hours * 60.0)
+                } else {
+                    format!("{hours:.0} h")
+                }
+            );
+            remarks.push(("slow answers", text));
+        }
+    }
+    if let Some(zones) = plan.zones.filter(|zones| zones.served < zones.all) {
+        let text = format!(
+            "the load balancer serves {} of {} zones: tasks in the others never become healthy",
+            zones.served, zones.all
+        );
+        remarks.push(("zones", text));
+    }
+    if plan.alarms.is_some_and(|alarms| alarms.in_alarm_at_start) {
+        let text = "one is in ALARM already: all of them are ignored for this deployment";
+        remarks.push(("alarms", text.to_owned()));
+    }
+    let run = &outcome.example;
+    if run.lowest_weight_milli < u64::from(run.lowest_capacity) * 1000 {
+        let text = format!(
+            "new tasks take their share of requests late: {} serve at the lowest, with the weight of \
+             {:.1}",
+            run.lowest_capacity,
+            run.lowest_weight_milli as f64 / 1000.0
+        );
+        remarks.push(("slow start", text));
+    }
+    remarks
 }
 
 /// What holds for every startup time: the bounds.
@@ -271,7 +327,13 @@ fn without_startup(
 /// The startup time of the tasks that a rollback starts: as it was before; where that is not known,
 /// the old revision is taken to start within what the checks allow, since it once completed.
 fn remember_previous(configured: &mut Configured, before: Option<&Configured>) {
-    let longest_s = solve::longest_startup_s(&with_any_phase(&configured.plan));
+    let mut old = with_any_phase(&configured.plan);
+    if let Plan::Ecs(old) = &mut old {
+        // What the new revision needs says nothing of the one before.
+        old.memory = None;
+        old.zones = None;
+    }
+    let longest_s = solve::longest_startup_s(&old);
     let Plan::Ecs(plan) = &mut configured.plan else { return };
     let before = before.and_then(|before| startup(&before.plan));
     // One time given for both says nothing of the revision before.

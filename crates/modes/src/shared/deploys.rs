@@ -249,6 +249,13 @@ impl<'a> Telling<'a> {
         self.told.push((of, finding));
     }
 
+    /// Says something where there is something to say.
+    pub(crate) fn say_some(&mut self, of: &'a Deployment, finding: Option<Finding>) {
+        if let Some(finding) = finding {
+            self.say(of, finding);
+        }
+    }
+
     /// Says that something could not be checked, and why.
     pub(crate) fn leave_open(&mut self, of: &'a Deployment, why: impl Into<String>) {
         self.open.push((of, why.into()));

@@ -39,6 +39,7 @@ struct Document<'a> {
     depends_on_switch: &'a [&'static str],
     assumed: Vec<Assumed<'a>>,
     refused: Vec<Refused<'a>>,
+    remarks: Vec<Remark<'a>>,
     not_checked: &'a [String],
 }
 
@@ -107,6 +108,8 @@ struct Proposal<'a> {
     recommended: bool,
     depends_on_switch: &'a [&'static str],
     edits: Vec<Edit<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_edit: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +117,12 @@ struct Assumed<'a> {
     name: &'static str,
     value: &'a str,
     source: &'static str,
+}
+
+#[derive(Serialize)]
+struct Remark<'a> {
+    about: &'static str,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -196,6 +205,11 @@ fn document(rollout: &ShownRollout) -> Document<'_> {
                 line: line(one.at.as_ref()),
             })
             .collect(),
+        remarks: rollout
+            .remarks
+            .iter()
+            .map(|(about, text)| Remark { about, text })
+            .collect(),
         not_checked: &rollout.not_checked,
     }
 }
@@ -211,6 +225,7 @@ fn proposal(made: &super::ShownProposal) -> Proposal<'_> {
         recommended: made.is_recommended,
         depends_on_switch: &made.depends_on_switch,
         edits: Edit::all(&made.fix),
+        no_edit: made.no_edit.as_deref(),
     }
 }
 

@@ -66,6 +66,8 @@ pub struct ShownRollout {
     pub proposals: Vec<ShownProposal>,
     /// What was assumed.
     pub assumed: Vec<ShownAssumption>,
+    /// What else is worth knowing: a word and a sentence each.
+    pub remarks: Vec<(&'static str, String)>,
     /// What could not be told.
     pub not_checked: Vec<String>,
     /// Numbers that the platform refuses.
@@ -141,6 +143,8 @@ pub struct ShownProposal {
     pub depends_on_switch: Vec<&'static str>,
     /// Not the smallest change but one with reserve.
     pub is_recommended: bool,
+    /// Why it has no edits, and where the change belongs.
+    pub no_edit: Option<String>,
     /// Title and edits.
     pub fix: ShownFix,
 }
@@ -210,6 +214,7 @@ fn shown(showing: &mut Showing<'_>, found: &Rehearsal) -> ShownRollout {
                 source: one.source,
             })
             .collect(),
+        remarks: found.remarks.clone(),
         not_checked: found.not_checked.iter().map(|why| showing.words(why)).collect(),
         problems: found.problems.iter().map(|one| problem(showing, configured, one)).collect(),
         depends_on_switch: found.depends_on_switch.iter().map(|switch| switch.id()).collect(),
@@ -295,6 +300,7 @@ fn shown_proposal(
         in_place: proposal.in_place,
         depends_on_switch: proposal.depends_on_switch.iter().map(|switch| switch.id()).collect(),
         is_recommended: made.is_recommended,
+        no_edit: made.no_edit.as_ref().map(|why| showing.words(why)),
         fix: showing.fix(&fix),
     }
 }

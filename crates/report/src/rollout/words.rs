@@ -90,6 +90,7 @@ fn ending(platform: &str, outcome: &Outcome) -> String {
         }
         (Ending::CircuitBreaker, "compose") => format!("a dependency fails after {after}"),
         (Ending::CircuitBreaker, _) => format!("the update stops after {after}"),
+        (Ending::Alarm, _) => format!("an alarm fails it after {after}"),
         (Ending::Deadline, _) => format!("the deadline passes after {after}"),
         _ => "tasks are killed and replaced without end".to_owned(),
     }
@@ -135,6 +136,7 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
     if let Some(longest) = rollout.longest_startup_s {
         notes.push(("startup", format!("up to {longest} s always works with these settings")));
     }
+    notes.extend(rollout.remarks.iter().cloned());
     let defaults: Vec<String> = rollout
         .blame
         .iter()
@@ -208,7 +210,8 @@ pub(crate) fn merits(proposal: &ShownProposal) -> Vec<String> {
         ));
     }
     if proposal.fix.edits.is_empty() {
-        out.push("the place must be found by hand".to_owned());
+        let why = proposal.no_edit.as_deref().unwrap_or("the place must be found by hand");
+        out.push(format!("by hand: {why}"));
     }
     out
 }

@@ -25,7 +25,8 @@ pub fn probe_failures_needed(probe: &Probe, startup_ms: u64) -> u64 {
 /// While there is a startup probe liveness waits for it, so that only one of them decides.
 pub fn probe_survival_probability(plan: &KubernetesPlan, startup_ms: u64) -> f64 {
     let readiness_passes = plan.readiness.is_none_or(|probe| probe.can_pass);
-    if plan.exits_after_ms.is_some() || !readiness_passes {
+    let lacks_memory = plan.memory.is_some_and(|memory| memory.peak_mib > memory.limit_mib);
+    if plan.exits_after_ms.is_some() || lacks_memory || !readiness_passes {
         return 0.0;
     }
     // Once the startup probe has passed, liveness finds an application that is up.

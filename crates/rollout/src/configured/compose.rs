@@ -1,8 +1,10 @@
 //! Compose projects and Swarm services to plans (rollout-semantics 5, 9).
 
+use std::collections::BTreeMap;
+
 use wonin_model::{
-    Condition as Waits, HealthCheck, HealthTest, Located, Origin, Service, ServiceId, Stack,
-    UpdateConfig,
+    Condition as Waits, HealthCheck, HealthTest, Inheritance, Located, Origin, Service, ServiceId,
+    Stack, UpdateConfig,
 };
 use wonin_text::Place;
 
@@ -22,7 +24,7 @@ pub(super) fn configured(stack: &Stack, given: &Given) -> Vec<Result<Configured,
     for (id, service) in stack.services() {
         let Some(place) = service.name.place() else { continue };
         let outcome = if let Some(update) = &service.update {
-            swarm(service, update, given)
+            swarm(stack, id, update, given)
         } else if is_waited_for(stack, id) && check_of(service).is_some() {
             compose(stack, id, given)
         } else {
@@ -53,6 +55,7 @@ fn finish(
             settings: collector.settings,
             assumed: collector.assumed,
             fargate: false,
+            shared: BTreeMap::new(),
         }),
         Err(why) => {
             let dir = stack.project_of(id).dir.clone();
@@ -65,11 +68,13 @@ fn finish(
 
 fn is_waited_for(stack: &Stack, id: ServiceId) -> bool {
     let project = stack.service(id).project;
-    stack.services().filter(|(_, other)| other.project == project).any(|(_, other)| {
-        other.depends_on.iter().any(|dependency| {
-            dependency.condition.value == Waits::Healthy
-                && stack.resolve(project, &dependency.service.value) == Some(id)
-        })
+    stack.services().any(|(_, other)| other.project == project && waits_for(stack, other, id))
+}
+
+fn waits_for(stack: &Stack, service: &Service, id: ServiceId) -> bool {
+    service.depends_on.iter().any(|dependency| {
+        dependency.condition.value == Waits::Healthy
+            && stack.resolve(service.project, &dependency.service.value) == Some(id)
     })
 }
 
@@ -92,8 +97,14 @@ fn docker_check(check: &HealthCheck) -> DockerCheck {
 }
 
 /// Notes where the numbers of a check come from.
-fn note_check(check: &HealthCheck, collector: &mut Collector) {
-    collector.enter(Some("healthcheck"), Some(Home::Key(check.place)));
+fn note_check(stack: &Stack, id: ServiceId, check: &HealthCheck, collector: &mut Collector) {
+    let service = stack.service(id);
+    let home = if is_own(stack, service, check) {
+        Some(Home::Key(check.place))
+    } else {
+        service.body.map(Home::Service)
+    };
+    collector.enter(Some("healthcheck"), home);
     let engine = || Origin::default_of("Docker Engine", "Dockerfile reference, HEALTHCHECK");
     let origin =
         |value: &Option<Located<u64>>| value.as_ref().map_or_else(engine, |v| v.origin.clone());
@@ -109,6 +120,27 @@ fn note_check(check: &HealthCheck, collector: &mut Collector) {
     collector.enter(None, None);
 }
 
+/// Whether the check stands below the name of its service, or in the Dockerfile: not in a service
+/// that this one extends, nor in an anchor.
+fn is_own(stack: &Stack, service: &Service, check: &HealthCheck) -> bool {
+    let Some(name) = service.name.place() else { return false };
+    let key = check.place;
+    if key.file != name.file {
+        let extended = |origin: &Origin| {
+            origin.inherited().is_some_and(|inherited| inherited.how == Inheritance::Extends)
+        };
+        let times = [&check.interval_ms, &check.timeout_ms, &check.start_period_ms];
+        return !extended(&check.test.origin)
+            && !times.into_iter().flatten().any(|value| extended(&value.origin));
+    }
+    let between = |other: Place| {
+        let (from, to) = (name.span.start, key.span.start);
+        other.file == key.file && from < other.span.start && other.span.start < to
+    };
+    name.span.start < key.span.start
+        && !stack.services().filter_map(|(_, other)| other.name.place()).any(between)
+}
+
 /// CPU of a container in units of 1/1024.
 fn units(service: &Service, collector: &mut Collector) -> Option<u32> {
     let millis = service.cpu_limit_millis.as_ref()?;
@@ -121,7 +153,11 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
     let project = stack.service(focus).project;
     let members: Vec<(ServiceId, &Service)> = stack
         .services()
-        .filter(|(_, service)| service.project == project && service.profiles.is_empty())
+        .filter(|(_, service)| service.project == project)
+        // What waits for the one that is looked at counts, though it starts with a profile only.
+        .filter(|(id, service)| {
+            service.profiles.is_empty() || *id == focus || waits_for(stack, service, focus)
+        })
         .collect();
     let position = |id: ServiceId| members.iter().position(|(other, _)| *other == id);
     let units = units(stack.service(focus), &mut collector);
@@ -135,7 +171,7 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
         let mut made = ComposeService::new(service.name.value.clone(), time);
         made.check = check_of(service).map(docker_check);
         if let Some(check) = check_of(service).filter(|_| is_focus) {
-            note_check(check, &mut collector);
+            note_check(stack, focus, check, &mut collector);
         }
         made.stop = Draw::constant(stop_ms);
         made.depends_on = service
@@ -172,7 +208,13 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
     Ok((Platform::Compose, Plan::Compose(plan), collector))
 }
 
-fn swarm(service: &Service, update: &UpdateConfig, given: &Given) -> Result<Made, String> {
+fn swarm(
+    stack: &Stack,
+    id: ServiceId,
+    update: &UpdateConfig,
+    given: &Given,
+) -> Result<Made, String> {
+    let service = stack.service(id);
     let mut collector = Collector::default();
     let units = units(service, &mut collector);
     let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
@@ -206,7 +248,7 @@ fn swarm(service: &Service, update: &UpdateConfig, given: &Given) -> Result<Made
     plan.max_failure_ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio)).unwrap_or(0.0);
     plan.check = check_of(service).map(docker_check);
     if let Some(check) = check_of(service) {
-        note_check(check, &mut collector);
+        note_check(stack, id, check, &mut collector);
     }
     let source = "rollout-semantics 5.4";
     let stop = collector.time("stop time", given.stop_ms, "--stop", 5_000, source);

@@ -1,13 +1,17 @@
 //! An ECS service to a plan (rollout-semantics 9).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wonin_model::{
-    Deployment, EcsContainerCheck, EcsService, LaunchType, Located, TargetGroup, TaskDefinition,
+    Deployment, EcsContainerCheck, EcsService, LaunchType, Located, MetricAlarm, TargetGroup,
+    TaskDefinition,
 };
 
 use super::given::{self, Given};
 use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
+use crate::closed;
 use crate::draw::{Draw, Phase};
-use crate::plan::{AlbCheck, Breaker, DockerCheck, EcsPlan, Plan};
+use crate::plan::{Alarms, AlbCheck, Breaker, DockerCheck, EcsPlan, Lost, Memory, Plan, Zones};
 use crate::solve::Setting;
 
 pub(super) fn configured(
@@ -43,18 +47,12 @@ fn plan(
     if desired.value == 0 {
         return Err("`desired_count` is 0: there is nothing to roll out".to_owned());
     }
-    let target = match service.target_groups.as_slice() {
-        [] if deployment.unknown.iter().any(|u| u.setting == "target_group_arn") => {
-            return Err(known("target_group_arn"));
-        }
-        [] => None,
-        [first, rest @ ..] => {
-            if !rest.is_empty() {
-                collector.assume("target groups", "the first decides", "rollout-semantics 2.2");
-            }
-            Some((first, alb_check(first, given, &mut collector)?))
-        }
-    };
+    if service.target_groups.is_empty()
+        && deployment.unknown.iter().any(|u| u.setting == "target_group_arn")
+    {
+        return Err(known("target_group_arn"));
+    }
+    let (target, more_targets) = targets(service, given, &mut collector)?;
     collector.enter(None, Some(Home::Block(deployment.place)));
     let mut plan = EcsPlan::new(desired.value, target.as_ref().map(|(_, check)| *check), startup);
     collector.note(Setting::Desired, "desired_count", Spelling::Plain, desired);
@@ -72,9 +70,8 @@ fn plan(
     collector.note(Setting::MinPercent, min_name, Spelling::Plain, &min);
     collector.note(Setting::MaxPercent, max_name, Spelling::Plain, &max);
     collector.note(Setting::Grace, grace_name, Spelling::Plain, &grace);
-    if let Some((group, delay)) =
-        target.and_then(|(group, _)| Some((group, group.deregistration_delay_s.as_ref()?)))
-    {
+    plan.more_targets = more_targets;
+    if let Some((group, delay)) = longest_delay(service) {
         collector.enter(None, Some(Home::Block(group.place)));
         plan.deregistration_ms = delay.value.saturating_mul(1000);
         collector.note(Setting::Deregistration, "deregistration_delay", Spelling::Plain, delay);
@@ -88,7 +85,9 @@ fn plan(
     }
     if let Some(task) = &service.task {
         plan.container = container_check(task, &mut collector);
+        memory(&mut plan, task, given, &mut collector);
     }
+    outside(&mut plan, service, given, &mut collector);
     latencies(&mut plan, service, given, &mut collector);
     Ok(Configured {
         name: deployment.name.clone(),
@@ -100,6 +99,7 @@ fn plan(
         settings: collector.settings,
         assumed: collector.assumed,
         fargate: is_fargate(service),
+        shared: BTreeMap::new(),
     })
 }
 
@@ -121,22 +121,50 @@ fn cpu_units(service: &EcsService, collector: &mut Collector) -> Option<u32> {
     Some(cpu.value)
 }
 
-fn alb_check(
-    group: &TargetGroup,
+type Target<'a> = (&'a TargetGroup, AlbCheck);
+
+/// The check that allows the shortest start, whose settings are the ones to turn, and the others.
+fn targets<'a>(
+    service: &'a EcsService,
     given: &Given,
     collector: &mut Collector,
-) -> Result<AlbCheck, String> {
+) -> Result<(Option<Target<'a>>, Vec<AlbCheck>), String> {
+    let mut checks = Vec::with_capacity(service.target_groups.len());
+    for group in &service.target_groups {
+        checks.push((group, check_of(group, given)?));
+    }
+    let allowed = |(_, check): &Target<'_>| {
+        let of_grace = u64::from(check.healthy_threshold) * check.interval_ms;
+        (closed::check_budget_ms(check), std::cmp::Reverse(of_grace))
+    };
+    let Some(strictest) = (0..checks.len()).min_by_key(|&index| allowed(&checks[index])) else {
+        return Ok((None, Vec::new()));
+    };
+    let first = checks.remove(strictest);
+    note_check(first.0, given, collector);
+    if !checks.is_empty() {
+        let value =
+            format!("all {} must be healthy; {} is the strictest", checks.len() + 1, first.0.name);
+        collector.assume("target groups", value, "rollout-semantics 2.2");
+    }
+    Ok((Some(first), checks.into_iter().map(|(_, check)| check).collect()))
+}
+
+/// A task drains from all its target groups at once, for as long as the slowest takes.
+fn longest_delay(service: &EcsService) -> Option<(&TargetGroup, &Located<u64>)> {
+    let delays = service.target_groups.iter();
+    let delays = delays.filter_map(|group| Some((group, group.deregistration_delay_s.as_ref()?)));
+    // The first of equals.
+    delays.rev().max_by_key(|(_, delay)| delay.value)
+}
+
+fn check_of(group: &TargetGroup, given: &Given) -> Result<AlbCheck, String> {
     let missing = |name: &str| format!("`health_check.{name}` of {} is not known", group.name);
     let interval = group.interval_s.as_ref().ok_or_else(|| missing("interval"))?;
     let timeout = group.timeout_s.as_ref().ok_or_else(|| missing("timeout"))?;
     let unhealthy =
         group.unhealthy_threshold.as_ref().ok_or_else(|| missing("unhealthy_threshold"))?;
     let healthy = group.healthy_threshold.as_ref().ok_or_else(|| missing("healthy_threshold"))?;
-    collector.enter(Some("health_check"), Some(Home::Nested(group.place, "health_check")));
-    collector.note(Setting::Interval, "interval", Spelling::Plain, interval);
-    collector.note(Setting::Timeout, "timeout", Spelling::Plain, timeout);
-    collector.note(Setting::UnhealthyThreshold, "unhealthy_threshold", Spelling::Plain, unhealthy);
-    collector.note(Setting::HealthyThreshold, "healthy_threshold", Spelling::Plain, healthy);
     let mut check = AlbCheck::new(
         interval.value.saturating_mul(1000),
         timeout.value.saturating_mul(1000),
@@ -144,18 +172,47 @@ fn alb_check(
         healthy.value,
     );
     check.slow_start_ms = group.slow_start_s.as_ref().map_or(0, |slow| slow.value * 1000);
-    match given.phase_ms {
-        Some(ms) => {
-            check.phase = Phase::Fixed { ms };
-            collector.assume("phase of the first check", super::seconds(ms), "--phase");
+    check.slow_ppm = given.slow_ppm.unwrap_or(0);
+    if let Some(ms) = given.phase_ms {
+        check.phase = Phase::Fixed { ms };
+    }
+    Ok(check)
+}
+
+/// Notes where the numbers of a check come from.
+fn note_check(group: &TargetGroup, given: &Given, collector: &mut Collector) {
+    collector.enter(Some("health_check"), Some(Home::Nested(group.place, "health_check")));
+    for (setting, name, value) in [
+        (Setting::Interval, "interval", &group.interval_s),
+        (Setting::Timeout, "timeout", &group.timeout_s),
+    ] {
+        if let Some(value) = value {
+            collector.note(setting, name, Spelling::Plain, value);
         }
+    }
+    for (setting, name, value) in [
+        (Setting::UnhealthyThreshold, "unhealthy_threshold", &group.unhealthy_threshold),
+        (Setting::HealthyThreshold, "healthy_threshold", &group.healthy_threshold),
+    ] {
+        if let Some(value) = value {
+            collector.note(setting, name, Spelling::Plain, value);
+        }
+    }
+    match given.phase_ms {
+        Some(ms) => collector.assume("phase of the first check", super::seconds(ms), "--phase"),
         None => collector.assume(
             "phase of the first check",
-            format!("anywhere within {} s", interval.value),
+            format!(
+                "anywhere within {} s",
+                group.interval_s.as_ref().map_or(0, |interval| interval.value)
+            ),
             "rollout-semantics 0",
         ),
     }
-    Ok(check)
+    if let Some(ppm) = given.slow_ppm {
+        let value = format!("{} % of the checks of a started task", f64::from(ppm) / 1e4);
+        collector.assume("slow answers", value, "--slow-answers");
+    }
 }
 
 fn container_check(task: &TaskDefinition, collector: &mut Collector) -> Option<DockerCheck> {
@@ -181,6 +238,69 @@ fn container_check(task: &TaskDefinition, collector: &mut Collector) -> Option<D
     Some(docker)
 }
 
+/// What the start needs against what the task may use, else its containers together (E29).
+fn memory(plan: &mut EcsPlan, task: &TaskDefinition, given: &Given, collector: &mut Collector) {
+    let Some(peak_mib) = given.memory_mib else { return };
+    let limit = match (&task.memory_mib, task.containers.as_slice()) {
+        (Some(limit), _) => {
+            collector.enter(None, Some(Home::Block(task.place)));
+            limit
+        }
+        // Which container starts slowly is not known where there are several.
+        (None, [only]) => match &only.memory_mib {
+            Some(limit) => limit,
+            None => return,
+        },
+        _ => return,
+    };
+    plan.memory = Some(Memory { limit_mib: limit.value, peak_mib });
+    collector.note(Setting::Memory, "memory", Spelling::Plain, limit);
+    collector.assume("memory of the start", format!("{peak_mib} MiB at its peak"), "--memory");
+}
+
+/// Zones, alarms, and what the caller lets happen.
+fn outside(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector: &mut Collector) {
+    let names = |zones: &[Located<String>]| {
+        zones.iter().map(|zone| zone.value.clone()).collect::<BTreeSet<_>>()
+    };
+    let (all, served) = (names(&service.task_zones), names(&service.balancer_zones));
+    let both = all.intersection(&served).count() as u32;
+    if !served.is_empty() && (both as usize) < all.len() {
+        plan.zones = Some(Zones { all: all.len() as u32, served: both });
+        let value =
+            format!("{both} of {} served by the load balancer, as many tasks in each", all.len());
+        collector.assume("zones", value, "rollout-semantics 2.3");
+    }
+    if let Some(alarms) = service.alarms.as_ref().filter(|alarms| alarms.enable.value) {
+        let bake_s = |alarm: &MetricAlarm| {
+            let (period, count) = (alarm.period_s.as_ref()?, alarm.evaluation_periods.as_ref()?);
+            Some(period.value.saturating_mul(count.value))
+        };
+        let bake_s = alarms.alarms.iter().filter_map(bake_s).max();
+        let in_alarm =
+            |alarm: &MetricAlarm| alarm.state.as_ref().is_some_and(|state| state.value == "ALARM");
+        plan.alarms = Some(Alarms {
+            bake_ms: bake_s.unwrap_or(0).min(BAKE_MAX_S) * 1000,
+            rollback: alarms.rollback.value,
+            in_alarm_at_start: alarms.alarms.iter().any(in_alarm),
+            raised_ms: None,
+        });
+        let value = bake_s.map_or_else(
+            || "none: no alarm's period is known".to_owned(),
+            |s| format!("{s}s, period × evaluation periods of the slowest alarm"),
+        );
+        collector.assume("bake time of the alarms", value, "rollout-semantics 2.5");
+    }
+    if let Some(at_ms) = given.lost_ms {
+        plan.lost = Some(Lost { tasks: 1, at_ms });
+        collector.assume("an old task dies", format!("after {}", super::seconds(at_ms)), "--lose");
+    }
+    plan.slots = given.slots;
+}
+
+/// Alarms that look back further are none for a deployment: a day.
+const BAKE_MAX_S: u64 = 86_400;
+
 fn is_fargate(service: &EcsService) -> bool {
     service.launch_type.as_ref().is_some_and(|launch| launch.value == LaunchType::Fargate)
 }
@@ -198,7 +318,15 @@ fn latencies(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector:
     let source = "rollout-semantics 7.5";
     let stop = collector.time("stop time", given.stop_ms, "--stop", 5_000, source);
     plan.stop = Draw::constant(stop.min(timeout_ms.unwrap_or(30_000)));
-    if !fargate {
-        collector.assume("room in the cluster", "enough for every task", "rollout-semantics 2.9");
+    match given.slots {
+        Some(slots) => collector.assume("room in the cluster", slots.to_string(), "--slots"),
+        None if fargate => {}
+        None => {
+            collector.assume(
+                "room in the cluster",
+                "enough for every task",
+                "rollout-semantics 2.9",
+            );
+        }
     }
 }

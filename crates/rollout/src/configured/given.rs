@@ -16,6 +16,15 @@ pub struct Given {
     pub stop_ms: Option<u64>,
     /// `--phase`: offset of the first load balancer check, milliseconds.
     pub phase_ms: Option<u64>,
+    /// `--memory`: what the start uses at its peak, in MiB.
+    pub memory_mib: Option<u32>,
+    /// `--slow-answers`: share of the health checks that a started application answers too late,
+    /// in millionths.
+    pub slow_ppm: Option<u32>,
+    /// `--slots`: tasks or pods that fit in the cluster at once.
+    pub slots: Option<u32>,
+    /// `--lose`: when one old task dies, milliseconds after the deployment began.
+    pub lost_ms: Option<u64>,
 }
 
 /// The startup time with this amount of CPU; or why it cannot be told.

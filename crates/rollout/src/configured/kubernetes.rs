@@ -1,11 +1,13 @@
 //! A Kubernetes Deployment to a plan (rollout-semantics 9).
 
+use std::collections::BTreeMap;
+
 use wonin_model::{Count, Deployment, KubeContainer, KubeStrategy, KubeWorkload, Located, Origin};
 
 use super::given::{self, Given};
 use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
 use crate::draw::Draw;
-use crate::plan::{Amount, KubernetesPlan, Plan, Probe, Strategy};
+use crate::plan::{Amount, KubernetesPlan, Memory, Plan, Probe, Strategy};
 use crate::solve::Setting;
 
 /// `None` for workloads that the simulator does not model (StatefulSets, DaemonSets).
@@ -77,6 +79,8 @@ fn plan(
     if let Some(sleep) = &container.pre_stop_sleep_s {
         plan.pre_stop_ms = time(Setting::PreStop, "preStop", sleep);
     }
+    memory(&mut plan, container, given, &mut collector);
+    plan.slots = given.slots;
     let source = "rollout-semantics 0";
     let launch = collector.time("launch latency", given.launch_ms, "--launch", 20_000, source);
     plan.launch = Draw::constant(launch);
@@ -84,7 +88,16 @@ fn plan(
     plan.shutdown =
         Draw::constant(collector.time("stop time", given.stop_ms, "--stop", 5_000, source));
     collector.assume("endpoint lag", "2s", "rollout-semantics 4.4");
-    collector.assume("room in the cluster", "enough for the surge", "rollout-semantics 4.3");
+    match given.slots {
+        Some(slots) => collector.assume("room in the cluster", slots.to_string(), "--slots"),
+        None => {
+            collector.assume(
+                "room in the cluster",
+                "enough for the surge",
+                "rollout-semantics 4.3",
+            );
+        }
+    }
     Ok(Configured {
         name: deployment.name.clone(),
         address: deployment.address.clone(),
@@ -95,7 +108,24 @@ fn plan(
         settings: collector.settings,
         assumed: collector.assumed,
         fargate: false,
+        shared: BTreeMap::new(),
     })
+}
+
+/// What the start needs against the limit of the container (E29).
+fn memory(
+    plan: &mut KubernetesPlan,
+    container: &KubeContainer,
+    given: &Given,
+    collector: &mut Collector,
+) {
+    let (Some(peak_mib), Some(limit)) = (given.memory_mib, &container.memory_limit_bytes) else {
+        return;
+    };
+    let limit_mib = u32::try_from(limit.value >> 20).unwrap_or(u32::MAX);
+    plan.memory = Some(Memory { limit_mib, peak_mib });
+    collector.note(Setting::Memory, "limits.memory", Spelling::Mebibytes, limit);
+    collector.assume("memory of the start", format!("{peak_mib} MiB at its peak"), "--memory");
 }
 
 fn strategy(workload: &KubeWorkload, collector: &mut Collector) -> Strategy {

@@ -6,6 +6,7 @@ mod ecs;
 mod given;
 mod kubernetes;
 mod patch;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::solve::Setting;
 use crate::startup::Startup;
 
 pub use given::Given;
-pub use patch::edits;
+pub use patch::{edits, edits_or_why};
 pub use wonin_model::GivenStartup;
 pub use wonin_model::startup::duration_ms;
 
@@ -67,6 +68,8 @@ pub struct Configured {
     pub assumed: Vec<Assumption>,
     /// Runs on Fargate, whose tasks come in fixed sizes.
     pub fargate: bool,
+    /// Places of its settings that other services have theirs from, with the names of those.
+    pub shared: BTreeMap<Place, Vec<String>>,
 }
 
 /// Where a setting's number comes from.
@@ -86,6 +89,17 @@ pub struct Written {
 }
 
 impl Written {
+    /// Where the number itself stands; `None` for defaults.
+    pub fn definition(&self) -> Option<Place> {
+        match &self.origin {
+            Origin::Interpolated(filled) => match filled.from.as_slice() {
+                [only] => Some(*only),
+                _ => Some(filled.place),
+            },
+            origin => origin.place(),
+        }
+    }
+
     /// The name with its block: `livenessProbe.failureThreshold`.
     pub fn full_name(&self) -> String {
         self.within.map_or_else(|| self.name.to_owned(), |block| format!("{block}.{}", self.name))
@@ -106,6 +120,8 @@ pub enum Home {
     Key(Place),
     /// On a line of its own in front of the line of the sibling's value at this place.
     Beside(Place),
+    /// In a block of its own, made in front of the first key of a service at this place.
+    Service(Place),
     /// In a startup probe that is made beside the liveness probe at this place.
     BesideLiveness(Place),
 }
@@ -123,6 +139,8 @@ pub enum Spelling {
     Millicpu,
     /// CPU units as a fraction of a CPU: `0.25`.
     Cpus,
+    /// MiB as a quantity of Kubernetes: `512Mi`.
+    Mebibytes,
 }
 
 impl Spelling {
@@ -131,6 +149,7 @@ impl Spelling {
         match self {
             Self::Plain | Self::Pods => value.to_string(),
             Self::Seconds => format!("{value}s"),
+            Self::Mebibytes => format!("{value}Mi"),
             Self::Millicpu => format!("{}m", (value * 1000).div_ceil(1024)),
             Self::Cpus => {
                 let millis = (value * 1000).div_ceil(1024);
@@ -154,17 +173,35 @@ impl Spelling {
                 None => units(text.parse::<f64>().ok()? * 1000.0),
             },
             Self::Cpus => units(text.parse::<f64>().ok()? * 1000.0),
+            Self::Mebibytes => mebibytes(text),
         }
     }
 
     /// The value of the setting as the number that the file would use.
     pub fn number(self, value: u64) -> f64 {
         match self {
-            Self::Plain | Self::Pods | Self::Seconds => value as f64,
+            Self::Plain | Self::Pods | Self::Seconds | Self::Mebibytes => value as f64,
             Self::Millicpu => (value * 1000).div_ceil(1024) as f64,
             Self::Cpus => (value * 1000).div_ceil(1024) as f64 / 1000.0,
         }
     }
+}
+
+/// `512Mi`, `1Gi`, `1G` in whole MiB.
+fn mebibytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" => 1.0,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "Ki" => 1024.0,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        _ => return None,
+    };
+    let bytes = digits.parse::<f64>().ok()? * factor;
+    (bytes.is_finite() && bytes >= 0.0).then(|| (bytes / 1_048_576.0) as u64)
 }
 
 /// Something that had to be assumed.
@@ -200,7 +237,37 @@ pub fn configured(stack: &Stack, given: &Given) -> Vec<Result<Configured, Unread
         found.extend(of_deployment(deployment, given));
     }
     found.extend(compose::configured(stack, given));
+    tell_shared(&mut found);
     found
+}
+
+/// Notes which texts give settings of several services: one resource with `for_each`, one variable,
+/// one anchor.
+fn tell_shared(found: &mut [Result<Configured, Unready>]) {
+    let mut users: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for (index, one) in found.iter().enumerate() {
+        let Ok(one) = one else { continue };
+        for place in one.settings.values().filter_map(Written::definition) {
+            let all = users.entry(place).or_default();
+            if all.last() != Some(&index) {
+                all.push(index);
+            }
+        }
+    }
+    users.retain(|_, all| all.len() > 1);
+    let names: Vec<String> = found
+        .iter()
+        .map(|one| one.as_ref().map_or(String::new(), |one| one.name.clone()))
+        .collect();
+    for (place, all) in users {
+        for &index in &all {
+            let others = all.iter().filter(|&&other| other != index);
+            let others = others.map(|&other| format!("`{}`", names[other])).collect();
+            if let Ok(one) = &mut found[index] {
+                one.shared.insert(place, others);
+            }
+        }
+    }
 }
 
 /// One deployment alone. `None` for workloads that the simulator does not model.

@@ -3,73 +3,127 @@
 use wonin_model::{FileEdit, Inheritance, Origin};
 use wonin_text::{Edit, Place, Sources, Span};
 
-use super::{Configured, Home, Spelling, Written};
+use super::{Configured, Home, Spelling, Written, users};
 use crate::solve::Change;
 
 /// The edits that make all changes; empty where one of them has no place that can be told: a value
 /// that is computed, a default without a block to write it into, a definition that others share.
 pub fn edits(configured: &Configured, sources: &Sources, changes: &[Change]) -> Vec<FileEdit> {
+    edits_or_why(configured, sources, changes).unwrap_or_default()
+}
+
+/// The edits that make all changes; or why a person must make them, and where.
+pub fn edits_or_why(
+    configured: &Configured,
+    sources: &Sources,
+    changes: &[Change],
+) -> Result<Vec<FileEdit>, String> {
     let mut out: Vec<FileEdit> = Vec::with_capacity(changes.len());
     // A new startup probe is a copy of the liveness probe as it is now.
     let written = || changes.iter().filter_map(|change| configured.settings.get(&change.setting));
     let copies = written().any(|one| matches!(one.home, Some(Home::BesideLiveness(_))));
     if copies && written().any(|one| one.within == Some("livenessProbe")) {
-        return Vec::new();
+        return Err("a startup probe is made from the liveness probe: change one at a time".into());
     }
     for change in changes {
-        let Some(written) = configured.settings.get(&change.setting) else { return Vec::new() };
-        let edit = match &written.origin {
-            Origin::Default(_) => insertion(sources, written, change.to),
-            origin => replacement(sources, written, origin, change),
+        let Some(written) = configured.settings.get(&change.setting) else {
+            return Err(format!("`{}` is written in none of these files", change.setting.id()));
         };
-        let Some(edit) = edit else { return Vec::new() };
-        // Two blocks made at one place would be one too many, and one text has one new value.
-        let clashes = |other: &FileEdit| {
-            let (a, b) = (other.edit.span, edit.edit.span);
-            other.file == edit.file
-                && (a.start < b.end && b.start < a.end
-                    || a == b && edit.edit.replacement.contains('{'))
-        };
-        if out.iter().any(clashes) {
-            return Vec::new();
+        let edit = one(configured, sources, written, change)?;
+        if out.iter().any(|other| clash(other, &edit)) {
+            return Err("both would be written into the same place".to_owned());
         }
         out.push(edit);
     }
-    out
+    Ok(out)
+}
+
+fn one(
+    configured: &Configured,
+    sources: &Sources,
+    written: &Written,
+    change: &Change,
+) -> Result<FileEdit, String> {
+    let name = written.full_name();
+    let inserted = || {
+        let edit = insertion(sources, written, change.to);
+        edit.ok_or_else(|| format!("`{name}` is a default, and there is no block to write it into"))
+    };
+    match &written.origin {
+        Origin::Default(_) => inserted(),
+        Origin::Inherited(inherited) if inherited.how == Inheritance::Extends => {
+            // What a service says itself goes over what it extends.
+            inserted().map_err(|_| {
+                at(sources, inherited.place, &name, "belongs to the service that is extended")
+            })
+        }
+        origin => replacement(configured, sources, written, origin, change),
+    }
+}
+
+/// Two blocks made at one place would be one too many, and one text has one new value.
+fn clash(one: &FileEdit, other: &FileEdit) -> bool {
+    let (a, b) = (one.edit.span, other.edit.span);
+    let makes_block = |edit: &FileEdit| {
+        ["{", "<<:", "healthcheck:"].iter().any(|sign| edit.edit.replacement.contains(sign))
+    };
+    one.file == other.file
+        && (a.start < b.end && b.start < a.end
+            || a == b && (makes_block(one) || makes_block(other)))
 }
 
 fn edit(place: Place, replacement: String) -> FileEdit {
     FileEdit { file: place.file, edit: Edit { span: place.span, replacement } }
 }
 
-/// The new value in place of the old one, quotes kept, where the text there is the old one.
+/// `retries` at compose.yml:12 …
+fn at(sources: &Sources, place: Place, name: &str, why: &str) -> String {
+    let path = sources.file(place.file).path();
+    format!("`{name}` at {path}:{} {why}", sources.position(place).line)
+}
+
+/// The new value in place of the old one, quotes kept, where the text there is the old one and
+/// nothing else takes it.
 fn replacement(
+    configured: &Configured,
     sources: &Sources,
     written: &Written,
     origin: &Origin,
     change: &Change,
-) -> Option<FileEdit> {
+) -> Result<FileEdit, String> {
+    let name = written.full_name();
     let place = match origin {
         Origin::Written(place) => *place,
-        Origin::Inherited(inherited) => match inherited.how {
-            Inheritance::Reference | Inheritance::Override | Inheritance::Image => inherited.place,
-            // Other services use the same text.
-            Inheritance::Alias | Inheritance::Extends | Inheritance::EnvFile => return None,
-        },
+        Origin::Inherited(inherited) => {
+            if let Some(why) = users::shared(sources, inherited) {
+                // An alias can be kept and overruled where the mapping is its value.
+                let own = (inherited.how == Inheritance::Alias)
+                    .then(|| insertion(sources, written, change.to))
+                    .flatten();
+                return own.ok_or_else(|| {
+                    at(sources, inherited.place, &name, &format!("is shared: {why}"))
+                });
+            }
+            inherited.place
+        }
         Origin::Interpolated(filled) => match filled.from.as_slice() {
             [only] => *only,
-            _ => return None,
+            _ => return Err(at(sources, filled.place, &name, "is computed from several values")),
         },
-        Origin::Default(_) => return None,
+        Origin::Default(_) => return Err(format!("`{name}` is a default")),
     };
+    if let Some(others) = configured.shared.get(&place) {
+        let why = format!("is the value of {} as well", others.join(", "));
+        return Err(at(sources, place, &name, &why));
+    }
     let text = sources.slice(place);
     let inner = text.trim_matches(['"', '\'']);
     let is_share = written.spelling == Spelling::Pods && inner.ends_with('%');
     if !is_share && written.spelling.value(inner) != Some(change.from) {
-        return None;
+        return Err(at(sources, place, &name, "is computed"));
     }
     let quote = &text[..(text.len() - inner.len()) / 2];
-    Some(edit(place, format!("{quote}{}{quote}", written.spelling.text(change.to))))
+    Ok(edit(place, format!("{quote}{}{quote}", written.spelling.text(change.to))))
 }
 
 /// A new line, or a new entry of a map on one line.
@@ -79,7 +133,13 @@ fn insertion(sources: &Sources, written: &Written, to: u64) -> Option<FileEdit> 
         Home::Block(place) => (place, in_block(sources, place, written.name, &value)?),
         Home::Nested(place, block) => (place, nested(sources, place, block, written.name, &value)?),
         Home::Map(place) => (place, in_map(sources, place, written.name, &value)?),
-        Home::Key(place) => (place, behind_key(sources, place, written.name, &value)?),
+        Home::Key(place) => {
+            if let Some(edit) = over_alias(sources, place, written.name, &value) {
+                return Some(edit);
+            }
+            (place, behind_key(sources, place, written.name, &value)?)
+        }
+        Home::Service(place) => (place, own_block(sources, place, written, &value)?),
         Home::Beside(place) => (place, beside(sources, place, written.name, &value)?),
         Home::BesideLiveness(place) => (place, startup_probe(sources, place, &value)?),
     };
@@ -171,6 +231,36 @@ fn behind_key(sources: &Sources, place: Place, name: &str, value: &str) -> Optio
     let entry = First::after(text, begin + line_end)?;
     (entry.on_own_line && !entry.indent.is_empty())
         .then(|| (line, format!("{}{name}: {value}\n", entry.indent)))
+}
+
+/// `key: *name` as a mapping that takes the alias in and says one thing itself.
+fn over_alias(sources: &Sources, key: Place, name: &str, value: &str) -> Option<FileEdit> {
+    let text = sources.file(key.file).text();
+    let rest = text.get(key.span.end as usize..)?;
+    let rest = rest.trim_start_matches(['"', '\'']).strip_prefix(':')?;
+    let alias = rest.trim_start_matches(' ');
+    if !alias.starts_with('*') {
+        return None;
+    }
+    let (begin, end) = (text.len() - rest.len(), text.len() - alias.len());
+    let line = text[..begin].rfind('\n').map_or(0, |at| at + 1);
+    let lead = &text[line..key.span.start as usize];
+    let indent = lead.chars().all(|c| c == ' ').then(|| " ".repeat(lead.len() + 2))?;
+    let place = Place { file: key.file, span: Span::new(begin, end) };
+    Some(edit(place, format!("\n{indent}{name}: {value}\n{indent}<<: ")))
+}
+
+/// A block of its own in front of the first key of a service, for what it has from another.
+fn own_block(sources: &Sources, place: Place, written: &Written, value: &str) -> Option<Insert> {
+    let block = written.within?;
+    let text = sources.file(place.file).text();
+    let begin = place.span.start as usize;
+    let line = text.get(..begin)?.rfind('\n').map_or(0, |at| at + 1);
+    let indent = text.get(line..begin)?;
+    indent
+        .chars()
+        .all(|c| c == ' ')
+        .then(|| (begin, format!("{block}:\n{indent}  {}: {value}\n{indent}", written.name)))
 }
 
 /// A line in front of the line of a sibling's value.

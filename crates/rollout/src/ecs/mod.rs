@@ -406,6 +406,13 @@ impl EcsSimulator {
         {
             self.later(slot, after_ms, Rank::State, Step::Exit);
         }
+        let up_ms = self.tasks[slot].up_ms;
+        if is_new
+            && up_ms < NEVER_MS
+            && let Some(killed_ms) = plan.memory.and_then(|memory| memory.killed_ms(up_ms))
+        {
+            self.later(slot, killed_ms, Rank::State, Step::Exit);
+        }
         if R::RECORDS && self.tasks[slot].up_ms < NEVER_MS {
             self.later(slot, self.tasks[slot].up_ms, Rank::Ready, Step::Up);
         }
@@ -573,7 +580,12 @@ impl EcsSimulator {
     }
 
     fn on_exit<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
-        self.note(recorder, Some(slot), EventKind::Exited, String::new);
+        self.note(recorder, Some(slot), EventKind::Exited, || match plan.memory {
+            Some(memory) if plan.lacks_memory() => {
+                format!("killed for memory at {} MiB, exit code 137", memory.limit_mib)
+            }
+            _ => String::new(),
+        });
         self.tasks[slot].stage = Stage::Gone;
         self.update_serving(plan, slot, recorder);
         if plan.switches.count_exit_after_running {

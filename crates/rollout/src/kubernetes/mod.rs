@@ -202,7 +202,10 @@ impl KubernetesSimulator {
         if R::RECORDS && up_ms < NEVER_MS {
             self.push(up_ms, Rank::Ready, index, run, Step::Up);
         }
-        if let Some(after_ms) = plan.exits_after_ms {
+        let ready_ms = up_ms.saturating_sub(self.now_ms);
+        let short = plan.memory.filter(|_| up_ms < NEVER_MS);
+        let killed_ms = short.and_then(|memory| memory.killed_ms(ready_ms));
+        if let Some(after_ms) = plan.exits_after_ms.or(killed_ms) {
             self.push(self.now_ms + after_ms, Rank::State, index, run, Step::Exit);
         }
         if let Some(probe) = plan.startup_probe {

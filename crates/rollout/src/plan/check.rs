@@ -12,6 +12,27 @@ pub enum Failure {
     TimesOut,
 }
 
+/// Memory of a container (rollout-semantics 6, E29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What it may use, in MiB.
+    pub limit_mib: u32,
+    /// What its start uses at its peak, in MiB.
+    pub peak_mib: u32,
+}
+
+impl Memory {
+    /// When the kernel kills it for memory, in milliseconds after its start; `None` when the limit
+    /// is enough. Memory is taken to grow evenly until the application is up (inferred).
+    pub fn killed_ms(&self, up_ms: u64) -> Option<u64> {
+        if self.peak_mib <= self.limit_mib {
+            return None;
+        }
+        let share = u128::from(up_ms) * u128::from(self.limit_mib) / u128::from(self.peak_mib);
+        Some(u64::try_from(share).unwrap_or(u64::MAX))
+    }
+}
+
 /// How the verdicts of several load balancer nodes become one (rollout-semantics 1.2, inferred).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Merge {

@@ -1,6 +1,6 @@
 //! An ECS service and its deployment (rollout-semantics 2).
 
-use super::{AlbCheck, DockerCheck};
+use super::{AlbCheck, DockerCheck, Memory};
 use crate::bounds::Bounds;
 use crate::draw::Draw;
 use crate::startup::Startup;
@@ -48,6 +48,8 @@ pub struct EcsPlan {
     pub alarms: Option<Alarms>,
     /// Old tasks that die during the deployment.
     pub lost: Option<Lost>,
+    /// Memory of a task of the new revision, where its need is known.
+    pub memory: Option<Memory>,
     /// What else is wrong with the new revision.
     pub fault: Fault,
     /// After how long the pipeline stops waiting (2.10): 600 s for the waiter, 1200 s Terraform.
@@ -81,6 +83,7 @@ impl EcsPlan {
             zones: None,
             alarms: None,
             lost: None,
+            memory: None,
             fault: Fault::None,
             pipeline_ms: None,
             longest_request_ms: None,
@@ -96,6 +99,11 @@ impl EcsPlan {
     /// The upper bound lets fewer tasks run than are wanted, so that no deployment completes.
     pub(crate) fn total_max_is_below_desired(&self) -> bool {
         self.bounds().total_max < self.desired
+    }
+
+    /// The start takes more memory than there is.
+    pub(crate) fn lacks_memory(&self) -> bool {
+        self.memory.is_some_and(|memory| memory.peak_mib > memory.limit_mib)
     }
 
     /// Checks of all target groups.

@@ -1,6 +1,6 @@
 //! A Kubernetes Deployment (rollout-semantics 4).
 
-use super::Failure;
+use super::{Failure, Memory};
 use crate::draw::Draw;
 use crate::startup::Startup;
 
@@ -100,6 +100,8 @@ pub struct KubernetesPlan {
     pub startup: Startup,
     /// The container exits this long after its start.
     pub exits_after_ms: Option<u64>,
+    /// Memory of the container, where the need of its start is known (E29).
+    pub memory: Option<Memory>,
     /// Cap of the restart back-off, 300 s by default (4.2).
     pub backoff_max_ms: u64,
     /// Pods of this Deployment that fit in the cluster at once; `None` when there is room.
@@ -131,6 +133,7 @@ impl KubernetesPlan {
             launch: Draw::constant(20_000),
             startup,
             exits_after_ms: None,
+            memory: None,
             backoff_max_ms: 300_000,
             slots: None,
             endpoint_lag_ms: 2_000,

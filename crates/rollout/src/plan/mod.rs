@@ -11,7 +11,7 @@ mod swarm;
 mod validate;
 
 pub(crate) use check::NODES_MAX;
-pub use check::{AlbCheck, DockerCheck, Engine, Failure, Merge};
+pub use check::{AlbCheck, DockerCheck, Engine, Failure, Memory, Merge};
 pub use compose::{ComposePlan, ComposeService, Condition, Dependency};
 pub use ecs::{
     Alarms, Breaker, BreakerReset, BreakerThreshold, EcsPlan, Fault, Lost, MORE_TARGETS_MAX,

@@ -1,6 +1,8 @@
 //! The settings that the solver may turn, as whole numbers (rollout-semantics 1.1, 9).
 
-use crate::plan::{AlbCheck, Amount, DockerCheck, EcsPlan, KubernetesPlan, Plan, Probe, Strategy};
+use crate::plan::{
+    AlbCheck, Amount, DockerCheck, EcsPlan, KubernetesPlan, Memory, Plan, Probe, Strategy,
+};
 
 /// A setting by its meaning; the name that a file uses is left to the caller.
 ///
@@ -42,6 +44,8 @@ pub enum Setting {
     Parallelism,
     UpdateDelay,
     Monitor,
+    /// In MiB.
+    Memory,
 }
 
 /// How success depends on a setting.
@@ -93,6 +97,7 @@ impl Setting {
         Self::Parallelism,
         Self::UpdateDelay,
         Self::Monitor,
+        Self::Memory,
     ];
 
     /// A stable snake_case word.
@@ -104,6 +109,7 @@ impl Setting {
             Self::UnhealthyThreshold => "unhealthy_threshold",
             Self::HealthyThreshold => "healthy_threshold",
             Self::Cpu => "cpu",
+            Self::Memory => "memory",
             Self::Desired => "desired",
             Self::MinPercent => "min_percent",
             Self::MaxPercent => "max_percent",
@@ -138,6 +144,7 @@ impl Setting {
     pub fn unit(self) -> &'static str {
         match self {
             Self::MinPercent | Self::MaxPercent => "%",
+            Self::Memory => " MiB",
             _ if self.is_time() => "s",
             _ => "",
         }
@@ -160,6 +167,7 @@ impl Setting {
                 | Self::MaxSurge
                 | Self::MaxUnavailable
                 | Self::Parallelism
+                | Self::Memory
         )
     }
 
@@ -169,6 +177,7 @@ impl Setting {
             Self::Grace
             | Self::UnhealthyThreshold
             | Self::Cpu
+            | Self::Memory
             | Self::MaxPercent
             | Self::Slots
             | Self::ContainerRetries
@@ -221,6 +230,7 @@ impl Setting {
             Self::Timeout => (2, 120),
             Self::UnhealthyThreshold | Self::HealthyThreshold => (2, 10),
             Self::Cpu => (64, 16_384),
+            Self::Memory => (1, 1_000_000),
             Self::Desired => (u64::from(!on_ecs), 5_000),
             Self::MinPercent => (0, 100),
             Self::MaxPercent => (100, 1_000),
@@ -280,6 +290,7 @@ impl Setting {
             Self::UnhealthyThreshold => target(|check| u64::from(check.unhealthy_threshold)),
             Self::HealthyThreshold => target(|check| u64::from(check.healthy_threshold)),
             Self::Cpu => plan.startup.cpu.map(|cpu| u64::from(cpu.units)),
+            Self::Memory => plan.memory.map(|memory| memory.limit_mib.into()),
             Self::Desired => Some(u64::from(plan.desired)),
             Self::MinPercent => Some(u64::from(plan.min_percent)),
             Self::MaxPercent => Some(u64::from(plan.max_percent)),
@@ -318,6 +329,7 @@ impl Setting {
             Self::ReadinessPeriod => readiness(|p| p.period_ms / 1000),
             Self::ReadinessInitialDelay => readiness(|p| p.initial_delay_ms / 1000),
             Self::Desired => Some(u64::from(plan.replicas)),
+            Self::Memory => plan.memory.map(|memory| memory.limit_mib.into()),
             Self::Cpu => plan.startup.cpu.map(|cpu| u64::from(cpu.units)),
             Self::Slots => plan.slots.map(u64::from),
             Self::ProgressDeadline => Some(plan.progress_deadline_ms / 1000),
@@ -366,6 +378,7 @@ impl Setting {
             (Self::UnhealthyThreshold, Some(check)) => check.unhealthy_threshold = count,
             (Self::HealthyThreshold, Some(check)) => check.healthy_threshold = count,
             (Self::Cpu, _) => plan.startup = plan.startup.with_units(count),
+            (Self::Memory, _) => set_memory(&mut plan.memory, count),
             (Self::Desired, _) => plan.desired = count,
             (Self::MinPercent, _) => plan.min_percent = count,
             (Self::MaxPercent, _) => plan.max_percent = count,
@@ -410,6 +423,7 @@ impl Setting {
                 }
             }
             Self::Desired => plan.replicas = count,
+            Self::Memory => set_memory(&mut plan.memory, count),
             Self::Cpu => plan.startup = plan.startup.with_units(count),
             Self::Slots if plan.slots.is_some() => plan.slots = Some(count),
             Self::ProgressDeadline => plan.progress_deadline_ms = ms,
@@ -438,6 +452,12 @@ impl Setting {
             }
             _ => probe.initial_delay_ms = ms,
         }
+    }
+}
+
+fn set_memory(memory: &mut Option<Memory>, limit_mib: u32) {
+    if let Some(memory) = memory {
+        memory.limit_mib = limit_mib;
     }
 }
 

@@ -79,7 +79,11 @@ fn is_allowed(plan: &Plan) -> bool {
 /// answers are chance, and a zone that the load balancer does not serve is helped by no number.
 fn ecs_works(ecs: &EcsPlan, startup_ms: u64) -> bool {
     let unserved = ecs.zones.is_some_and(|zones| zones.served < zones.all);
-    if ecs.fault != Fault::None || ecs.total_max_is_below_desired() || unserved {
+    if ecs.fault != Fault::None
+        || ecs.lacks_memory()
+        || ecs.total_max_is_below_desired()
+        || unserved
+    {
         return false;
     }
     let mut ecs = ecs.clone();
