@@ -69,7 +69,7 @@
 
 use wonin_model::{
     DeploymentAlarms, Evidence, Finding, Fix, MetricAlarm, Mode, ModeMeta, NotChecked, Role,
-    Severity,
+    Severity, Standing,
 };
 
 use crate::shared::deploys::{Telling, ecs_services};
@@ -134,15 +134,13 @@ fn raised(alarm: &MetricAlarm, alarms: &DeploymentAlarms) -> Option<Finding> {
             "the alarm `{name}` is in ALARM already: the next deployment ignores it and {others} more"
         ),
     };
-    Some(
-        Finding::new(&META, title)
-            .weigh(Role::Contributing, Severity::Medium, 90)
-            .because("its state", state)
-            .because("it is to watch the deployments", &alarm.name)
-            .fix(Fix::advice(format!(
-                "find out why `{name}` is in ALARM before the next deployment"
-            ))),
-    )
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 90)
+        .because("its state", state)
+        .because("it is to watch the deployments", &alarm.name)
+        .fix(Fix::advice(format!("find out why `{name}` is in ALARM before the next deployment")));
+    finding.standing = Standing::Observed;
+    Some(finding)
 }
 
 /// In ALARM whenever nothing is measured.
