@@ -202,6 +202,15 @@ fn service(dir: &Path) -> Target {
 /// The one that took the place of a process, ended with the test.
 struct Successor(u32);
 
+impl Successor {
+    /// It is somebody else's to end it.
+    fn keep(self) -> u32 {
+        let pid = self.0;
+        std::mem::forget(self);
+        pid
+    }
+}
+
 impl Drop for Successor {
     fn drop(&mut self) {
         // It may have been ended by the test.
@@ -371,6 +380,48 @@ async fn recovery_leaves_live_runs_alone_and_heals_the_dead() {
     eventually("its watchdog heals", Duration::from_secs(5), || one.state() != 'T').await;
     let none = recover(&dir.path().join("nowhere")).await;
     assert_eq!(none, wonin_fault::undo::RecoverReport::default());
+}
+
+/// What a run has started ends with it, also what was restarted and what it started itself.
+#[tokio::test]
+async fn adopted_processes_end_with_their_run() {
+    use std::os::unix::process::CommandExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let injector = injector(&dir, true).await;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "sleep 300 & exec sleep 300"]).process_group(0);
+    let (one, two) = (Target::of(&mut shell), Target::sleeping());
+    for target in [&one, &two] {
+        injector.adopt(target.pid()).await.unwrap();
+    }
+    let mut group = Vec::new();
+    let members = |group: &mut Vec<u32>| {
+        *group = children_of(one.pid());
+        group.len() == 1
+    };
+    eventually("both sleep", Duration::from_secs(5), || members(&mut group)).await;
+
+    let kill = ProcessFault::Kill { pid: two.pid(), comes_back: true };
+    let why = injector.inject(&Injection::Process(kill), LONG).await.unwrap_err();
+    assert!(why.to_string().contains("starts it again"), "{why}");
+    let restart = ProcessFault::Restart { pid: two.pid(), end_with: EndWith::Kill, command: None };
+    let active = injector.inject(&Injection::Process(restart), LONG).await.unwrap();
+    group.push(successor(&active).keep());
+    injector.heal(active).await.unwrap();
+    let pause = Injection::Process(ProcessFault::Pause { pid: one.pid() });
+    injector.inject(&pause, LONG).await.unwrap();
+    assert_eq!(injector.heal_all().await.len(), 0);
+    group.push(one.pid());
+    assert!(group.iter().all(|pid| matches!(state(*pid), Some('S'))), "they live on");
+
+    injector.inject(&pause, LONG).await.unwrap();
+    drop(injector);
+    let ended = || {
+        let ended = |pid: &u32| matches!(state(*pid), None | Some('Z'));
+        group.iter().all(ended) && journal_files(dir.path()).is_empty()
+    };
+    eventually("all have ended", Duration::from_secs(5), ended).await;
 }
 
 #[tokio::test]

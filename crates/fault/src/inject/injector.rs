@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget, Watchdog};
 use crate::container::{self, Client};
-use crate::process::{self, proc};
-use crate::undo::{Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all};
+use crate::process::{self, ProcessUndo, Seen, proc};
+use crate::undo::{Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all};
 
 /// A fault that acts.
 #[derive(Clone, Debug)]
@@ -142,10 +142,21 @@ impl Injector {
         self.inner.heal(active.records).await.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Undoes all that this run has injected; tells what could not be undone.
+    /// Undoes all that this run has injected; tells what could not be undone. Processes that it
+    /// has adopted live on until it is gone.
     pub async fn heal_all(&self) -> Vec<Error> {
-        let names = self.inner.journal.records(&self.inner.run);
+        let mut names = self.inner.journal.records(&self.inner.run);
+        names.retain(|name| !self.inner.adopted().iter().any(|(adopted, _)| adopted == name));
         self.inner.heal(names).await
+    }
+
+    /// Ties a process that this one has started, and its process group, to the run: when the run is
+    /// gone, however it went, they are ended. A process that takes its place by a restart is tied,
+    /// too.
+    pub async fn adopt(&self, pid: u32) -> Result<(), Error> {
+        let alive = self.inner.alive().await?;
+        self.inner.adopt(pid)?;
+        alive.tug().await
     }
 
     async fn plan(&self, injection: &Injection) -> Result<Vec<Planned>, CannotDo> {
@@ -154,8 +165,15 @@ impl Injector {
         let name = || self.inner.next_name();
         match injection {
             Injection::Process(fault) => {
-                let plan = process::plan(fault, &name(), options.allow_foreign).map_err(cannot)?;
-                Ok(vec![Planned::Process(plan)])
+                let pid = fault.pid();
+                let ends_with_run = self
+                    .inner
+                    .adopted()
+                    .iter()
+                    .any(|(_, its)| its.pid == pid && its.stat().is_some());
+                let foreign = options.allow_foreign;
+                let plan = process::plan(fault, &name(), foreign, ends_with_run);
+                Ok(vec![Planned::Process(plan.map_err(cannot)?)])
             }
             Injection::Container(fault) => {
                 let socket = options.docker_socket.as_deref();
@@ -195,15 +213,18 @@ impl Injector {
                     return Err(failed(why));
                 };
                 let seen = planned_act(injection, planned, inner).await.map_err(failed)?;
+                if let (true, Some(pid)) = (record.undo.ends_with_run(), seen.successor) {
+                    inner.adopt(pid)?;
+                }
                 record.stage = Stage::Acts;
                 inner.keep(&record)?;
                 seen
             }
         };
         active.targets.push(target);
-        if let Some(seen) = seen {
+        if let Some(what) = seen.what {
             active.hits += 1;
-            active.seen.push(seen);
+            active.seen.push(what);
         }
         Ok(())
     }
@@ -233,11 +254,11 @@ async fn planned_act(
     injection: &Injection,
     planned: &Planned,
     inner: &Inner,
-) -> Result<Option<String>, String> {
+) -> Result<Seen, String> {
     match (injection, planned, &inner.docker) {
         (Injection::Process(fault), Planned::Process(plan), _) => plan.act(fault).await,
         (Injection::Container(fault), Planned::Container(plan), Some(client)) => {
-            plan.act(client, &fault.act).await
+            plan.act(client, &fault.act).await.map(Seen::from)
         }
         _ => Err("it was planned for something else".to_owned()),
     }
@@ -268,6 +289,30 @@ impl Inner {
         let taken = || unusable(std::io::Error::other("another run has the same name"));
         let lock = lock.ok_or_else(taken)?;
         Ok(Alive { leash, _lock: lock })
+    }
+
+    /// Writes down that a process is to be ended when this run is gone.
+    fn adopt(&self, pid: u32) -> Result<(), Error> {
+        let name = format!("pid {pid}");
+        let fault = format!("start of {name}");
+        let undo = process::adopt(pid).map_err(|why| CannotDo { fault: fault.clone(), why })?;
+        let number = self.next.fetch_add(1, Relaxed);
+        let mut record = Record::new(&self.run, number, fault, name, Undo::Process(undo));
+        // It does not end by itself.
+        record.expires_ms = u64::MAX;
+        record.stage = Stage::Acts;
+        self.keep(&record).map(drop)
+    }
+
+    /// The processes that end with this run, each with the name of its record.
+    fn adopted(&self) -> Vec<(String, proc::Identity)> {
+        let names = self.journal.records(&self.run).into_iter();
+        names
+            .filter_map(|name| match self.journal.read(&name)?.ok()?.undo {
+                Undo::Process(ProcessUndo::End { process }) => Some((name, process)),
+                _ => None,
+            })
+            .collect()
     }
 
     fn record(
@@ -325,7 +370,7 @@ impl Inner {
 
     async fn heal(&self, names: Vec<String>) -> Vec<Error> {
         let mut errors = Vec::new();
-        for healed in heal_all(&self.journal, names).await {
+        for healed in heal_all(&self.journal, names, Healer::Run).await {
             let fault = healed.fault;
             match healed.outcome {
                 Ok(Outcome::Healed(what)) => tracing::info!(%fault, what, "undone"),

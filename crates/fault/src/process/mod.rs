@@ -20,6 +20,8 @@ use proc::{Identity, Presence};
 /// How long a process may take to end after SIGTERM, and to be stopped after SIGSTOP.
 const ENDS: Duration = Duration::from_secs(10);
 const STOPS: Duration = Duration::from_secs(2);
+/// How long a process of a run that is gone may take to end by itself.
+const TERMINATES: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A program that cannot work ends soon after it was started.
 const STANDS: Duration = Duration::from_millis(150);
@@ -38,7 +40,11 @@ pub(crate) enum ProcessUndo {
         start: Start,
         /// Milliseconds since the boot: only what was started later can have taken its place.
         since_ms: u64,
+        /// It was started by the run, and is not to outlive it.
+        ends_with_run: bool,
     },
+    /// Ended with all of its group, when the run is gone that started it.
+    End { process: Identity },
 }
 
 /// A fault on a process, ready to be done.
@@ -52,14 +58,20 @@ pub(crate) struct Plan {
 
 /// Looks at the process without touching it; says why the fault cannot be done.
 ///
-/// `name` is for what the fault makes, `allow_foreign` permits processes that we did not start.
-pub(crate) fn plan(fault: &ProcessFault, name: &str, allow_foreign: bool) -> Result<Plan, String> {
+/// `name` is for what the fault makes, `allow_foreign` permits processes that we did not start;
+/// with `ends_with_run` the process is not to outlive the run.
+pub(crate) fn plan(
+    fault: &ProcessFault,
+    name: &str,
+    allow_foreign: bool,
+    ends_with_run: bool,
+) -> Result<Plan, String> {
     let pid = fault.pid();
     if let Some(why) = guard::refusal(pid, std::process::id(), allow_foreign) {
         return Err(why);
     }
     let process = Identity::of(pid).ok_or_else(|| format!("process {pid} has ended"))?;
-    let undo = undo_of(fault, &process, name)?;
+    let undo = undo_of(fault, &process, name, ends_with_run)?;
     let target = ResolvedTarget { name: format!("pid {pid}"), detail: proc::command_line(pid) };
     Ok(Plan { target, process, undo })
 }
@@ -68,6 +80,7 @@ fn undo_of(
     fault: &ProcessFault,
     process: &Identity,
     name: &str,
+    ends_with_run: bool,
 ) -> Result<Option<ProcessUndo>, String> {
     let pid = process.pid;
     let process = process.clone();
@@ -75,14 +88,17 @@ fn undo_of(
     let undo = match fault {
         ProcessFault::Terminate { comes_back: false, .. }
         | ProcessFault::Kill { comes_back: false, .. } => return Ok(None),
+        ProcessFault::Terminate { .. } | ProcessFault::Kill { .. } if ends_with_run => {
+            return Err(format!("process {pid} was started by this run, which starts it again"));
+        }
         ProcessFault::Terminate { .. }
         | ProcessFault::Kill { .. }
         | ProcessFault::Restart { command: None, .. } => {
-            ProcessUndo::Start { process, start: Start::of(pid)?, since_ms }
+            ProcessUndo::Start { process, start: Start::of(pid)?, since_ms, ends_with_run }
         }
         ProcessFault::Restart { command: Some(launch), .. } => {
             let start = Start { launch: launch.clone(), called: None };
-            ProcessUndo::Start { process, start, since_ms }
+            ProcessUndo::Start { process, start, since_ms, ends_with_run }
         }
         ProcessFault::Pause { .. } => {
             if let Some(state @ ('T' | 't')) = process.stat().map(|stat| stat.state) {
@@ -105,17 +121,32 @@ fn undo_of(
     Ok(Some(undo))
 }
 
+/// What was seen of a fault.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// In words; `None` where it was done and nothing came of it.
+    pub(crate) what: Option<String>,
+    /// The process that took the place of the target.
+    pub(crate) successor: Option<u32>,
+}
+
+impl From<Option<String>> for Seen {
+    fn from(what: Option<String>) -> Self {
+        Self { what, successor: None }
+    }
+}
+
 impl Plan {
-    /// Does it; says what was seen of it, `None` where it was done and nothing came of it.
-    pub(crate) async fn act(&self, fault: &ProcessFault) -> Result<Option<String>, String> {
+    /// Does it; says what was seen of it.
+    pub(crate) async fn act(&self, fault: &ProcessFault) -> Result<Seen, String> {
         let pid = self.process.pid;
         match (fault, &self.undo) {
-            (ProcessFault::Terminate { .. }, _) => self.end(Signal::TERM).await,
-            (ProcessFault::Kill { .. }, _) => self.end(Signal::KILL).await,
+            (ProcessFault::Terminate { .. }, _) => self.end(Signal::TERM).await.map(Seen::from),
+            (ProcessFault::Kill { .. }, _) => self.end(Signal::KILL).await.map(Seen::from),
             (ProcessFault::Pause { .. }, _) => {
                 self.signal(Signal::STOP)?;
                 let stopped = self.comes_true(STOPS, |state| state == Some('T')).await;
-                Ok(stopped.then(|| format!("pid {pid} is stopped (state T)")))
+                Ok(stopped.then(|| format!("pid {pid} is stopped (state T)")).into())
             }
             (ProcessFault::Restart { end_with, .. }, Some(ProcessUndo::Start { start, .. })) => {
                 let signal = match end_with {
@@ -126,10 +157,11 @@ impl Plan {
                     self.end(Signal::KILL).await?;
                 }
                 let new = start.start()?;
-                Ok(Some(format!("pid {pid} ended, pid {} took its place", new.pid)))
+                let what = format!("pid {pid} ended, pid {} took its place", new.pid);
+                Ok(Seen { what: Some(what), successor: Some(new.pid) })
             }
             (_, Some(ProcessUndo::Cgroup { change, .. })) => {
-                change.make(&self.process).await.map(Some)
+                change.make(&self.process).await.map(|what| Some(what).into())
             }
             _ => Err("it has no way back".to_owned()),
         }
@@ -170,7 +202,8 @@ async fn becomes(
 
 impl ProcessUndo {
     /// Undoes the fault and looks whether it is undone; may be called at any moment and again.
-    pub(crate) async fn heal(&self) -> Result<Outcome, String> {
+    /// Whether the run that did it is gone decides about processes that end with it.
+    pub(crate) async fn heal(&self, run_is_gone: bool) -> Result<Outcome, String> {
         match self.process().presence() {
             Presence::EarlierBoot => {
                 return Ok(Outcome::whole("the machine was started again since"));
@@ -185,9 +218,16 @@ impl ProcessUndo {
         match self {
             Self::Continue { process } => continue_(process).await,
             Self::Cgroup { change, .. } => change.undo().await,
-            Self::Start { process, start, since_ms } => {
+            Self::Start { start, since_ms, ends_with_run: true, .. } if run_is_gone => {
+                match start.is_running(*since_ms).and_then(Identity::of) {
+                    Some(successor) => end_group(&successor).await,
+                    None => Ok(Outcome::whole("it was to end with its run")),
+                }
+            }
+            Self::Start { process, start, since_ms, .. } => {
                 start_again(process, start, *since_ms).await
             }
+            Self::End { process } => end_group(process).await,
         }
     }
 
@@ -195,7 +235,8 @@ impl ProcessUndo {
         match self {
             Self::Continue { process }
             | Self::Cgroup { process, .. }
-            | Self::Start { process, .. } => process,
+            | Self::Start { process, .. }
+            | Self::End { process } => process,
         }
     }
 }
@@ -239,4 +280,61 @@ async fn start_again(process: &Identity, start: &Start, since_ms: u64) -> Result
         return Err(format!("{} was started and ended at once", start.launch.program.display()));
     }
     Ok(Outcome::healed(format!("pid {} took its place", new.pid)))
+}
+
+/// Ends a process and what else is in its group, where it has one of its own.
+async fn end_group(leader: &Identity) -> Result<Outcome, String> {
+    let pid = leader.pid;
+    let in_group = |one: &u32| {
+        let stat = proc::Stat::of(*one);
+        stat.is_some_and(|stat| stat.group == pid && !stat.has_ended())
+    };
+    // A number stays taken as long as it names a group: without a leader it is still the same one.
+    let is_other = proc::Stat::of(pid).is_some_and(|stat| stat.start != leader.start);
+    let members = || -> Vec<Identity> {
+        if is_other {
+            return Vec::new();
+        }
+        let mut members: Vec<u32> = proc::all().into_iter().filter(in_group).collect();
+        if leader.stat().is_some() && !members.contains(&pid) {
+            members.push(pid);
+        }
+        members.into_iter().filter_map(Identity::of).collect()
+    };
+    let mut ended = 0;
+    for (signal, at_most) in [(Signal::TERM, TERMINATES), (Signal::KILL, STOPS)] {
+        let begin = Instant::now();
+        let mut told: Vec<Identity> = Vec::new();
+        loop {
+            let now = members();
+            if now.is_empty() {
+                return Ok(match ended {
+                    0 => Outcome::whole(format!("pid {pid} has ended")),
+                    _ => Outcome::healed(format!("pid {pid} was ended, with its run")),
+                });
+            }
+            for member in now {
+                if !told.contains(&member) {
+                    // Whether it has worked is looked at.
+                    _ = member.signal(signal);
+                    told.push(member);
+                    ended += 1;
+                }
+            }
+            if begin.elapsed() > at_most {
+                break;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+    Err(format!("pid {pid} or what it started does not end"))
+}
+
+/// What undoes that a process was started: it ends when the run is gone.
+pub(crate) fn adopt(pid: u32) -> Result<ProcessUndo, String> {
+    if let Some(why) = guard::refusal(pid, std::process::id(), false) {
+        return Err(why);
+    }
+    let process = Identity::of(pid).ok_or_else(|| format!("process {pid} has ended"))?;
+    Ok(ProcessUndo::End { process })
 }

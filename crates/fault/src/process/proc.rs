@@ -56,6 +56,8 @@ pub(crate) struct Stat {
     /// `R`, `S`, `D`, `T` (stopped), `t` (traced), `Z` (ended, not yet waited for), `X`.
     pub(crate) state: char,
     pub(crate) parent: u32,
+    /// The leader of its process group.
+    pub(crate) group: u32,
     pub(crate) flags: u64,
     pub(crate) start: u64,
 }
@@ -77,6 +79,7 @@ impl Stat {
             name: name.to_owned(),
             state: field(3)?.chars().next()?,
             parent: field(4)?.parse().ok()?,
+            group: field(5)?.parse().ok()?,
             flags: field(9)?.parse().ok()?,
             start: field(22)?.parse().ok()?,
         })

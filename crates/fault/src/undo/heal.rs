@@ -17,6 +17,13 @@ pub(crate) enum Undo {
     Container(ContainerUndo),
 }
 
+impl Undo {
+    /// Whether the target is not to outlive the run.
+    pub(crate) fn ends_with_run(&self) -> bool {
+        matches!(self, Self::Process(ProcessUndo::Start { ends_with_run: true, .. }))
+    }
+}
+
 /// What became of one record.
 #[derive(Clone, Debug)]
 pub(crate) struct Healed {
@@ -25,8 +32,17 @@ pub(crate) struct Healed {
     pub(crate) outcome: Result<Outcome, String>,
 }
 
+/// Who undoes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Healer {
+    /// The run itself, or its watchdog while the run is alive.
+    Run,
+    /// Whoever comes after the run.
+    Successor,
+}
+
 /// Undoes the fault of one record and removes it; `None` where another did meanwhile.
-pub(crate) async fn heal_one(journal: &Journal, name: &str) -> Option<Healed> {
+pub(crate) async fn heal_one(journal: &Journal, name: &str, healer: Healer) -> Option<Healed> {
     let failed = |fault: &str, why| Healed { fault: fault.to_owned(), outcome: Err(why) };
     let mut claim = match journal.claim(name).await? {
         Ok(claim) => claim,
@@ -38,7 +54,7 @@ pub(crate) async fn heal_one(journal: &Journal, name: &str) -> Option<Healed> {
     };
     let may_come_later = record.stage == Stage::Intended;
     let outcome = match &record.undo {
-        Undo::Process(undo) => undo.heal().await,
+        Undo::Process(undo) => undo.heal(healer == Healer::Successor).await,
         Undo::Container(undo) => undo.heal(may_come_later).await,
     };
     let outcome = outcome.and_then(|outcome| {
@@ -51,7 +67,7 @@ pub(crate) async fn heal_one(journal: &Journal, name: &str) -> Option<Healed> {
 
 /// Undoes what the given records tell: those of one target one after the other, the last one
 /// first, and those of different targets at the same time.
-pub(crate) async fn heal_all(journal: &Journal, names: Vec<String>) -> Vec<Healed> {
+pub(crate) async fn heal_all(journal: &Journal, names: Vec<String>, healer: Healer) -> Vec<Healed> {
     let mut by_target: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in names {
         let target = match journal.read(&name) {
@@ -67,7 +83,7 @@ pub(crate) async fn heal_all(journal: &Journal, names: Vec<String>) -> Vec<Heale
         tasks.spawn(async move {
             let mut done = Vec::new();
             for name in names.iter().rev() {
-                done.extend(heal_one(&journal, name).await);
+                done.extend(heal_one(&journal, name, healer).await);
             }
             (index, done)
         });

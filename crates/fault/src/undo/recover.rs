@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Journal, Outcome, RecoverReport, Recovered, RunLock, heal_all};
+use super::{Healer, Journal, Outcome, RecoverReport, Recovered, RunLock, heal_all};
 
 /// Undoes what is left of runs that have ended, and leaves those alone that are alive. A directory
 /// that is not there holds nothing.
@@ -30,7 +30,7 @@ pub async fn recover(journal_dir: &Path) -> RecoverReport {
             }
         };
         let before = report.failed.len();
-        for healed in heal_all(&journal, journal.records(&run)).await {
+        for healed in heal_all(&journal, journal.records(&run), Healer::Successor).await {
             let (list, why) = match healed.outcome {
                 Ok(Outcome::Healed(what)) => (&mut report.healed, what),
                 Ok(Outcome::Whole(why)) => (&mut report.whole, why),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep};
 
-use super::{Journal, RunLock, heal_all, heal_one};
+use super::{Healer, Journal, RunLock, heal_all, heal_one};
 use crate::process::proc::since_boot_ms;
 
 /// The run is to undo its faults in time itself; this is how long it may be late.
@@ -125,10 +125,10 @@ async fn expire(journal: &Journal, run: &str) -> Duration {
     let mut next = LOOK;
     for name in journal.records(run) {
         let Some(Ok(record)) = journal.read(&name) else { continue };
-        let left_ms = (record.expires_ms + LATE_MS).saturating_sub(now_ms);
+        let left_ms = record.expires_ms.saturating_add(LATE_MS).saturating_sub(now_ms);
         if left_ms == 0 {
             // If it fails, the next look tries again.
-            _ = heal_one(journal, &name).await;
+            _ = heal_one(journal, &name, Healer::Run).await;
         } else {
             next = next.min(Duration::from_millis(left_ms));
         }
@@ -143,7 +143,7 @@ async fn afterwards(journal: &Journal, run: &str) {
     while begin.elapsed() < PATIENCE {
         // Held by another, the run is being recovered; then there is nothing left.
         if let Ok(Some(lock)) = RunLock::try_take(journal, run) {
-            let healed = heal_all(journal, journal.records(run)).await;
+            let healed = heal_all(journal, journal.records(run), Healer::Successor).await;
             if healed.iter().all(|one| one.outcome.is_ok()) {
                 journal.clear(run);
                 drop(lock);
