@@ -3,6 +3,7 @@
 
 mod baseline;
 mod commands;
+mod config;
 mod disk;
 mod failure;
 mod fix;

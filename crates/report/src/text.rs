@@ -297,7 +297,7 @@ fn footer(view: &View, out: &mut String) {
     for (n, why) in [
         (hidden.below_severity, "below `--min-severity`"),
         (hidden.unsure, "below 50 % confidence, shown with `--pedantic`"),
-        (hidden.suppressed, "suppressed by a comment"),
+        (hidden.suppressed, "suppressed by a comment or a configuration file"),
         (hidden.known, "known from the baseline"),
     ] {
         if n > 0 {

@@ -181,7 +181,7 @@ fn comments_take_findings_back() {
             findings: diagnosis.findings[..1].to_vec(),
             ..wonin_model::Diagnosis::default()
         };
-        let gone = suppress::apply(&evidence, &mut diagnosis);
+        let gone = suppress::apply(&evidence, &mut diagnosis, &mut []);
         let titles: Vec<_> = diagnosis.findings.into_iter().map(|finding| finding.title).collect();
         (gone, titles.join("\n"))
     };

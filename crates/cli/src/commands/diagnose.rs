@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use wonin_model::{Diagnosis, Evidence, GivenStartup, Severity};
 use wonin_report::{Limits, View, suppress};
 
+use crate::config::Config;
 use crate::disk::DiskFiles;
 use crate::failure::Failure;
 use crate::output::{self, Target};
@@ -27,6 +28,16 @@ Examples:
 
 A comment takes a finding back: `# wonin: ignore[mode-id] reason`, on its line or the line above.
 
+`wonin.toml` in PATH (of one file or of several paths: in its directory, the working directory)
+holds what counts for all runs; options of the command line go before it:
+
+  min-severity = \"high\"                # also pedantic = true, startup = [\"150s\"]
+  [[ignore]]
+  mode = \"no-restart-policy\"           # of mode, path and service at least one
+  path = \"examples/\"                   # a pattern as in .gitignore
+  service = \"db\"
+  reason = \"started by hand\"           # must be there
+
 Exit codes:
   0  nothing at or above the threshold
   1  findings
@@ -36,6 +47,7 @@ Exit codes:
 /// Find why a stack will fail, from its files
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Args {
     /// Directories or files; `-` is standard input
     #[arg(value_name = "PATH", default_value = ".")]
@@ -57,6 +69,14 @@ pub(crate) struct Args {
     /// pairs with CPU units (`35s@1024`), given several times
     #[arg(long, value_name = "TIME[@UNITS]")]
     startup: Vec<String>,
+
+    /// Read this instead of `wonin.toml`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Read no `wonin.toml`
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
 
     /// Show findings of low confidence, too
     #[arg(long)]
@@ -102,11 +122,16 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
     output::check(&targets)?;
     let known = args.baseline.as_deref().map(baseline::read).transpose()?;
-    let startup = startup(args)?;
     let files = open(args)?;
+    let config = if args.no_config {
+        Config::default()
+    } else {
+        Config::find(args.config.as_deref(), &files)?
+    };
+    let startup = startup(args, &config)?;
     share_work();
 
-    let mut run = Run { args, terminal, files, startup };
+    let mut run = Run { args, config, terminal, files, startup };
     let (evidence, diagnosis, mut view) = run.look();
     if (args.fix || args.unsafe_fixes)
         && let Some(after) = run.repair(&evidence, &diagnosis, &view)?
@@ -135,12 +160,14 @@ fn share_work() {
     _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
 }
 
-fn startup(args: &Args) -> Result<Option<GivenStartup>, Failure> {
-    if args.startup.is_empty() {
-        return Ok(None);
-    }
-    let given = GivenStartup::parse(&args.startup);
-    given.map(Some).map_err(|why| Failure::new(format!("`--startup`: {why}")))
+fn startup(args: &Args, config: &Config) -> Result<Option<GivenStartup>, Failure> {
+    let (given, name) = match (args.startup.as_slice(), config.startup.as_slice()) {
+        ([], []) => return Ok(None),
+        ([], configured) => (configured, "startup"),
+        (given, _) => (given, "--startup"),
+    };
+    let parsed = GivenStartup::parse(given);
+    parsed.map(Some).map_err(|why| Failure::new(format!("`{name}`: {why}")))
 }
 
 fn open(args: &Args) -> Result<DiskFiles, Failure> {
@@ -184,6 +211,7 @@ fn finish(
 
 struct Run<'a> {
     args: &'a Args,
+    config: Config,
     terminal: Terminal,
     files: DiskFiles,
     startup: Option<GivenStartup>,
@@ -197,13 +225,18 @@ impl Run<'_> {
             evidence.skipped.extend_from_slice(self.files.skipped());
             evidence.startup.clone_from(&self.startup);
             let mut diagnosis = wonin_modes::examine(&evidence);
-            let suppressed = suppress::apply(&evidence, &mut diagnosis);
+            let mut rules = self.config.rules(&mut evidence.sources);
+            let suppressed = suppress::apply(&evidence, &mut diagnosis, &mut rules);
             // What is shown comes from the texts; a large stack and its view need not be there at
             // the same time.
             drop(std::mem::take(&mut evidence.stack));
             let limits = Limits {
-                severity_min: self.args.min_severity.map(Severity::from),
-                pedantic: self.args.pedantic,
+                severity_min: self
+                    .args
+                    .min_severity
+                    .map(Severity::from)
+                    .or(self.config.severity_min),
+                pedantic: self.args.pedantic || self.config.pedantic,
             };
             let mut view = View::new(&evidence, &diagnosis, limits);
             view.hidden.suppressed = suppressed;
