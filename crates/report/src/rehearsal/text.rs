@@ -92,20 +92,14 @@ fn timeline(run: &Rehearsal, layout: Layout, out: &mut String) {
     axis(run, head, cells, cell, out);
     for fault in &run.faults {
         let to = match fault.to_s {
-            Some(to_s) => format!("to {} s", seconds(to_s)),
-            None => "and was not healed".to_owned(),
+            Some(to_s) => format!("{} to {} s", seconds(fault.from_s), seconds(to_s)),
+            None => format!("{} s on, not healed", seconds(fault.from_s)),
         };
         let hits = match fault.hits {
             1 => "1 hit".to_owned(),
             hits => format!("{hits} hits"),
         };
-        let text = format!(
-            "{}: {} on {}, from {} {to}, {hits}",
-            fault.name,
-            fault.what,
-            fault.target,
-            seconds(fault.from_s)
-        );
+        let text = format!("{}: {} on {}, from {to}, {hits}", fault.name, fault.what, fault.target);
         list(out, layout, std::iter::once(text));
     }
 }
@@ -118,13 +112,7 @@ fn end_s(run: &Rehearsal) -> f64 {
 }
 
 /// A line with a tick and a label wherever something began or ended.
-fn axis(
-    run: &Rehearsal,
-    head: usize,
-    cells: usize,
-    cell: impl Fn(f64) -> usize,
-    out: &mut String,
-) {
+fn axis(run: &Rehearsal, head: usize, cells: usize, cell: impl Fn(f64) -> usize, out: &mut String) {
     let ends = run.faults.iter().flat_map(|fault| [Some(fault.from_s), fault.to_s]);
     let mut moments: Vec<f64> = ends.flatten().chain([0.0]).collect();
     let healed = run.faults.iter().filter_map(|fault| fault.to_s).fold(0.0, f64::max);
