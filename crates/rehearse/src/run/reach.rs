@@ -28,14 +28,15 @@ pub(super) async fn kafka(
         .map_err(|error| CannotRun::new(format!("cannot stand before Kafka: {error}")))
 }
 
-/// An injector, where a run needs one.
+/// An injector, where a run needs one: to break processes or containers, or to end its own
+/// processes if it is killed.
 pub(super) async fn injector(
-    run: Option<&Run>,
+    scenario: &Scenario,
+    run: &Run,
     options: &RunOptions,
 ) -> Result<Option<Injector>, CannotRun> {
-    let acts = run.map_or(&[] as &[FaultAct], |run| &run.acts);
     let is_needed = |act: &FaultAct| matches!(act, FaultAct::Inject(_) | FaultAct::Own { .. });
-    if !acts.iter().any(is_needed) {
+    if scenario.processes.is_empty() && !run.acts.iter().any(is_needed) {
         return Ok(None);
     }
     let opened = Injector::open(options.injector.clone()).await;
@@ -149,7 +150,7 @@ impl Resolver {
     pub(super) async fn open(scenario: &Scenario, options: &RunOptions) -> Result<Self, CannotRun> {
         let runs = scenario.runs();
         for run in &runs {
-            if let Some(injector) = injector(Some(run), options).await? {
+            if let Some(injector) = injector(scenario, run, options).await? {
                 return Ok(Self(Some(injector)));
             }
         }

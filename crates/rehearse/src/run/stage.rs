@@ -76,7 +76,7 @@ impl Stage {
         run: &Run,
         options: &RunOptions,
     ) -> Result<(), CannotRun> {
-        self.injector = reach::injector(Some(run), options).await?;
+        self.injector = reach::injector(scenario, run, options).await?;
         for proxy in &scenario.proxies {
             let listen = self.engine.add_proxy(&proxy.name, &proxy.listen, &proxy.upstream).await;
             let listen = listen.map_err(|error| {
@@ -106,6 +106,13 @@ impl Stage {
         };
         let cannot = |why: String| CannotRun::new(format!("process `{}`: {why}", spec.name));
         let mut running = ready.spawn(Stdio::null(), Stdio::null()).map_err(cannot)?;
+        if let (Some(injector), Some(pid)) = (&self.injector, running.pid())
+            && let Err(error) = injector.adopt(pid).await
+            && running.child.try_wait().ok().flatten().is_none()
+        {
+            running.end().await;
+            return Err(cannot(format!("it would outlive a run that is killed: {error}")));
+        }
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
         while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
