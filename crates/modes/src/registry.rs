@@ -31,6 +31,7 @@ use crate::leak::native_thread_limit::NativeThreadLimit;
 use crate::leak::open_files_limit::OpenFilesLimit;
 use crate::leak::thread_leak::ThreadLeak;
 use crate::redundancy::dependency_down::DependencyDown;
+use crate::redundancy::no_healthy_target::NoHealthyTarget;
 use crate::redundancy::no_restart_policy::NoRestartPolicy;
 use crate::redundancy::single_instance::SingleInstance;
 use crate::redundancy::single_zone::SingleZone;
@@ -77,6 +78,7 @@ use crate::saturation::rate_limited::RateLimited;
 use crate::saturation::serial_server_saturated::SerialServerSaturated;
 use crate::saturation::store_full::StoreFull;
 use crate::saturation::threads_exceed_pool::ThreadsExceedPool;
+use crate::saturation::workers_blocked::WorkersBlocked;
 use crate::signal::alert_flood::AlertFlood;
 use crate::signal::blind_check::BlindCheck;
 use crate::signal::no_health_check::NoHealthCheck;
@@ -119,6 +121,7 @@ pub const MODES: &[&dyn Mode] = &[
     &ThreadLeak,
     // redundancy
     &DependencyDown,
+    &NoHealthyTarget,
     &NoRestartPolicy,
     &SingleInstance,
     &SingleZone,
@@ -168,6 +171,7 @@ pub const MODES: &[&dyn Mode] = &[
     &SerialServerSaturated,
     &StoreFull,
     &ThreadsExceedPool,
+    &WorkersBlocked,
     // signal
     &AlertFlood,
     &BlindCheck,

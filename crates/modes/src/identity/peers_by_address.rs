@@ -161,10 +161,13 @@ fn observed(evidence: &Evidence, finding: Finding, texts: &[(&str, &str)]) -> Fi
 /// A member of a MongoDB replica set that is listed under an address it no longer has.
 fn not_itself(evidence: &Evidence) -> Option<Finding> {
     let named = evidence.stack.servers.iter().any(|one| one.product == ServerProduct::Mongo);
-    let shown = all_of(
+    let mut shown = all_of(
         evidence,
         &[("mongo.not-in-config", "the member does not find itself in the replica set")],
     );
+    if !shown.is_empty() {
+        shown.extend(all_of(evidence, &[("mongo.no-server", "follows: clients find no primary")]));
+    }
     let title =
         "the replica set is configured with addresses that its members no longer have: no primary";
     let finding = Finding::new(&META, title)

@@ -75,6 +75,7 @@ use crate::shared::deploys::{
     Kube, Seen, Start, Telling, numbers_of, percent, rehearsal, start_of, started, workloads,
 };
 use crate::shared::edits::add_entry;
+use crate::shared::seen::{Part, signals};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct LivenessKillsSlowStart;
@@ -88,11 +89,61 @@ static META: ModeMeta = ModeMeta {
 
 /// What shows it at work.
 const SEEN: &[(&str, &str)] = &[("kubernetes.killed-by-probe", "a probe restarted the container")];
+/// What stands beside it, and shows nothing by itself.
+const BESIDE: &[(&str, &str)] = &[
+    ("kubernetes.liveness-failed", "the probe failed"),
+    ("kubernetes.startup-failed", "the probe failed"),
+    ("kubernetes.back-off", "follows: each restart waits longer than the one before, up to 5 min"),
+];
 
-/// What is left to say where the settings are not known.
-fn observed() -> Finding {
-    Finding::new(&META, "containers are restarted by their probe: not up in time, too busy, or asked wrongly")
-        .weigh(Role::Cause, Severity::Medium, 65)
+/// What is left to say where no startup time is known: what the probe was answered, and how long it
+/// allows where its settings are.
+fn observed(evidence: &Evidence) -> Finding {
+    let failed = signals(evidence, &["kubernetes.liveness-failed", "kubernetes.startup-failed"]);
+    let service = signals(evidence, &["kubernetes.killed-by-probe"])
+        .first()
+        .and_then(|signal| signal.service.as_deref());
+    let answers: Vec<&str> = failed.iter().flat_map(|signal| signal.all("why")).collect();
+    let says = |text: &str| answers.iter().any(|answer| answer.contains(text));
+    let why = if says("refused") {
+        "nothing listened yet: not up in time, or gone"
+    } else if says("deadline exceeded") || says("timeout") {
+        "no answer came in time: too busy, stuck, or timeoutSeconds too short"
+    } else if says("statuscode: 404") {
+        "the path is not there"
+    } else if says("statuscode: 5") {
+        "it answered that it is not well: a liveness probe must not ask for dependencies"
+    } else {
+        "not up in time, too busy, or asked wrongly"
+    };
+    let who = service.map_or("containers are", |_| "its containers are");
+    let mut finding = Finding::new(&META, format!("{who} restarted by their probe: {why}")).weigh(
+        Role::Cause,
+        Severity::High,
+        if answers.is_empty() { 65 } else { 78 },
+    );
+    let own = |kube: &Kube<'_>| Some(kube.deployment.name.as_str()) == service;
+    let kubes: Vec<Kube<'_>> = workloads(evidence).into_iter().filter(own).collect();
+    let probed = kubes.iter().flat_map(Kube::containers).find_map(judge);
+    if let Some((kind, probe)) = probed
+        && let Some(numbers) = numbers_of(probe)
+    {
+        finding = finding
+            .arithmetic(format!(
+                "{} + ({} - 1) × {} = {} until it kills; a start that takes longer never succeeds",
+                duration_ms(numbers.initial_delay_ms),
+                numbers.failure_threshold,
+                duration_ms(numbers.period_ms),
+                duration_ms(probe_budget_ms(&numbers))
+            ))
+            .because_at(format!("`{kind}`"), probe.target.origin.clone());
+    }
+    for (name, what) in BESIDE {
+        for signal in signals(evidence, &[name]) {
+            finding = Part::whole(signal).tell(finding, what);
+        }
+    }
+    finding
         .fix(Fix::advice("compare the time that a start takes with initialDelay + (failureThreshold - 1) × period; use a startup probe"))
 }
 
@@ -140,7 +191,7 @@ impl Mode for LivenessKillsSlowStart {
             }
         }
         let seen = Seen { evidence, signals: SEEN };
-        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed(evidence)));
     }
 }
 

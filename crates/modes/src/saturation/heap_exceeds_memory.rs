@@ -96,12 +96,21 @@ impl Mode for HeapExceedsMemory {
 fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     let mut shown = all_of(
         evidence,
-        &[("kubernetes.oom-killed", "the kernel killed the container for memory")],
+        &[
+            ("kubernetes.oom-killed", "the kernel killed the container for memory"),
+            ("ecs.killed-for-memory", "the kernel killed the container for memory"),
+        ],
     );
     for signal in signals(evidence, &["host.out-of-memory"]) {
         let process = signal.all("process");
         let who = process.first().map_or("a process", |name| *name);
         shown.push((Part::whole(signal), format!("the kernel killed {who} for memory")));
+    }
+    if !shown.is_empty() {
+        // A task whose container was killed ends, too.
+        for signal in signals(evidence, &["ecs.essential-exited"]) {
+            shown.push((Part::whole(signal), "follows: the task ended with it".to_owned()));
+        }
     }
     let killed: Vec<&ContainerState> =
         evidence.containers.iter().filter(|container| container.oom_killed).collect();

@@ -70,7 +70,7 @@ impl Mode for LockHolderBlocksQueue {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let mut own: Vec<Finding> =
             evidence.loads.iter().filter_map(|load| convoy(evidence, load)).collect();
-        let waits = all_of(
+        let mut waits = all_of(
             evidence,
             &[
                 ("postgres.waiting-for-lock", "a process waits for a lock that another one holds"),
@@ -83,6 +83,16 @@ impl Mode for LockHolderBlocksQueue {
                 ("migration.locked", "a migration waits for the lock of another one"),
             ],
         );
+        let idle = all_of(
+            evidence,
+            &[(
+                "postgres.idle-in-transaction",
+                "a session sat idle in an open transaction, and kept its locks, until the server ended it",
+            )],
+        );
+        if !waits.is_empty() {
+            waits.extend(idle);
+        }
         recognise(&mut own, &waits, || Some(waiting(evidence)));
         findings.extend(own);
         findings.extend(deadlocks(evidence));
@@ -102,11 +112,13 @@ fn waiting(evidence: &Evidence) -> Finding {
     let value = |name: &str| hit.and_then(|hit| hit.values.get(name)).map(String::as_str);
     let title = match value("holder").zip(value("queue")) {
         Some((holder, queue)) => {
-            format!(
-                "process {} holds a lock, and {} wait for it",
-                holder.trim(),
-                queue.split(',').count()
-            )
+            let queues = signal.map(|signal| signal.all("queue")).unwrap_or_default();
+            let longest = queues.iter().map(|queue| queue.split(',').count()).max();
+            let waiting = longest.unwrap_or(0).max(queue.split(',').count());
+            let idle = !signals(evidence, &["postgres.idle-in-transaction"]).is_empty();
+            let how = if idle { ", likely idle in an open transaction," } else { "" };
+            let verb = if waiting == 1 { "waits" } else { "wait" };
+            format!("process {}{how} holds a lock, and {waiting} {verb} for it", holder.trim())
         }
         None => "transactions wait for a lock that another one holds for long".to_owned(),
     };

@@ -9,3 +9,4 @@ pub(crate) mod rate_limited;
 pub(crate) mod serial_server_saturated;
 pub(crate) mod store_full;
 pub(crate) mod threads_exceed_pool;
+pub(crate) mod workers_blocked;

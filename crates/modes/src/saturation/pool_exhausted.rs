@@ -134,6 +134,8 @@ const POOLS: &[(&str, &str)] = &[
     ("dotnet.pool-exhausted", "the .NET connection pool"),
     ("pgbouncer.wait-timeout", "PgBouncer's pool"),
     ("jvm.task-rejected", "a thread pool"),
+    ("spring.task-rejected", "a task executor"),
+    ("elasticsearch.rejected", "Elasticsearch's thread pool"),
 ];
 
 /// Signs that the server behind a pool does not answer: then the pool is empty, not used up.

@@ -143,7 +143,11 @@ pub(super) const TEXTS: &[Text] = &[
     text("client.connect-timeout", "connect timed out", r"[Cc]onnect timed out"),
     text("client.connect-timeout", "Connect timed out", r"Connect timed out"),
     text("client.connect-timeout", "i/o timeout", r"dial tcp (?P<address>\S+): i/o timeout"),
-    text("client.connect-timeout", "ETIMEDOUT", r"connect ETIMEDOUT (?P<address>\S+)"),
+    text(
+        "client.connect-timeout",
+        "ETIMEDOUT",
+        r"connect ETIMEDOUT (?P<address>[\w.:\-\[\]]+:\d+)",
+    ),
     text(
         "client.connect-timeout",
         "Connection timed out",
@@ -195,7 +199,7 @@ pub(super) const TEXTS: &[Text] = &[
         "connection refused",
         r"dial (?:tcp|udp) (?P<address>\S+): connect: connection refused|connection refused",
     ),
-    text("client.refused", "ECONNREFUSED", r"ECONNREFUSED(?: (?P<address>\S+:\d+))?"),
+    text("client.refused", "ECONNREFUSED", r"ECONNREFUSED(?: (?P<address>[\w.:\-\[\]]+:\d+))?"),
     text("client.reset", "Connection reset", r"Connection reset(?: by peer)?"),
     text("client.reset", "connection reset by peer", r"connection reset by peer"),
     text("client.reset", "ECONNRESET", r"ECONNRESET"),
@@ -232,8 +236,16 @@ pub(super) const TEXTS: &[Text] = &[
         "no such host",
         r"lookup (?P<host>[\w.\-]+)(?: on \S+)?: no such host",
     ),
-    text("client.name-unknown", "getaddrinfo ENOTFOUND", r"getaddrinfo ENOTFOUND (?P<host>\S+)"),
-    text("client.name-unknown", "getaddrinfo EAI_AGAIN", r"getaddrinfo EAI_AGAIN (?P<host>\S+)"),
+    text(
+        "client.name-unknown",
+        "getaddrinfo ENOTFOUND",
+        r"getaddrinfo ENOTFOUND (?P<host>[\w.\-]+)",
+    ),
+    text(
+        "client.name-unknown",
+        "getaddrinfo EAI_AGAIN",
+        r"getaddrinfo EAI_AGAIN (?P<host>[\w.\-]+)",
+    ),
     text(
         "client.name-unknown",
         "could not translate host name",

@@ -117,6 +117,11 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("ecs.rolling-back", "rolling back to", r"rolling back to (?:deploymentId )?(?P<to>\S+)"),
     text(
+        "ecs.killed-for-memory",
+        "OutOfMemoryError: Container killed",
+        r"OutOfMemoryError: Container killed due to (?:high )?memory usage",
+    ),
+    text(
         "ecs.essential-exited",
         "Essential container in task exited",
         r"Essential container in task exited",

@@ -142,6 +142,12 @@ impl Matcher {
                 Some(_) => {}
             }
         }
+        // How a probe was answered is a matter of the probe.
+        let is_probe =
+            |one: &Found| one.name.starts_with("kubernetes.") && one.name.ends_with("-failed");
+        if found.iter().any(is_probe) {
+            found.retain(|one| !one.name.starts_with("client."));
+        }
         may_have_exception
     }
 }
