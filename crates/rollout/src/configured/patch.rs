@@ -30,6 +30,11 @@ pub fn edits_or_why(
             return Err(format!("`{}` is written in none of these files", change.setting.id()));
         };
         let edit = one(configured, sources, written, change)?;
+        if let Some(same) = out.iter_mut().find(|other| makes_same_block(other, &edit)) {
+            let both = in_one_block(&same.edit.replacement, &edit.edit.replacement);
+            same.edit.replacement = both.ok_or("both would be written into the same place")?;
+            continue;
+        }
         if out.iter().any(|other| clash(other, &edit)) {
             return Err("both would be written into the same place".to_owned());
         }
@@ -61,15 +66,31 @@ fn one(
     }
 }
 
-/// Two blocks made at one place would be one too many, and one text has one new value.
+/// One text has one new value.
 fn clash(one: &FileEdit, other: &FileEdit) -> bool {
     let (a, b) = (one.edit.span, other.edit.span);
+    one.file == other.file && a.start < b.end && b.start < a.end
+}
+
+/// Whether both make the same block at the same place.
+fn makes_same_block(one: &FileEdit, other: &FileEdit) -> bool {
     let makes_block = |edit: &FileEdit| {
-        ["{", "<<:", "healthcheck:"].iter().any(|sign| edit.edit.replacement.contains(sign))
+        let text = &edit.edit.replacement;
+        ["{", "<<:", "healthcheck:"].iter().any(|sign| text.contains(sign))
     };
     one.file == other.file
-        && (a.start < b.end && b.start < a.end
-            || a == b && (makes_block(one) || makes_block(other)))
+        && one.edit.span == other.edit.span
+        && makes_block(one)
+        && makes_block(other)
+}
+
+/// Two blocks that differ in one line as one block with both lines.
+fn in_one_block(one: &str, other: &str) -> Option<String> {
+    let (a, b): (Vec<&str>, Vec<&str>) = (one.split('\n').collect(), other.split('\n').collect());
+    let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let is_line = |lines: &[&str]| lines.len() == head + tail + 1;
+    (is_line(&a) && is_line(&b)).then(|| [&a[..=head], &b[head..]].concat().join("\n"))
 }
 
 fn edit(place: Place, replacement: String) -> FileEdit {
