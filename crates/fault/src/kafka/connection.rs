@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -124,6 +124,9 @@ struct Link {
     pending: Queue<Pending>,
     up: Queue<Outgoing>,
     down: Queue<Outgoing>,
+    /// Requests that were queued for the broker, and those that its socket has taken.
+    forwarded: AtomicU64,
+    written: AtomicU64,
     /// Frames without headers may come, because an old SASL handshake succeeded.
     raw: AtomicBool,
 }
@@ -150,6 +153,8 @@ pub(crate) async fn serve(
             pending: Queue::new(),
             up: Queue::new(),
             down: Queue::new(),
+            forwarded: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             raw: AtomicBool::new(false),
         };
         link.run(client).await
@@ -263,12 +268,12 @@ impl Link {
             stream.set_nodelay(true)?;
         }
         let ended = self.carry(&mut client, &mut upstream).await;
-        for stream in [&client, &upstream] {
-            match ended {
-                Ended::Reset | Ended::Failed => socket::reset_on_drop(stream),
-                _ => socket::close(stream),
-            }
+        match ended {
+            Ended::Reset | Ended::Failed => socket::reset_on_drop(&client),
+            _ => socket::close(&client),
         }
+        // What the broker was given it is to have, so it is never reset.
+        socket::close(&upstream);
         Ok(())
     }
 

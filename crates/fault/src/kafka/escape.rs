@@ -35,9 +35,9 @@ pub(crate) fn look(core: &Core) -> Seen {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::{BTreeMap, BTreeSet};
-    use std::fs;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
     use std::path::Path;
+    use std::{fs, io};
 
     use super::{Core, Escape, Real, Seen};
     use crate::kafka::node::Node;
@@ -66,9 +66,13 @@ mod linux {
         let mut tables: BTreeMap<String, BTreeMap<u64, Socket>> = BTreeMap::new();
         for pid in pids() {
             let folder = Path::new("/proc").join(pid.to_string());
-            let Some((namespace, inodes)) = inodes(&folder) else {
-                hidden += 1;
-                continue;
+            let (namespace, inodes) = match inodes(&folder) {
+                Ok(found) => found,
+                Err(error) => {
+                    // Others are gone by now.
+                    hidden += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
+                    continue;
+                }
             };
             if inodes.is_empty() {
                 continue;
@@ -133,18 +137,18 @@ mod linux {
         pids
     }
 
-    /// The network namespace of a process and the inodes of its sockets; none if it is hidden.
-    fn inodes(folder: &Path) -> Option<(String, Vec<u64>)> {
-        let namespace = fs::read_link(folder.join("ns/net")).ok()?;
+    /// The network namespace of a process and the inodes of its sockets.
+    fn inodes(folder: &Path) -> io::Result<(String, Vec<u64>)> {
+        let namespace = fs::read_link(folder.join("ns/net"))?;
         let mut inodes = Vec::new();
-        for entry in fs::read_dir(folder.join("fd")).ok()?.flatten() {
+        for entry in fs::read_dir(folder.join("fd"))?.flatten() {
             // Descriptors come and go while we look.
             let Ok(target) = fs::read_link(entry.path()) else { continue };
             let target = target.to_string_lossy();
             let inode = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
             inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
         }
-        Some((namespace.to_string_lossy().into_owned(), inodes))
+        Ok((namespace.to_string_lossy().into_owned(), inodes))
     }
 
     fn table(folder: &Path) -> BTreeMap<u64, Socket> {

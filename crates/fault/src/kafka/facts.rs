@@ -364,3 +364,142 @@ pub(crate) fn acks(frame: &[u8], head: &RequestHead) -> Option<i16> {
     }
     rest.try_get_i16().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::{GroupId, offset_commit_request, produce_request};
+    use kafka_protocol::protocol::{Encodable, Message};
+
+    use super::*;
+    use crate::kafka::learn::request_frame;
+
+    fn text(value: &str) -> StrBytes {
+        StrBytes::from_string(value.to_owned())
+    }
+
+    fn of<T: Encodable>(key: ApiKey, version: i16, request: &T) -> (Bytes, RequestHead, Facts) {
+        let frame = request_frame(key, version, 1, request).unwrap();
+        let head = RequestHead::parse(&frame).unwrap();
+        let facts =
+            facts(&frame, &head).unwrap_or_else(|problem| panic!("{key:?} v{version}: {problem}"));
+        (frame, head, facts)
+    }
+
+    macro_rules! every_version {
+        ($($key:ident, $request:ty;)*) => {$(
+            let range = ApiKey::$key.valid_versions().intersect(&<$request>::VERSIONS);
+            for version in range.min..=range.max {
+                of(ApiKey::$key, version, &<$request>::default());
+            }
+        )*};
+    }
+
+    #[test]
+    fn every_request_is_understood_in_every_version() {
+        every_version! {
+            Produce, ProduceRequest;
+            Fetch, FetchRequest;
+            ListOffsets, ListOffsetsRequest;
+            Metadata, MetadataRequest;
+            OffsetCommit, OffsetCommitRequest;
+            OffsetFetch, OffsetFetchRequest;
+            FindCoordinator, FindCoordinatorRequest;
+            JoinGroup, JoinGroupRequest;
+            SyncGroup, SyncGroupRequest;
+            Heartbeat, HeartbeatRequest;
+            LeaveGroup, LeaveGroupRequest;
+            DescribeGroups, DescribeGroupsRequest;
+            DeleteGroups, DeleteGroupsRequest;
+            ConsumerGroupHeartbeat, ConsumerGroupHeartbeatRequest;
+            ConsumerGroupDescribe, ConsumerGroupDescribeRequest;
+            ShareGroupHeartbeat, ShareGroupHeartbeatRequest;
+            ShareGroupDescribe, ShareGroupDescribeRequest;
+            ShareFetch, ShareFetchRequest;
+            ShareAcknowledge, ShareAcknowledgeRequest;
+            CreateTopics, CreateTopicsRequest;
+            DeleteTopics, DeleteTopicsRequest;
+            CreatePartitions, CreatePartitionsRequest;
+            DescribeTopicPartitions, DescribeTopicPartitionsRequest;
+            DeleteRecords, DeleteRecordsRequest;
+            OffsetForLeaderEpoch, OffsetForLeaderEpochRequest;
+            DescribeProducers, DescribeProducersRequest;
+            ElectLeaders, ElectLeadersRequest;
+            OffsetDelete, OffsetDeleteRequest;
+            InitProducerId, InitProducerIdRequest;
+            EndTxn, EndTxnRequest;
+            DescribeTransactions, DescribeTransactionsRequest;
+            AddPartitionsToTxn, AddPartitionsToTxnRequest;
+            AddOffsetsToTxn, AddOffsetsToTxnRequest;
+            TxnOffsetCommit, TxnOffsetCommitRequest;
+        }
+    }
+
+    #[test]
+    fn a_produce_request_tells_its_topic_and_acks() {
+        for version in 3..=13 {
+            let partition = produce_request::PartitionProduceData::default()
+                .with_index(4)
+                .with_records(Some(Bytes::from_static(b"records")));
+            let mut topic =
+                produce_request::TopicProduceData::default().with_partition_data(vec![partition]);
+            if version >= 13 {
+                topic.topic_id = uuid::Uuid::from_bytes([7; 16]);
+            } else {
+                topic.name = TopicName(text("orders"));
+            }
+            for (id, sent) in [(None, -1), (Some("t"), 1), (Some(""), 0)] {
+                let request = ProduceRequest::default()
+                    .with_transactional_id(id.map(|id| TransactionalId(text(id))))
+                    .with_acks(sent)
+                    .with_topic_data(vec![topic.clone()]);
+                let (frame, head, facts) = of(ApiKey::Produce, version, &request);
+                assert_eq!(acks(&frame, &head), Some(sent), "v{version} {id:?}");
+                assert_eq!(facts.topics[0].partitions.as_deref(), Some(&[4][..]));
+                let is_told = id.is_some_and(|id| !id.is_empty());
+                assert_eq!(facts.transactional_ids.len(), usize::from(is_told));
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_tells_its_group_and_partitions() {
+        for version in 2..=9 {
+            let partition = offset_commit_request::OffsetCommitRequestPartition::default()
+                .with_partition_index(2);
+            let topic = offset_commit_request::OffsetCommitRequestTopic::default()
+                .with_name(TopicName(text("orders")))
+                .with_partitions(vec![partition]);
+            let request = OffsetCommitRequest::default()
+                .with_group_id(GroupId(text("g")))
+                .with_topics(vec![topic]);
+            let (_, _, facts) = of(ApiKey::OffsetCommit, version, &request);
+            assert_eq!(facts.groups, [text("g")]);
+            assert_eq!(facts.topics, [named(&TopicName(text("orders")), [2])]);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_read_but_never_end_the_process() {
+        let mut state = 1_u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        for key in ApiKey::iter() {
+            let range = key.valid_versions();
+            for version in range.min..=range.max {
+                for _ in 0..30 {
+                    let length = random();
+                    let mut frame = vec![0; 4];
+                    frame.extend_from_slice(&(key as i16).to_be_bytes());
+                    frame.extend_from_slice(&version.to_be_bytes());
+                    frame.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0]);
+                    frame.extend((0..length).map(|_| random() & random()));
+                    if let Some(head) = RequestHead::parse(&frame) {
+                        _ = facts(&Bytes::from(frame), &head);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{ApiKey, FetchRequest};
@@ -146,16 +147,22 @@ impl Link {
         self.pending.push(pending, 1, limits::PENDING).await;
     }
 
-    async fn forward(
-        &self,
-        bytes: Bytes,
-        arrived: Instant,
-        holds: Vec<(Arc<Rule>, std::time::Duration)>,
-    ) {
+    async fn forward(&self, bytes: Bytes, arrived: Instant, holds: Vec<(Arc<Rule>, Duration)>) {
         let capacity =
             if holds.is_empty() { limits::QUEUE_BYTES } else { limits::QUEUE_BYTES_DELAYED };
         let weight = bytes.len();
+        self.forwarded.fetch_add(1, Relaxed);
         self.up.push(Outgoing { bytes, arrived, holds }, weight, capacity).await;
+    }
+
+    /// Lets the broker have what was asked before, if it takes it soon.
+    async fn wait_until_written(&self) {
+        let written = async {
+            while self.written.load(Relaxed) < self.forwarded.load(Relaxed) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        _ = tokio::time::timeout(limits::SETTLE, written).await;
     }
 
     /// Lets all faults decide, then forwards what is to be forwarded.
@@ -189,7 +196,10 @@ impl Link {
                     };
                     held.push((Arc::clone(rule), delay));
                 }
-                Act::Disconnect {} => return Next::End(Ended::Reset),
+                Act::Disconnect {} => {
+                    self.wait_until_written().await;
+                    return Next::End(Ended::Reset);
+                }
                 Act::LoseRequest { then } => {
                     self.expect(Pending::Lost { rule: Arc::clone(rule), then }).await;
                     return Next::Swallow;

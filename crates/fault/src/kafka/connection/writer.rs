@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -31,6 +32,9 @@ impl Link {
         while let Some(frame) = queue.next().await {
             wait_until_due(&frame, &mut plan).await;
             self.write_frame(&frame, sink, way, &mut plan, &mut rate).await?;
+            if way == Way::Upstream {
+                self.written.fetch_add(1, Relaxed);
+            }
         }
         self.quiet(&mut plan).await;
         sink.shutdown().await

@@ -1,9 +1,12 @@
 //! Messages from frames and back, with the protocol crate.
 
+mod shape;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable, Message};
 
+use self::shape::Kind;
 use super::frame::{PREFIX, RequestHead, ResponseHead};
 
 /// Why a frame could not be understood or made.
@@ -17,8 +20,9 @@ impl Problem {
     }
 }
 
-/// Decodes a whole body.
-pub(crate) fn decode<T: Message + Decodable>(
+/// Decodes a whole body, after a look at whether that is safe.
+fn decode<T: Message + Decodable>(
+    kind: Kind,
     key: ApiKey,
     version: i16,
     mut body: Bytes,
@@ -27,6 +31,7 @@ pub(crate) fn decode<T: Message + Decodable>(
     if !(T::VERSIONS.min..=T::VERSIONS.max).contains(&version) {
         return Err(problem("it is not a known version".to_owned()));
     }
+    shape::check(kind, key, version, &body).map_err(problem)?;
     let message = T::decode(&mut body, version).map_err(|error| problem(error.to_string()))?;
     if body.is_empty() {
         Ok(message)
@@ -41,7 +46,7 @@ pub(crate) fn request<T: Message + Decodable>(
     head: &RequestHead,
 ) -> Result<T, Problem> {
     let key = head.key().ok_or_else(|| Problem(format!("API {} is not known", head.api)))?;
-    decode(key, head.version, frame.slice(head.body..))
+    decode(Kind::Request, key, head.version, frame.slice(head.body..))
 }
 
 /// The body of an answer.
@@ -52,7 +57,7 @@ pub(crate) fn response<T: Message + Decodable>(
 ) -> Result<T, Problem> {
     let head = ResponseHead::parse(frame, key, version)
         .ok_or_else(|| Problem::of("understand", key, version, "its header is cut off"))?;
-    decode(key, version, frame.slice(head.body..))
+    decode(Kind::Response, key, version, frame.slice(head.body..))
 }
 
 /// A frame with the start of another one and a new body.
