@@ -99,9 +99,14 @@ impl<'a> Fields<'a> {
         read
     }
 
-    /// Says that the key is missing, unless it is there (and wrong, which was said).
+    /// Says that the key is missing, unless it is there (and wrong, which was said), or seems to be
+    /// there misspelt (which will be said).
     pub(crate) fn need<T>(&self, key: &'static str, example: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() && !self.has(key) {
+        let seems = |written: &str| key.len() > 3 && nearest(written, &[key]).is_some();
+        let known = self.known.borrow();
+        let unknown = self.table.keys().map(|key| key.get_ref().as_ref());
+        let mut unknown = unknown.filter(|name| !known.contains(name));
+        if value.is_none() && !self.has(key) && !unknown.any(seems) {
             let what = format!("{} has no `{key}`", self.title);
             self.problems.add_with_hint(self.span(), what, format!("add `{key} = {example}`"));
         }
