@@ -384,17 +384,19 @@ async fn recovery_leaves_live_runs_alone_and_heals_the_dead() {
 
 /// What a run has started ends with it, also what was restarted and what it started itself.
 #[tokio::test]
-async fn adopted_processes_end_with_their_run() {
+async fn marked_processes_end_with_their_run() {
     use std::os::unix::process::CommandExt as _;
 
     let dir = tempfile::tempdir().unwrap();
     let injector = injector(&dir, true).await;
+    let mark = injector.mark().await.unwrap();
+    assert_eq!(mark, injector.mark().await.unwrap());
     let mut shell = Command::new("sh");
-    shell.args(["-c", "sleep 300 & exec sleep 300"]).process_group(0);
-    let (one, two) = (Target::of(&mut shell), Target::sleeping());
-    for target in [&one, &two] {
-        injector.adopt(target.pid()).await.unwrap();
-    }
+    shell.args(["-c", "trap '' TERM; setsid sleep 300 & exec sleep 300"]).process_group(0);
+    shell.env(mark.0, &mark.1);
+    let one = Target::of(&mut shell);
+    let two = Target::of(Command::new("sleep").arg("300").env(mark.0, &mark.1));
+    let unmarked = Target::sleeping();
     let mut group = Vec::new();
     let members = |group: &mut Vec<u32>| {
         *group = children_of(one.pid());
@@ -402,26 +404,35 @@ async fn adopted_processes_end_with_their_run() {
     };
     eventually("both sleep", Duration::from_secs(5), || members(&mut group)).await;
 
-    let kill = ProcessFault::Kill { pid: two.pid(), comes_back: true };
-    let why = injector.inject(&Injection::Process(kill), LONG).await.unwrap_err();
-    assert!(why.to_string().contains("starts it again"), "{why}");
-    let restart = ProcessFault::Restart { pid: two.pid(), end_with: EndWith::Kill, command: None };
-    let active = injector.inject(&Injection::Process(restart), LONG).await.unwrap();
-    group.push(successor(&active).keep());
-    injector.heal(active).await.unwrap();
+    let launch = Launch {
+        program: "/bin/sleep".into(),
+        args: vec!["300".to_owned()],
+        dir: None,
+        env: Some([("OTHER".to_owned(), "1".to_owned())].into()),
+        stdout: None,
+        stderr: None,
+    };
+    for command in [None, Some(launch)] {
+        let pid = group.last().copied().filter(|_| group.len() > 1).unwrap_or(two.pid());
+        let restart = ProcessFault::Restart { pid, end_with: EndWith::Kill, command };
+        let active = injector.inject(&Injection::Process(restart), LONG).await.unwrap();
+        group.push(successor(&active).keep());
+        injector.heal(active).await.unwrap();
+    }
     let pause = Injection::Process(ProcessFault::Pause { pid: one.pid() });
     injector.inject(&pause, LONG).await.unwrap();
     assert_eq!(injector.heal_all().await.len(), 0);
-    group.push(one.pid());
-    assert!(group.iter().all(|pid| matches!(state(*pid), Some('S'))), "they live on");
+    assert_eq!(one.state(), 'S', "it lives on");
 
     injector.inject(&pause, LONG).await.unwrap();
     drop(injector);
+    group.push(one.pid());
     let ended = || {
         let ended = |pid: &u32| matches!(state(*pid), None | Some('Z'));
         group.iter().all(ended) && journal_files(dir.path()).is_empty()
     };
     eventually("all have ended", Duration::from_secs(5), ended).await;
+    assert_eq!(unmarked.state(), 'S');
 }
 
 #[tokio::test]

@@ -54,9 +54,9 @@ impl Injector {
         Ok(())
     }
 
-    /// No process can be tied to this one here.
-    pub async fn adopt(&self, _pid: u32) -> Result<(), Error> {
-        Ok(())
+    /// An entry for the environment of processes that this one starts; without effect here.
+    pub async fn mark(&self) -> Result<(&'static str, String), Error> {
+        Ok(("WONIN_RUN", String::new()))
     }
 
     /// Nothing was done.

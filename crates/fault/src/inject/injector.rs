@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget, Watchdog};
 use crate::container::{self, Client};
-use crate::process::{self, ProcessUndo, Seen, proc};
+use crate::process::{self, ProcessUndo, mark, proc};
 use crate::undo::{Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all};
 
 /// A fault that acts.
@@ -49,6 +49,8 @@ struct Inner {
     next: AtomicU32,
     /// Made with the first fault: looking at targets leaves no trace.
     alive: OnceCell<Alive>,
+    /// The record that ends the processes of this run.
+    marked: OnceCell<String>,
     docker: Option<Client>,
     /// Timers of faults that end by themselves.
     timers: Mutex<JoinSet<()>>,
@@ -95,6 +97,7 @@ impl Injector {
             run: run_name(),
             next: AtomicU32::new(1),
             alive: OnceCell::new(),
+            marked: OnceCell::new(),
             docker,
             timers: Mutex::default(),
             options,
@@ -142,21 +145,29 @@ impl Injector {
         self.inner.heal(active.records).await.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Undoes all that this run has injected; tells what could not be undone. Processes that it
-    /// has adopted live on until it is gone.
+    /// Undoes all that this run has injected; tells what could not be undone. Processes that carry
+    /// its mark live on until it is gone.
     pub async fn heal_all(&self) -> Vec<Error> {
-        let mut names = self.inner.journal.records(&self.inner.run);
-        names.retain(|name| !self.inner.adopted().iter().any(|(adopted, _)| adopted == name));
+        let Inner { journal, run, .. } = self.inner.as_ref();
+        let mut names = journal.records(run);
+        let waits = |name: &str| match journal.read(name) {
+            Some(Ok(record)) => record.undo.waits_for_the_end(),
+            _ => false,
+        };
+        names.retain(|name| !waits(name));
         self.inner.heal(names).await
     }
 
-    /// Ties a process that this one has started, and its process group, to the run: when the run is
-    /// gone, however it went, they are ended. A process that takes its place by a restart is tied,
-    /// too.
-    pub async fn adopt(&self, pid: u32) -> Result<(), Error> {
+    /// An entry for the environment of processes that this one starts: when the run is gone,
+    /// however it went, all that carry it are ended, also what those have started.
+    pub async fn mark(&self) -> Result<(&'static str, String), Error> {
         let alive = self.inner.alive().await?;
-        self.inner.adopt(pid)?;
-        alive.tug().await
+        let marked = self.inner.marked.get_or_try_init(|| async {
+            let name = self.inner.keep(&self.inner.mark()?)?;
+            alive.tug().await.map(|()| name)
+        });
+        marked.await?;
+        Ok((mark::VARIABLE, self.inner.run.clone()))
     }
 
     async fn plan(&self, injection: &Injection) -> Result<Vec<Planned>, CannotDo> {
@@ -165,14 +176,8 @@ impl Injector {
         let name = || self.inner.next_name();
         match injection {
             Injection::Process(fault) => {
-                let pid = fault.pid();
-                let ends_with_run = self
-                    .inner
-                    .adopted()
-                    .iter()
-                    .any(|(_, its)| its.pid == pid && its.stat().is_some());
-                let foreign = options.allow_foreign;
-                let plan = process::plan(fault, &name(), foreign, ends_with_run);
+                let (foreign, run) = (options.allow_foreign, &self.inner.run);
+                let plan = process::plan(fault, &name(), foreign, run);
                 Ok(vec![Planned::Process(plan.map_err(cannot)?)])
             }
             Injection::Container(fault) => {
@@ -213,18 +218,15 @@ impl Injector {
                     return Err(failed(why));
                 };
                 let seen = planned_act(injection, planned, inner).await.map_err(failed)?;
-                if let (true, Some(pid)) = (record.undo.ends_with_run(), seen.successor) {
-                    inner.adopt(pid)?;
-                }
                 record.stage = Stage::Acts;
                 inner.keep(&record)?;
                 seen
             }
         };
         active.targets.push(target);
-        if let Some(what) = seen.what {
+        if let Some(seen) = seen {
             active.hits += 1;
-            active.seen.push(what);
+            active.seen.push(seen);
         }
         Ok(())
     }
@@ -254,11 +256,11 @@ async fn planned_act(
     injection: &Injection,
     planned: &Planned,
     inner: &Inner,
-) -> Result<Seen, String> {
+) -> Result<Option<String>, String> {
     match (injection, planned, &inner.docker) {
         (Injection::Process(fault), Planned::Process(plan), _) => plan.act(fault).await,
         (Injection::Container(fault), Planned::Container(plan), Some(client)) => {
-            plan.act(client, &fault.act).await.map(Seen::from)
+            plan.act(client, &fault.act).await
         }
         _ => Err("it was planned for something else".to_owned()),
     }
@@ -291,28 +293,18 @@ impl Inner {
         Ok(Alive { leash, _lock: lock })
     }
 
-    /// Writes down that a process is to be ended when this run is gone.
-    fn adopt(&self, pid: u32) -> Result<(), Error> {
-        let name = format!("pid {pid}");
-        let fault = format!("start of {name}");
-        let undo = process::adopt(pid).map_err(|why| CannotDo { fault: fault.clone(), why })?;
+    /// What ends the processes of this run when it is gone.
+    fn mark(&self) -> Result<Record, Error> {
+        let unusable = |error: std::io::Error| journal_error(self.journal.dir(), &error);
+        let boot = proc::Boot::current().map_err(unusable)?;
+        let undo = ProcessUndo::End { mark: self.run.clone(), boot };
         let number = self.next.fetch_add(1, Relaxed);
-        let mut record = Record::new(&self.run, number, fault, name, Undo::Process(undo));
+        let (fault, target) = ("start of processes".to_owned(), "its own processes".to_owned());
+        let mut record = Record::new(&self.run, number, fault, target, Undo::Process(undo));
         // It does not end by itself.
         record.expires_ms = u64::MAX;
         record.stage = Stage::Acts;
-        self.keep(&record).map(drop)
-    }
-
-    /// The processes that end with this run, each with the name of its record.
-    fn adopted(&self) -> Vec<(String, proc::Identity)> {
-        let names = self.journal.records(&self.run).into_iter();
-        names
-            .filter_map(|name| match self.journal.read(&name)?.ok()?.undo {
-                Undo::Process(ProcessUndo::End { process }) => Some((name, process)),
-                _ => None,
-            })
-            .collect()
+        Ok(record)
     }
 
     fn record(

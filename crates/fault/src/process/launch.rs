@@ -17,6 +17,8 @@ pub(crate) struct Start {
     pub(crate) launch: Launch,
     /// What it calls itself; the program where it is not given.
     pub(crate) called: Option<String>,
+    /// The run whose mark it is to carry, where its environment does not hold it already.
+    pub(crate) mark: Option<String>,
 }
 
 impl Start {
@@ -47,7 +49,7 @@ impl Start {
             stdout: output(&at("fd/1")),
             stderr: output(&at("fd/2")),
         };
-        Ok(Self { launch, called })
+        Ok(Self { launch, called, mark: None })
     }
 
     /// Starts it. Who starts it does not wait for it.
@@ -64,6 +66,9 @@ impl Start {
         }
         if let Some(env) = env {
             command.env_clear().envs(env);
+        }
+        if let Some(run) = &self.mark {
+            command.env(super::mark::VARIABLE, run);
         }
         let mut child = command
             .spawn()

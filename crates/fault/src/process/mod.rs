@@ -3,6 +3,7 @@
 mod cgroup;
 mod guard;
 mod launch;
+pub(crate) mod mark;
 pub(crate) mod proc;
 
 use std::time::Duration;
@@ -15,13 +16,11 @@ use crate::inject::{EndWith, ProcessFault, ResolvedTarget};
 use crate::undo::Outcome;
 use cgroup::{Change, Hierarchies};
 use launch::Start;
-use proc::{Identity, Presence};
+use proc::{Boot, Identity, Presence};
 
 /// How long a process may take to end after SIGTERM, and to be stopped after SIGSTOP.
 const ENDS: Duration = Duration::from_secs(10);
 const STOPS: Duration = Duration::from_secs(2);
-/// How long a process of a run that is gone may take to end by itself.
-const TERMINATES: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// A program that cannot work ends soon after it was started.
 const STANDS: Duration = Duration::from_millis(150);
@@ -43,8 +42,8 @@ pub(crate) enum ProcessUndo {
         /// It was started by the run, and is not to outlive it.
         ends_with_run: bool,
     },
-    /// Ended with all of its group, when the run is gone that started it.
-    End { process: Identity },
+    /// All that carry the mark of a run in their environment are ended when the run is gone.
+    End { mark: String, boot: Boot },
 }
 
 /// A fault on a process, ready to be done.
@@ -59,19 +58,19 @@ pub(crate) struct Plan {
 /// Looks at the process without touching it; says why the fault cannot be done.
 ///
 /// `name` is for what the fault makes, `allow_foreign` permits processes that we did not start;
-/// with `ends_with_run` the process is not to outlive the run.
+/// `run` is ours: what carries its mark is not to outlive it.
 pub(crate) fn plan(
     fault: &ProcessFault,
     name: &str,
     allow_foreign: bool,
-    ends_with_run: bool,
+    run: &str,
 ) -> Result<Plan, String> {
     let pid = fault.pid();
     if let Some(why) = guard::refusal(pid, std::process::id(), allow_foreign) {
         return Err(why);
     }
     let process = Identity::of(pid).ok_or_else(|| format!("process {pid} has ended"))?;
-    let undo = undo_of(fault, &process, name, ends_with_run)?;
+    let undo = undo_of(fault, &process, name, run)?;
     let target = ResolvedTarget { name: format!("pid {pid}"), detail: proc::command_line(pid) };
     Ok(Plan { target, process, undo })
 }
@@ -80,24 +79,23 @@ fn undo_of(
     fault: &ProcessFault,
     process: &Identity,
     name: &str,
-    ends_with_run: bool,
+    run: &str,
 ) -> Result<Option<ProcessUndo>, String> {
     let pid = process.pid;
+    let ends_with_run = mark::is_on(pid, run);
     let process = process.clone();
     let since_ms = proc::since_boot_ms().map_err(|error| error.to_string())?;
     let undo = match fault {
         ProcessFault::Terminate { comes_back: false, .. }
         | ProcessFault::Kill { comes_back: false, .. } => return Ok(None),
-        ProcessFault::Terminate { .. } | ProcessFault::Kill { .. } if ends_with_run => {
-            return Err(format!("process {pid} was started by this run, which starts it again"));
-        }
         ProcessFault::Terminate { .. }
         | ProcessFault::Kill { .. }
         | ProcessFault::Restart { command: None, .. } => {
             ProcessUndo::Start { process, start: Start::of(pid)?, since_ms, ends_with_run }
         }
         ProcessFault::Restart { command: Some(launch), .. } => {
-            let start = Start { launch: launch.clone(), called: None };
+            let mark = ends_with_run.then(|| run.to_owned());
+            let start = Start { launch: launch.clone(), called: None, mark };
             ProcessUndo::Start { process, start, since_ms, ends_with_run }
         }
         ProcessFault::Pause { .. } => {
@@ -121,32 +119,17 @@ fn undo_of(
     Ok(Some(undo))
 }
 
-/// What was seen of a fault.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// In words; `None` where it was done and nothing came of it.
-    pub(crate) what: Option<String>,
-    /// The process that took the place of the target.
-    pub(crate) successor: Option<u32>,
-}
-
-impl From<Option<String>> for Seen {
-    fn from(what: Option<String>) -> Self {
-        Self { what, successor: None }
-    }
-}
-
 impl Plan {
-    /// Does it; says what was seen of it.
-    pub(crate) async fn act(&self, fault: &ProcessFault) -> Result<Seen, String> {
+    /// Does it; says what was seen of it, `None` where it was done and nothing came of it.
+    pub(crate) async fn act(&self, fault: &ProcessFault) -> Result<Option<String>, String> {
         let pid = self.process.pid;
         match (fault, &self.undo) {
-            (ProcessFault::Terminate { .. }, _) => self.end(Signal::TERM).await.map(Seen::from),
-            (ProcessFault::Kill { .. }, _) => self.end(Signal::KILL).await.map(Seen::from),
+            (ProcessFault::Terminate { .. }, _) => self.end(Signal::TERM).await,
+            (ProcessFault::Kill { .. }, _) => self.end(Signal::KILL).await,
             (ProcessFault::Pause { .. }, _) => {
                 self.signal(Signal::STOP)?;
                 let stopped = self.comes_true(STOPS, |state| state == Some('T')).await;
-                Ok(stopped.then(|| format!("pid {pid} is stopped (state T)")).into())
+                Ok(stopped.then(|| format!("pid {pid} is stopped (state T)")))
             }
             (ProcessFault::Restart { end_with, .. }, Some(ProcessUndo::Start { start, .. })) => {
                 let signal = match end_with {
@@ -157,11 +140,10 @@ impl Plan {
                     self.end(Signal::KILL).await?;
                 }
                 let new = start.start()?;
-                let what = format!("pid {pid} ended, pid {} took its place", new.pid);
-                Ok(Seen { what: Some(what), successor: Some(new.pid) })
+                Ok(Some(format!("pid {pid} ended, pid {} took its place", new.pid)))
             }
             (_, Some(ProcessUndo::Cgroup { change, .. })) => {
-                change.make(&self.process).await.map(|what| Some(what).into())
+                change.make(&self.process).await.map(Some)
             }
             _ => Err("it has no way back".to_owned()),
         }
@@ -204,7 +186,13 @@ impl ProcessUndo {
     /// Undoes the fault and looks whether it is undone; may be called at any moment and again.
     /// Whether the run that did it is gone decides about processes that end with it.
     pub(crate) async fn heal(&self, run_is_gone: bool) -> Result<Outcome, String> {
-        match self.process().presence() {
+        let presence = match self {
+            Self::End { boot, .. } => boot.presence(),
+            Self::Continue { process }
+            | Self::Cgroup { process, .. }
+            | Self::Start { process, .. } => process.presence(),
+        };
+        match presence {
             Presence::EarlierBoot => {
                 return Ok(Outcome::whole("the machine was started again since"));
             }
@@ -218,25 +206,13 @@ impl ProcessUndo {
         match self {
             Self::Continue { process } => continue_(process).await,
             Self::Cgroup { change, .. } => change.undo().await,
-            Self::Start { start, since_ms, ends_with_run: true, .. } if run_is_gone => {
-                match start.is_running(*since_ms).and_then(Identity::of) {
-                    Some(successor) => end_group(&successor).await,
-                    None => Ok(Outcome::whole("it was to end with its run")),
-                }
+            Self::Start { ends_with_run: true, .. } if run_is_gone => {
+                Ok(Outcome::whole("it was to end with its run"))
             }
             Self::Start { process, start, since_ms, .. } => {
                 start_again(process, start, *since_ms).await
             }
-            Self::End { process } => end_group(process).await,
-        }
-    }
-
-    fn process(&self) -> &Identity {
-        match self {
-            Self::Continue { process }
-            | Self::Cgroup { process, .. }
-            | Self::Start { process, .. }
-            | Self::End { process } => process,
+            Self::End { mark, .. } => mark::end(mark).await,
         }
     }
 }
@@ -280,61 +256,4 @@ async fn start_again(process: &Identity, start: &Start, since_ms: u64) -> Result
         return Err(format!("{} was started and ended at once", start.launch.program.display()));
     }
     Ok(Outcome::healed(format!("pid {} took its place", new.pid)))
-}
-
-/// Ends a process and what else is in its group, where it has one of its own.
-async fn end_group(leader: &Identity) -> Result<Outcome, String> {
-    let pid = leader.pid;
-    let in_group = |one: &u32| {
-        let stat = proc::Stat::of(*one);
-        stat.is_some_and(|stat| stat.group == pid && !stat.has_ended())
-    };
-    // A number stays taken as long as it names a group: without a leader it is still the same one.
-    let is_other = proc::Stat::of(pid).is_some_and(|stat| stat.start != leader.start);
-    let members = || -> Vec<Identity> {
-        if is_other {
-            return Vec::new();
-        }
-        let mut members: Vec<u32> = proc::all().into_iter().filter(in_group).collect();
-        if leader.stat().is_some() && !members.contains(&pid) {
-            members.push(pid);
-        }
-        members.into_iter().filter_map(Identity::of).collect()
-    };
-    let mut ended = 0;
-    for (signal, at_most) in [(Signal::TERM, TERMINATES), (Signal::KILL, STOPS)] {
-        let begin = Instant::now();
-        let mut told: Vec<Identity> = Vec::new();
-        loop {
-            let now = members();
-            if now.is_empty() {
-                return Ok(match ended {
-                    0 => Outcome::whole(format!("pid {pid} has ended")),
-                    _ => Outcome::healed(format!("pid {pid} was ended, with its run")),
-                });
-            }
-            for member in now {
-                if !told.contains(&member) {
-                    // Whether it has worked is looked at.
-                    _ = member.signal(signal);
-                    told.push(member);
-                    ended += 1;
-                }
-            }
-            if begin.elapsed() > at_most {
-                break;
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-    Err(format!("pid {pid} or what it started does not end"))
-}
-
-/// What undoes that a process was started: it ends when the run is gone.
-pub(crate) fn adopt(pid: u32) -> Result<ProcessUndo, String> {
-    if let Some(why) = guard::refusal(pid, std::process::id(), false) {
-        return Err(why);
-    }
-    let process = Identity::of(pid).ok_or_else(|| format!("process {pid} has ended"))?;
-    Ok(ProcessUndo::End { process })
 }

@@ -39,6 +39,15 @@ impl Boot {
         let pid_namespace = fs::read_link("/proc/self/ns/pid")?.display().to_string();
         Ok(Self { boot, pid_namespace })
     }
+
+    /// Whether processes of then can be here at all.
+    pub(crate) fn presence(&self) -> Presence {
+        match Self::current() {
+            Ok(now) if now.boot != self.boot => Presence::EarlierBoot,
+            Ok(now) if now.pid_namespace != self.pid_namespace => Presence::OtherNamespace,
+            _ => Presence::Here,
+        }
+    }
 }
 
 /// Milliseconds since the boot, also while the machine slept: no clock that is set moves it.
@@ -56,8 +65,6 @@ pub(crate) struct Stat {
     /// `R`, `S`, `D`, `T` (stopped), `t` (traced), `Z` (ended, not yet waited for), `X`.
     pub(crate) state: char,
     pub(crate) parent: u32,
-    /// The leader of its process group.
-    pub(crate) group: u32,
     pub(crate) flags: u64,
     pub(crate) start: u64,
 }
@@ -79,7 +86,6 @@ impl Stat {
             name: name.to_owned(),
             state: field(3)?.chars().next()?,
             parent: field(4)?.parse().ok()?,
-            group: field(5)?.parse().ok()?,
             flags: field(9)?.parse().ok()?,
             start: field(22)?.parse().ok()?,
         })
@@ -125,11 +131,9 @@ impl Identity {
     }
 
     pub(crate) fn presence(&self) -> Presence {
-        match Boot::current() {
-            Ok(now) if now.boot != self.boot.boot => Presence::EarlierBoot,
-            Ok(now) if now.pid_namespace != self.boot.pid_namespace => Presence::OtherNamespace,
-            _ if self.stat().is_some() => Presence::Here,
-            _ => Presence::Ended,
+        match self.boot.presence() {
+            Presence::Here if self.stat().is_none() => Presence::Ended,
+            other => other,
         }
     }
 

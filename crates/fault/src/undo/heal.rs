@@ -18,9 +18,9 @@ pub(crate) enum Undo {
 }
 
 impl Undo {
-    /// Whether the target is not to outlive the run.
-    pub(crate) fn ends_with_run(&self) -> bool {
-        matches!(self, Self::Process(ProcessUndo::Start { ends_with_run: true, .. }))
+    /// Whether it is about processes that are to live as long as the run.
+    pub(crate) fn waits_for_the_end(&self) -> bool {
+        matches!(self, Self::Process(ProcessUndo::End { .. }))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep};
 
 use super::{Healer, Journal, RunLock, heal_all, heal_one};
-use crate::process::proc::since_boot_ms;
+use crate::process::{mark, proc::since_boot_ms};
 
 /// The run is to undo its faults in time itself; this is how long it may be late.
 const LATE_MS: u64 = 500;
@@ -46,7 +46,7 @@ impl Leash {
         let mut command = Command::new(program);
         command.args(args).arg("--journal").arg(journal.dir()).arg("--run").arg(run);
         // Its own group from its first moment on: no key reaches it.
-        command.process_group(0);
+        command.process_group(0).env_remove(mark::VARIABLE);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let cannot = |error: io::Error| format!("{} cannot be started: {error}", program.display());
         let mut child = command.spawn().map_err(cannot)?;

@@ -69,6 +69,8 @@ impl Drop for Prober {
 struct Asker {
     probe: Probe,
     client: Option<Client>,
+    /// What programs get into their environment.
+    env: Vec<(String, String)>,
     allow_remote: bool,
 }
 
@@ -88,7 +90,7 @@ impl Asker {
                 }
             }
         }
-        Ok(Self { probe, client, allow_remote })
+        Ok(Self { probe, client, env: places.environment(&[]), allow_remote })
     }
 
     async fn ask(&self) -> Result<(), String> {
@@ -103,7 +105,8 @@ impl Asker {
             }
             (Ask::Tcp { address }, _) => connects(address, timeout, self.allow_remote).await,
             (Ask::Command { command, exit, output }, _) => {
-                let ready = Ready { command: command.clone(), dir: None, env: Vec::new() };
+                let (command, env) = (command.clone(), self.env.clone());
+                let ready = Ready { command, dir: None, env };
                 ready.succeeds(timeout, *exit, output.as_ref()).await
             }
             (Ask::Http { .. }, None) => Err("there is no client".to_owned()),

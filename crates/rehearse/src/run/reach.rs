@@ -8,7 +8,7 @@ use wonin_fault::kafka::{KafkaFault, KafkaOptions, KafkaProxy};
 use super::faults::Refused;
 use super::stage::Stage;
 use super::{CannotRun, RunOptions};
-use crate::scenario::{FaultAct, KafkaSpec, Run, Scenario};
+use crate::scenario::{FaultAct, KafkaSpec, Run, Scenario, WorkloadKind, WorkloadSpec};
 
 /// The Kafka-aware proxy of a scenario.
 pub(super) async fn kafka(
@@ -28,15 +28,17 @@ pub(super) async fn kafka(
         .map_err(|error| CannotRun::new(format!("cannot stand before Kafka: {error}")))
 }
 
-/// An injector, where a run needs one: to break processes or containers, or to end its own
-/// processes if it is killed.
+/// An injector, where a run needs one: to break processes or containers, or to end what it has
+/// started if it is killed.
 pub(super) async fn injector(
     scenario: &Scenario,
     run: &Run,
     options: &RunOptions,
 ) -> Result<Option<Injector>, CannotRun> {
     let is_needed = |act: &FaultAct| matches!(act, FaultAct::Inject(_) | FaultAct::Own { .. });
-    if scenario.processes.is_empty() && !run.acts.iter().any(is_needed) {
+    let is_program = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Command(_));
+    let starts = !scenario.processes.is_empty() || scenario.workloads.iter().any(is_program);
+    if !starts && !run.acts.iter().any(is_needed) {
         return Ok(None);
     }
     let opened = Injector::open(options.injector.clone()).await;

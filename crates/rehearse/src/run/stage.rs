@@ -77,6 +77,10 @@ impl Stage {
         options: &RunOptions,
     ) -> Result<(), CannotRun> {
         self.injector = reach::injector(scenario, run, options).await?;
+        if let Some(injector) = &self.injector {
+            let mark = injector.mark().await.map_err(|error| CannotRun::new(error.to_string()))?;
+            self.places.set_mark(mark.0, &mark.1);
+        }
         for proxy in &scenario.proxies {
             let listen = self.engine.add_proxy(&proxy.name, &proxy.listen, &proxy.upstream).await;
             let listen = listen.map_err(|error| {
@@ -102,17 +106,10 @@ impl Stage {
         let ready = Ready {
             command: spec.command.iter().map(fill).collect(),
             dir: spec.dir.clone(),
-            env: spec.env.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+            env: self.places.environment(&spec.env),
         };
         let cannot = |why: String| CannotRun::new(format!("process `{}`: {why}", spec.name));
         let mut running = ready.spawn(Stdio::null(), Stdio::null()).map_err(cannot)?;
-        if let (Some(injector), Some(pid)) = (&self.injector, running.pid())
-            && let Err(error) = injector.adopt(pid).await
-            && running.child.try_wait().ok().flatten().is_none()
-        {
-            running.end().await;
-            return Err(cannot(format!("it would outlive a run that is killed: {error}")));
-        }
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
         while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {

@@ -1,4 +1,5 @@
-//! `${proxy.db}`: addresses that are known only when the run starts.
+//! `${proxy.db}`: addresses that are known only when the run starts; and what else programs that it
+//! starts are told.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +7,21 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     values: BTreeMap<String, String>,
+    mark: Vec<(String, String)>,
 }
 
 impl Places {
+    /// Sets what every program gets into its environment, so that it ends with the run.
+    pub fn set_mark(&mut self, name: &str, value: &str) {
+        self.mark = vec![(name.to_owned(), value.to_owned())];
+    }
+
+    /// An environment with its placeholders filled in, and the mark of the run.
+    pub fn environment(&self, given: &[(String, String)]) -> Vec<(String, String)> {
+        let given = given.iter().map(|(name, value)| (name.clone(), self.fill(value)));
+        given.chain(self.mark.iter().cloned()).collect()
+    }
+
     /// Sets what a name stands for; for an address also `NAME.host` and `NAME.port`.
     pub fn set(&mut self, name: &str, value: &str) {
         if let Some((host, port)) = value.rsplit_once(':')

@@ -113,7 +113,7 @@ impl CommandSpec {
         let ready = Ready {
             command: self.command.iter().map(|word| places.fill(word)).collect(),
             dir: self.dir.clone(),
-            env: self.env.iter().map(|(name, value)| (name.clone(), places.fill(value))).collect(),
+            env: places.environment(&self.env),
         };
         CommandWorkload {
             spec: self.clone(),
