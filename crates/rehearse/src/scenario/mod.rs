@@ -41,6 +41,9 @@ pub struct Scenario {
     pub name: String,
     /// Fixes every random decision.
     pub seed: u64,
+    /// The directory of the stack that is rehearsed, relative to the scenario's own: its timeouts
+    /// are known then, too.
+    pub stack: Option<String>,
     /// Whether clients are warm, cold, or first the one and then the other.
     pub clients: Vec<Temperature>,
     /// How long the work is watched at its beginning before it counts.

@@ -203,6 +203,7 @@ fn texts<'a>(root: &Fields<'a>) -> Vec<(&'a str, Range<usize>)> {
 
 fn head(fields: &Fields<'_>) -> Option<Scenario> {
     let clients = clients(fields);
+    let stack = fields.text("stack");
     let seed = fields.whole("seed").unwrap_or(0);
     let warm_up = fields.duration("warm_up").unwrap_or_default();
     let steady = fields.duration("steady").unwrap_or(STEADY);
@@ -210,6 +211,7 @@ fn head(fields: &Fields<'_>) -> Option<Scenario> {
     Some(Scenario {
         name: fields.name()?,
         seed,
+        stack,
         clients: clients?,
         warm_up,
         steady,
