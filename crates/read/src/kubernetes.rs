@@ -1,6 +1,7 @@
 //! Kubernetes manifests to deployments: workloads with the Services, PodDisruptionBudgets and
 //! HorizontalPodAutoscalers of the same directory that belong to them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -98,8 +99,14 @@ fn read_directory(files: &[(&str, FileId)], sources: &Sources) -> Directory {
             add(*file, dir, node, &mut objects);
         }
     }
-    let found = objects.iter().filter_map(|object| workload(object, &objects));
-    Directory { deployments: found.collect(), problems }
+    let wrong = RefCell::new(problems);
+    let found = objects.iter().filter_map(|object| workload(object, &objects, &wrong));
+    let deployments = found.collect();
+    let mut problems = wrong.into_inner();
+    // A Service or a budget is looked at for each workload.
+    problems.sort();
+    problems.dedup();
+    Directory { deployments, problems }
 }
 
 /// Adds an object, or the items of a `List`.
@@ -115,11 +122,11 @@ fn add<'a>(file: FileId, dir: &'a str, node: &'a Node, objects: &mut Vec<Object<
     }
 }
 
-fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
+fn workload(object: &Object<'_>, group: &[Object<'_>], wrong: &Wrong) -> Option<Deployment> {
     if !matches!(object.kind, "Deployment" | "StatefulSet" | "DaemonSet") {
         return None;
     }
-    let at = Fields { file: object.file };
+    let at = Fields { file: object.file, wrong };
     let spec = object.node.get("spec")?;
     let pod = spec.at(&["template", "spec"])?;
     let name = object.node.at(&["metadata", "name"])?;
@@ -136,7 +143,7 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
     let workload = KubeWorkload {
         kind: object.kind.to_owned(),
         namespace: object.namespace().to_owned(),
-        autoscaler_minimum: autoscaler_minimum(object, group),
+        autoscaler_minimum: autoscaler_minimum(object, group, wrong),
         replicas,
         strategy: strategy
             .and_then(|strategy| strategy.get("type"))
@@ -158,11 +165,11 @@ fn workload(object: &Object<'_>, group: &[Object<'_>]) -> Option<Deployment> {
             .int(Some(pod), "terminationGracePeriodSeconds")
             .unwrap_or_else(|| fallback(30, "Pod")),
         containers,
-        disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group)),
-        services: labels.map_or_else(Vec::new, |l| services(object, l, group)),
+        disruption_budgets: labels.map_or_else(Vec::new, |l| budgets(object, l, group, wrong)),
+        services: labels.map_or_else(Vec::new, |l| services(object, l, group, wrong)),
         own_anti_affinity: labels.and_then(|labels| own_anti_affinity(&at, pod, labels)),
         only_zone: only_zone(&at, pod),
-        single_node_claims: single_node_claims(object, pod, group),
+        single_node_claims: single_node_claims(object, pod, group, wrong),
     };
     let name = name.as_str()?.to_owned();
     Some(Deployment {
@@ -191,12 +198,16 @@ fn fallback<T>(value: T, of: &str) -> Located<T> {
     Located { value, origin }
 }
 
+/// What has another type than it must have, and where.
+type Wrong = RefCell<Vec<(Place, String)>>;
+
 /// Reads fields of one file's nodes.
-struct Fields {
+struct Fields<'a> {
     file: FileId,
+    wrong: &'a Wrong,
 }
 
-impl Fields {
+impl Fields<'_> {
     fn place(&self, node: &Node) -> Place {
         Place { file: self.file, span: node.value_span() }
     }
@@ -211,21 +222,38 @@ impl Fields {
 
     fn int<T: std::str::FromStr>(&self, parent: Option<&Node>, key: &str) -> Option<Located<T>> {
         let node = parent?.get(key)?;
-        node.as_str()?.trim().parse().ok().map(|value| self.located(node, value))
+        let text = node.as_str()?.trim();
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.refuse(node, key, text, "a whole number of 0 or more");
+        }
+        value.map(|value| self.located(node, value))
+    }
+
+    /// Tells of a value that Kubernetes would refuse. Placeholders of templates are none yet.
+    fn refuse(&self, node: &Node, key: &str, text: &str, allowed: &str) {
+        if text.is_empty() || text.contains(['$', '{', '<']) {
+            return;
+        }
+        let why = format!("`{key}: {text}` is not {allowed}: the default counts here");
+        self.wrong.borrow_mut().push((self.place(node), why));
     }
 
     fn count(&self, parent: Option<&Node>, key: &str) -> Option<Located<Count>> {
         let node = parent?.get(key)?;
         let text = node.as_str()?.trim();
         let count = match text.strip_suffix('%') {
-            Some(percent) => Count::Percent(percent.parse().ok()?),
-            None => Count::Pods(text.parse().ok()?),
+            Some(percent) => percent.parse().ok().map(Count::Percent),
+            None => text.parse().ok().map(Count::Pods),
         };
-        Some(self.located(node, count))
+        if count.is_none() {
+            self.refuse(node, key, text, "a number of pods or a share such as `25%`");
+        }
+        count.map(|count| self.located(node, count))
     }
 }
 
-fn container(at: &Fields, node: &Node) -> Option<KubeContainer> {
+fn container(at: &Fields<'_>, node: &Node) -> Option<KubeContainer> {
     let resources = node.get("resources");
     let quantity = |side: &str, name: &str| resources?.at(&[side, name]);
     let ports = node.get("ports").map(Node::items).unwrap_or_default();
@@ -251,7 +279,7 @@ fn container(at: &Fields, node: &Node) -> Option<KubeContainer> {
     })
 }
 
-fn probe(at: &Fields, node: Option<&Node>) -> Option<Probe> {
+fn probe(at: &Fields<'_>, node: Option<&Node>) -> Option<Probe> {
     let node = node.filter(|node| node.is_mapping())?;
     let of = "probe";
     Some(Probe {
@@ -271,7 +299,7 @@ fn probe(at: &Fields, node: Option<&Node>) -> Option<Probe> {
     })
 }
 
-fn target(at: &Fields, node: &Node) -> Option<Located<ProbeTarget>> {
+fn target(at: &Fields<'_>, node: &Node) -> Option<Located<ProbeTarget>> {
     let text = |node: &Node, key: &str| {
         node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned()
     };
@@ -291,7 +319,7 @@ fn target(at: &Fields, node: &Node) -> Option<Located<ProbeTarget>> {
 }
 
 /// How long a `preStop` hook sleeps: `sleep.seconds`, or a command with `sleep N`.
-fn sleep(at: &Fields, hook: &Node) -> Option<Located<u64>> {
+fn sleep(at: &Fields<'_>, hook: &Node) -> Option<Located<u64>> {
     if let Some(seconds) = at.int(hook.get("sleep"), "seconds") {
         return Some(seconds);
     }
@@ -304,7 +332,7 @@ fn sleep(at: &Fields, hook: &Node) -> Option<Located<u64>> {
 }
 
 /// A CPU quantity in thousandths: `250m`, `0.5`, `2`.
-fn millis(at: &Fields, node: &Node) -> Option<Located<u64>> {
+fn millis(at: &Fields<'_>, node: &Node) -> Option<Located<u64>> {
     let text = node.as_str()?.trim();
     let value = match text.strip_suffix('m') {
         Some(millis) => millis.parse::<f64>().ok()?,
@@ -314,7 +342,7 @@ fn millis(at: &Fields, node: &Node) -> Option<Located<u64>> {
 }
 
 /// A memory quantity in bytes: `512Mi`, `1G`, `1.5Gi`.
-fn bytes(at: &Fields, node: &Node) -> Option<Located<u64>> {
+fn bytes(at: &Fields<'_>, node: &Node) -> Option<Located<u64>> {
     let text = node.as_str()?.trim();
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
@@ -353,12 +381,17 @@ fn same_namespace<'a, 'b>(
     group.iter().filter(move |other| other.kind == kind && other.namespace() == namespace)
 }
 
-fn budgets(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<DisruptionBudget> {
+fn budgets(
+    object: &Object<'_>,
+    labels: &Node,
+    group: &[Object<'_>],
+    wrong: &Wrong,
+) -> Vec<DisruptionBudget> {
     same_namespace(object, group, "PodDisruptionBudget")
         .filter_map(|budget| {
             let spec = budget.node.get("spec")?;
             selects(spec.at(&["selector", "matchLabels"])?, labels).then_some(())?;
-            let at = Fields { file: budget.file };
+            let at = Fields { file: budget.file, wrong };
             Some(DisruptionBudget {
                 name: at.text(budget.node.at(&["metadata", "name"])?)?,
                 min_available: at.count(Some(spec), "minAvailable"),
@@ -368,12 +401,17 @@ fn budgets(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<Disr
         .collect()
 }
 
-fn services(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<KubeService> {
+fn services(
+    object: &Object<'_>,
+    labels: &Node,
+    group: &[Object<'_>],
+    wrong: &Wrong,
+) -> Vec<KubeService> {
     same_namespace(object, group, "Service")
         .filter_map(|service| {
             let spec = service.node.get("spec")?;
             selects(spec.get("selector")?, labels).then_some(())?;
-            let at = Fields { file: service.file };
+            let at = Fields { file: service.file, wrong };
             let ports = spec.get("ports").map(Node::items).unwrap_or_default();
             Some(KubeService {
                 name: at.text(service.node.at(&["metadata", "name"])?)?,
@@ -388,7 +426,7 @@ fn services(object: &Object<'_>, labels: &Node, group: &[Object<'_>]) -> Vec<Kub
 }
 
 /// The topology key of a required anti-affinity that the pods themselves match.
-fn own_anti_affinity(at: &Fields, pod: &Node, labels: &Node) -> Option<Located<String>> {
+fn own_anti_affinity(at: &Fields<'_>, pod: &Node, labels: &Node) -> Option<Located<String>> {
     let path = ["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
     let terms = pod.at(&path).map(Node::items).unwrap_or_default();
     let own = terms.iter().find(|term| {
@@ -410,7 +448,7 @@ fn own_anti_affinity(at: &Fields, pod: &Node, labels: &Node) -> Option<Located<S
 }
 
 /// The one zone to which a node selector or a required node affinity binds the pods.
-fn only_zone(at: &Fields, pod: &Node) -> Option<Located<String>> {
+fn only_zone(at: &Fields<'_>, pod: &Node) -> Option<Located<String>> {
     const KEYS: [&str; 2] =
         ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
     let selected = pod.get("nodeSelector");
@@ -439,8 +477,9 @@ fn single_node_claims(
     object: &Object<'_>,
     pod: &Node,
     group: &[Object<'_>],
+    wrong: &Wrong,
 ) -> Vec<Located<String>> {
-    let at = Fields { file: object.file };
+    let at = Fields { file: object.file, wrong };
     let volumes = pod.get("volumes").map(Node::items).unwrap_or_default();
     let claims = volumes
         .iter()
@@ -460,13 +499,17 @@ fn single_node_claims(
     claims.filter(|name| is_exclusive(&name.value)).collect()
 }
 
-fn autoscaler_minimum(object: &Object<'_>, group: &[Object<'_>]) -> Option<Located<u32>> {
+fn autoscaler_minimum(
+    object: &Object<'_>,
+    group: &[Object<'_>],
+    wrong: &Wrong,
+) -> Option<Located<u32>> {
     let name = object.text(&["metadata", "name"])?;
     let scaler = same_namespace(object, group, "HorizontalPodAutoscaler").find(|scaler| {
         scaler.text(&["spec", "scaleTargetRef", "name"]) == Some(name)
             && scaler.text(&["spec", "scaleTargetRef", "kind"]) == Some(object.kind)
     })?;
-    let at = Fields { file: scaler.file };
+    let at = Fields { file: scaler.file, wrong };
     at.int(scaler.node.get("spec"), "minReplicas")
 }
 

@@ -27,6 +27,8 @@ pub struct Candidate {
     pub place: Place,
     /// What is missing for a whole answer, and how to give it.
     pub missing: Option<String>,
+    /// Where the setting stands that could not be told.
+    pub missing_at: Option<Place>,
 }
 
 /// A startup time that a log shows.
@@ -84,6 +86,7 @@ fn candidate(found: Result<Configured, configured::Unready>, missing: Option<Str
             place: found.place,
             configured: Some(found),
             missing,
+            missing_at: None,
         },
         Err(unready) => Candidate {
             configured: None,
@@ -92,7 +95,19 @@ fn candidate(found: Result<Configured, configured::Unready>, missing: Option<Str
             platform: unready.platform,
             place: unready.place,
             missing: Some(unready.why),
+            missing_at: unready.at,
         },
+    }
+}
+
+impl Candidate {
+    /// What is missing, with the place where it stands.
+    fn told_missing(&self, sources: &Sources) -> Option<String> {
+        let missing = self.missing.as_ref()?;
+        let Some(at) = self.missing_at else { return Some(missing.clone()) };
+        let position = sources.position(at);
+        let path = sources.file(at.file).path();
+        Some(format!("{path}:{}:{}: {missing}", position.line, position.column))
     }
 }
 
@@ -174,6 +189,7 @@ pub fn rehearse(
     sources: &Sources,
     sampling: Sampling,
 ) -> Rehearsal {
+    let told = candidate.told_missing(sources);
     let mut rehearsal = Rehearsal {
         configured: None,
         name: candidate.name,
@@ -190,7 +206,7 @@ pub fn rehearse(
         proposals: Vec::new(),
         depends_on_switch: Vec::new(),
         remarks: Vec::new(),
-        not_checked: candidate.missing.clone().into_iter().collect(),
+        not_checked: told.into_iter().collect(),
     };
     let Some(mut configured) = candidate.configured else { return rehearsal };
     rehearsal.problems = validate(&configured.plan);

@@ -28,12 +28,21 @@ pub(crate) fn health_check(value: &Value, key: Place, notes: &mut Notes) -> Opti
         test: test(value, key),
         interval_ms,
         timeout_ms,
-        retries: value
-            .text_at(&["retries"])
-            .and_then(|text| text.and_then(|text| text.trim().parse().ok())),
+        retries: retries(value, notes),
         start_period_ms,
         start_interval_ms,
     })
+}
+
+/// A whole number above 0; what is none is told.
+fn retries(value: &Value, notes: &mut Notes) -> Option<Located<u32>> {
+    let written = value.text_at(&["retries"])?;
+    let number = written.and_then(|text| text.trim().parse().ok());
+    if let (None, Some(place), true) = (&number, written.place(), written.origin.is_certain()) {
+        let why = format!("`retries: {}` is not a whole number", written.value);
+        notes.skip(place, why);
+    }
+    number
 }
 
 fn test(value: &Value, key: Place) -> Located<HealthTest> {

@@ -205,11 +205,7 @@ fn document(rollout: &ShownRollout) -> Document<'_> {
                 line: line(one.at.as_ref()),
             })
             .collect(),
-        remarks: rollout
-            .remarks
-            .iter()
-            .map(|(about, text)| Remark { about, text })
-            .collect(),
+        remarks: rollout.remarks.iter().map(|(about, text)| Remark { about, text }).collect(),
         not_checked: &rollout.not_checked,
     }
 }

@@ -43,6 +43,10 @@ pub(crate) fn headline(rollout: &ShownRollout) -> String {
         return format!("{name} has settings that the platform refuses");
     }
     let Some(verdict) = rollout.verdict else {
+        let why = rollout.not_checked.first().filter(|why| !why.contains("startup time"));
+        if let Some(why) = why {
+            return format!("{name}: no verdict, since {why}");
+        }
         return match rollout.longest_startup_s {
             Some(longest) => {
                 format!("{name}: no verdict without a startup time; up to {longest} s always works")

@@ -61,7 +61,7 @@ fn finish(
             let dir = stack.project_of(id).dir.clone();
             let swarm = stack.service(id).update.is_some();
             let platform = if swarm { Platform::Swarm } else { Platform::Compose };
-            Err(Unready { name, dir, platform, place, why })
+            Err(Unready { name, dir, platform, place, at: None, why })
         }
     }
 }
@@ -165,6 +165,7 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
     let stop_ms = collector.time("stop time", given.stop_ms, "--stop", 0, "rollout-semantics 5.3");
     let mut services = Vec::with_capacity(members.len());
     for (id, service) in &members {
+        missing_dependency(stack, service)?;
         let is_focus = *id == focus;
         // Services other than the one looked at count as up at once.
         let time = if is_focus { startup } else { Startup::constant(0) };
@@ -206,6 +207,22 @@ fn compose(stack: &Stack, focus: ServiceId, given: &Given) -> Result<Made, Strin
     plan.focus = position(focus).ok_or("the service starts only with a profile")?;
     plan.launch_ms = given.launch_ms.unwrap_or(0);
     Ok((Platform::Compose, Plan::Compose(plan), collector))
+}
+
+/// Compose refuses a project in which something depends on what it does not have.
+fn missing_dependency(stack: &Stack, service: &Service) -> Result<(), String> {
+    let missing = service.depends_on.iter().find(|dependency| {
+        dependency.required
+            && dependency.service.origin.is_certain()
+            && stack.resolve(service.project, &dependency.service.value).is_none()
+    });
+    match missing {
+        Some(missing) => Err(format!(
+            "`{}` depends on `{}`, and there is no such service",
+            service.name.value, missing.service.value
+        )),
+        None => Ok(()),
+    }
 }
 
 fn swarm(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
     Deployment, EcsContainerCheck, EcsService, LaunchType, Located, MetricAlarm, TargetGroup,
-    TaskDefinition,
+    TaskDefinition, Unknown,
 };
 
 use super::given::{self, Given};
@@ -19,14 +19,38 @@ pub(super) fn configured(
     service: &EcsService,
     given: &Given,
 ) -> Result<Configured, Unready> {
-    plan(deployment, service, given).map_err(|why| Unready {
-        name: deployment.name.clone(),
-        dir: deployment.dir.clone(),
-        platform: Platform::Ecs,
-        place: deployment.place,
-        why,
+    plan(deployment, service, given).map_err(|why| {
+        let is_meant = |unknown: &&Unknown| why.starts_with(&format!("`{}` ", unknown.setting));
+        let meant = deployment.unknown.iter().find(is_meant);
+        // One is enough to stop; all of them are worth telling.
+        let others = deployment.unknown.iter().filter(|other| {
+            meant.is_some() && !is_meant(other) && NUMBERS.contains(&other.setting.as_str())
+        });
+        let others = others.map(|other| format!("`{}` is not known: {}", other.setting, other.why));
+        let at = meant.map(|unknown| unknown.place);
+        let why = std::iter::once(why.clone()).chain(others).collect::<Vec<_>>().join("; ");
+        Unready {
+            name: deployment.name.clone(),
+            dir: deployment.dir.clone(),
+            platform: Platform::Ecs,
+            place: deployment.place,
+            at,
+            why,
+        }
     })
 }
+
+/// Settings without which there is no plan.
+const NUMBERS: [&str; 8] = [
+    "desired_count",
+    "deployment_minimum_healthy_percent",
+    "deployment_maximum_percent",
+    "health_check_grace_period_seconds",
+    "interval",
+    "timeout",
+    "healthy_threshold",
+    "unhealthy_threshold",
+];
 
 fn plan(
     deployment: &Deployment,
@@ -159,7 +183,8 @@ fn longest_delay(service: &EcsService) -> Option<(&TargetGroup, &Located<u64>)> 
 }
 
 fn check_of(group: &TargetGroup, given: &Given) -> Result<AlbCheck, String> {
-    let missing = |name: &str| format!("`health_check.{name}` of {} is not known", group.name);
+    let missing =
+        |name: &str| format!("`{name}` of the health check of {} is not known", group.name);
     let interval = group.interval_s.as_ref().ok_or_else(|| missing("interval"))?;
     let timeout = group.timeout_s.as_ref().ok_or_else(|| missing("timeout"))?;
     let unhealthy =

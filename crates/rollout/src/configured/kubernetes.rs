@@ -24,6 +24,7 @@ pub(super) fn configured(
         dir: deployment.dir.clone(),
         platform: Platform::Kubernetes,
         place: deployment.place,
+        at: None,
         why,
     }))
 }

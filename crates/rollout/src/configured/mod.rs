@@ -226,6 +226,8 @@ pub struct Unready {
     pub platform: Platform,
     /// Where it is declared.
     pub place: Place,
+    /// Where the setting stands that could not be told.
+    pub at: Option<Place>,
     /// What is missing and how to give it.
     pub why: String,
 }

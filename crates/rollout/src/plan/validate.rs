@@ -61,6 +61,11 @@ pub enum Problem {
         /// Name of the service without a check.
         on: String,
     },
+    /// The health check of a service beside the one that is looked at has no usable interval.
+    UnusableCheck {
+        /// Name of the service.
+        service: String,
+    },
     /// A share outside 0 to 1, or a distribution without a usable shape.
     BadNumber {
         /// Which field.
@@ -77,7 +82,9 @@ impl fmt::Display for Problem {
             Self::IntervalNotAboveTimeout { interval_ms, timeout_ms } => {
                 write!(f, "interval {interval_ms} ms must be above timeout {timeout_ms} ms")
             }
-            Self::NoStepAllowed => f.write_str("surge and unavailable are both 0"),
+            Self::NoStepAllowed => {
+                f.write_str("surge and unavailable are both 0: one of them must be 1 or more")
+            }
             Self::DeadlineNotAboveMinReady { deadline_ms, min_ready_ms } => write!(
                 f,
                 "progress deadline {deadline_ms} ms must be above minimum ready {min_ready_ms} ms"
@@ -88,6 +95,9 @@ impl fmt::Display for Problem {
             }
             Self::HealthyWithoutCheck { service, on } => {
                 write!(f, "`{service}` waits for `{on}` to be healthy, which has no health check")
+            }
+            Self::UnusableCheck { service } => {
+                write!(f, "the health check of `{service}` has no usable interval")
             }
             Self::BadNumber { field } => write!(f, "{field} is not a usable number"),
         }
@@ -170,9 +180,13 @@ fn docker(check: &DockerCheck, problems: &mut Vec<Problem>) {
     }
     time("start_interval", check.start_interval_ms, problems);
     time("container timeout", check.timeout_ms, problems);
-    if check.interval_ms == 0 {
+    if check.interval_ms == 0 && !problems.iter().any(is_interval) {
         problems.push(Problem::BadNumber { field: "container interval" });
     }
+}
+
+fn is_interval(problem: &Problem) -> bool {
+    matches!(problem, Problem::OutOfRange { setting: Setting::ContainerInterval, .. })
 }
 
 fn kubernetes(plan: &KubernetesPlan, problems: &mut Vec<Problem>) {
@@ -205,11 +219,9 @@ fn kubernetes(plan: &KubernetesPlan, problems: &mut Vec<Problem>) {
 
 fn check_probe(probe: &Probe, problems: &mut Vec<Problem>) {
     let successes = 1..=10_000;
-    if probe.period_ms == 0
-        || probe.failure_threshold == 0
-        || !successes.contains(&probe.success_threshold)
-    {
-        problems.push(Problem::BadNumber { field: "probe" });
+    // Period and failure threshold are settings with ranges of their own.
+    if !successes.contains(&probe.success_threshold) {
+        problems.push(Problem::BadNumber { field: "success threshold of a probe" });
     }
     time("probe timeout", probe.timeout_ms, problems);
     time("probe delay", probe.initial_delay_ms, problems);
@@ -222,10 +234,16 @@ fn compose(plan: &ComposePlan, problems: &mut Vec<Problem>) {
     }
     time("launch", plan.launch_ms, problems);
     time("wait timeout", plan.wait_timeout_ms.unwrap_or(0), problems);
-    for service in &plan.services {
+    for (index, service) in plan.services.iter().enumerate() {
         time("exit", service.exits.map_or(0, |(after_ms, _)| after_ms), problems);
         if let Some(check) = service.check {
-            docker(&check, problems);
+            let mut found = Vec::new();
+            docker(&check, &mut found);
+            if index == plan.focus {
+                problems.append(&mut found);
+            } else if !found.is_empty() {
+                problems.push(Problem::UnusableCheck { service: service.name.clone() });
+            }
         }
         draw("startup", service.startup.time, problems);
         draw("stop", service.stop, problems);
