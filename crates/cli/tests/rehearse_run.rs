@@ -390,6 +390,26 @@ fn all_that_is_wrong_with_a_scenario_is_told_with_its_line() {
 }
 
 #[test]
+fn a_fault_as_long_as_a_timeout_of_the_stack_is_refused() {
+    let dir = scenario(server(), "type = \"latency\"\nattributes = { latency = 2500 }", "");
+    let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
+    let named = text.replacen("name = \"a page\"", "name = \"a page\"\nstack = \"shop\"", 1);
+    put(dir.path(), "s.toml", named.as_bytes());
+    let nginx = b"server {\n  location / {\n    proxy_pass http://web:80;\n    \
+                  proxy_read_timeout 2500ms;\n  }\n}\n";
+    put(dir.path(), "shop/nginx.conf", nginx);
+    let answer = rehearse(dir.path(), &["--yes"]);
+    assert_eq!(
+        answer.err,
+        "error: s.toml:25:14: a delay of 2.5 s is exactly `proxy_read_timeout` (nginx.conf:4): \
+         which comes first is left to luck\n\n\
+         hint: take at most half of it or at least twice as much; `allow_tie = true` if the tie \
+         itself is what you want to see\n"
+    );
+    assert_eq!(answer.code, Some(2));
+}
+
+#[test]
 fn other_machines_are_left_alone() {
     let dir = scenario(server(), "type = \"silence\"", "");
     let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();

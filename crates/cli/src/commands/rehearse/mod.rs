@@ -1,15 +1,20 @@
 //! `wonin rehearse …`: makes the failure happen on purpose.
 
 mod injector;
+mod kafka;
 mod recover;
 mod rollout;
 mod run;
+mod timeouts;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::output;
+use crate::signals::interrupted;
 use crate::terminal::Terminal;
 
 /// Make a failure happen on purpose, and see what comes of it
@@ -27,6 +32,7 @@ pub(crate) struct Args {
 enum What {
     Rollout(rollout::Args),
     Run(run::Args),
+    Kafka(Box<kafka::Args>),
     #[command(hide = true)]
     Watchdog(recover::WatchdogArgs),
 }
@@ -35,7 +41,26 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     match &args.what {
         Some(What::Rollout(args)) => rollout::run(args, terminal),
         Some(What::Run(args)) => run::run(args, terminal),
+        Some(What::Kafka(args)) => kafka::run(args, terminal),
         Some(What::Watchdog(args)) => recover::watchdog(args),
         None => recover::run(&args.recover),
     }
+}
+
+/// Does the work; Ctrl-C asks it to end early and to heal.
+async fn watched_until_interrupted<T>(
+    work: impl Future<Output = T>,
+    stop: &CancellationToken,
+) -> Result<T, Failure> {
+    let signals =
+        interrupted().map_err(|cause| Failure::new("cannot listen for signals").because(cause))?;
+    let asked = stop.clone();
+    let listening = tokio::spawn(async move {
+        signals.await;
+        output::tell("stopping: what was broken is being healed");
+        asked.cancel();
+    });
+    let done = work.await;
+    listening.abort();
+    Ok(done)
 }

@@ -9,15 +9,16 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Plan, Rehearsal, Verdict};
 use wonin_rehearse::run::{CannotRun, RunOptions, Status, plan, rehearse};
-use wonin_rehearse::scenario::{Problem, Scenario};
+use wonin_rehearse::scenario::{KnownTimeout, Problem, Scenario};
 use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan as plan_text, text};
 use wonin_text::{SourceFile, Sources};
 
 use super::injector::InjectorArgs;
+use super::timeouts;
+use super::watched_until_interrupted;
 use crate::failure::Failure;
 use crate::output::{self, Format, Target};
 use crate::progress::watched;
-use crate::signals::interrupted;
 use crate::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -106,7 +107,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         return Err(Failure::new("a rehearsal is shown as `text`, `json` or `junit` alone"));
     }
     let (path, text) = read(&args.scenario)?;
-    let scenario = Scenario::parse(&path, &text, &[]).map_err(|problems| wrong(&problems))?;
+    let scenario = understand(args, &path, &text)?;
     let mut sources = Sources::default();
     sources.add(SourceFile::new(&path, text));
     let options = RunOptions {
@@ -158,6 +159,17 @@ fn read(path: &Path) -> Result<(String, String), Failure> {
     Ok((shown, text))
 }
 
+/// The scenario; where it names the stack that it rehearses, held against the stack's timeouts.
+fn understand(args: &Args, path: &str, text: &str) -> Result<Scenario, Failure> {
+    let parse = |timeouts: &[KnownTimeout]| {
+        Scenario::parse(path, text, timeouts).map_err(|problems| wrong(&problems))
+    };
+    let scenario = parse(&[])?;
+    let Some(stack) = &scenario.stack else { return Ok(scenario) };
+    let beside = args.scenario.parent().unwrap_or(Path::new(""));
+    parse(&timeouts::of_stack(&beside.join(stack))?)
+}
+
 /// All that is wrong with a scenario; the last one is told by whoever gets it.
 fn wrong(problems: &[Problem]) -> Failure {
     let failure = |problem: &Problem| {
@@ -176,7 +188,7 @@ fn wrong(problems: &[Problem]) -> Failure {
     }
 }
 
-fn cannot_run(error: CannotRun) -> Failure {
+pub(super) fn cannot_run(error: CannotRun) -> Failure {
     let failure = Failure::new(error.what);
     match error.hint {
         Some(hint) => failure.hint(hint),
@@ -196,7 +208,7 @@ fn refuse_impossible(planned: &Plan) -> Result<(), Failure> {
 }
 
 /// Shows what will be broken, and asks.
-fn confirm(shown: &str) -> Result<(), Failure> {
+pub(super) fn confirm(shown: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::new("nobody is here to confirm what will be broken")
             .hint("see it with `--dry-run`, then start it with `--yes`"));
@@ -219,20 +231,11 @@ async fn run_watched(
     status: &Status,
 ) -> Result<Rehearsal, Failure> {
     let stop = CancellationToken::new();
-    let signals =
-        interrupted().map_err(|cause| Failure::new("cannot listen for signals").because(cause))?;
-    let asked = stop.clone();
-    let listening = tokio::spawn(async move {
-        signals.await;
-        output::tell("stopping: what was broken is being healed");
-        asked.cancel();
-    });
-    let rehearsal = rehearse(scenario, options, status, &stop).await.map_err(cannot_run);
-    listening.abort();
-    rehearsal
+    let work = rehearse(scenario, options, status, &stop);
+    watched_until_interrupted(work, &stop).await?.map_err(cannot_run)
 }
 
-fn exit_code(rehearsal: &Rehearsal) -> u8 {
+pub(super) fn exit_code(rehearsal: &Rehearsal) -> u8 {
     match rehearsal.verdict {
         Verdict::Held => 0,
         Verdict::Broke => 1,
@@ -242,7 +245,7 @@ fn exit_code(rehearsal: &Rehearsal) -> u8 {
 }
 
 /// Unlike any other run of this machine.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     format!("{:08x}", hasher.finish() as u32)

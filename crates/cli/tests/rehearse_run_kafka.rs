@@ -1,0 +1,118 @@
+//! `wonin rehearse run` against real brokers: faults on Kafka requests and on a broker's process,
+//! with the records counted. Run by `./test`, or
+//! `cargo test -p wonin --test rehearse_run_kafka -- --ignored --test-threads 1`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail by panicking")]
+
+#[path = "../../report/tests/support/schema.rs"]
+mod schema;
+mod support;
+
+use serde_json::Value;
+use support::{dir, run};
+use wonin_testbed::available;
+use wonin_testbed::kafka::{Cluster, Options};
+
+const NET: u8 = 63;
+
+fn cluster(brokers: u16) -> Option<Cluster> {
+    let properties = [("min.insync.replicas", "1"), ("default.replication.factor", "2")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    available(Cluster::start(&Options { brokers, net: NET, properties, fast_failover: true }))
+}
+
+fn rehearse(text: &str) -> (Option<i32>, Value) {
+    let dir = dir([("s.toml", text)]);
+    let args = ["--yes", "--allow-foreign", "--journal", "undo", "--format", "json"];
+    let answer = run(dir.path(), &[&["rehearse", "run", "s.toml"], &args[..]].concat());
+    let value: Value = serde_json::from_str(&answer.out)
+        .unwrap_or_else(|error| panic!("{error}: {}\n{}", answer.out, answer.err));
+    let schema = include_str!("../../../docs/schema/wonin.rehearsal-1.schema.json");
+    assert_eq!(schema::problems(&serde_json::from_str(schema).unwrap(), &value), [""; 0]);
+    println!("{value:#}");
+    (answer.code, value)
+}
+
+fn scenario(cluster: &Cluster, producer: &str, fault: &str) -> String {
+    format!(
+        "[scenario]\n\
+         name = \"records\"\n\
+         seed = 7\n\
+         after = \"2s\"\n\
+         \n\
+         [kafka]\n\
+         bootstrap = \"{}\"\n\
+         \n\
+         [[workload]]\n\
+         name = \"orders\"\n\
+         kind = \"kafka\"\n\
+         rate = 50\n\
+         partitions = 2\n\
+         replication = 2\n\
+         producer = {{ {producer} }}\n\
+         \n\
+         [[fault]]\n\
+         name = \"bad\"\n\
+         at = \"5s\"\n\
+         {fault}\n\
+         \n\
+         [[expect]]\n\
+         name = \"records are taken\"\n\
+         phase = [\"before\", \"after\"]\n\
+         success_at_least = \"99%\"\n\
+         \n\
+         [[expect]]\n\
+         name = \"nothing is lost\"\n\
+         lost_at_most = 0\n\
+         \n\
+         [[expect]]\n\
+         name = \"nothing is doubled\"\n\
+         duplicated_at_most = 0\n",
+        cluster.bootstrap()
+    )
+}
+
+fn held(value: &Value, name: &str) -> bool {
+    let all = value["expectations"].as_array().unwrap().iter();
+    all.filter(|one| one["name"] == name).all(|one| one["held"] == true)
+}
+
+/// The broker stores the records and its answer is lost: who sends again doubles them, unless the
+/// producer is idempotent.
+#[test]
+#[ignore = "needs a real Kafka"]
+fn a_lost_answer_doubles_records_of_a_producer_that_is_not_idempotent() {
+    let Some(cluster) = cluster(2) else { return };
+    let fault = "kind = \"kafka\"\n\
+                 for = \"4s\"\n\
+                 on = { api = \"Produce\", count = 3 }\n\
+                 act = \"lose_response\"";
+    let (code, value) = rehearse(&scenario(&cluster, "", fault));
+    assert_eq!((code, &value["verdict"]), (Some(1), &"broke".into()));
+    assert!(!held(&value, "nothing is doubled") && held(&value, "nothing is lost"));
+    assert_eq!(value["faults"][0]["target"], "api Produce, count 3");
+    assert_eq!(value["faults"][0]["hits"], 3);
+    assert!(value["delivery"]["duplicated"].as_u64().unwrap() >= 1);
+
+    let idempotent = "\"enable.idempotence\" = true";
+    let (code, value) = rehearse(&scenario(&cluster, idempotent, fault));
+    assert_eq!((code, &value["verdict"]), (Some(0), &"held".into()));
+    assert_eq!(value["delivery"]["duplicated"], 0);
+    assert_eq!(value["faults"][0]["hits"], 3);
+}
+
+/// A broker that stands still: its partitions move, and what was acknowledged is there.
+#[test]
+#[ignore = "needs a real Kafka"]
+fn a_paused_broker_of_three_loses_nothing() {
+    let Some(cluster) = cluster(3) else { return };
+    let pid = cluster.broker(2).pid();
+    let fault = format!("kind = \"process\"\nact = \"pause\"\npid = {pid}\nfor = \"9s\"");
+    let producer = "\"enable.idempotence\" = true, \"socket.timeout.ms\" = 3000";
+    let (code, value) = rehearse(&scenario(&cluster, producer, &fault));
+    assert_eq!((code, &value["verdict"]), (Some(0), &"held".into()));
+    assert_eq!(value["faults"][0]["target"], format!("pid {pid}"));
+    let delivery = &value["delivery"];
+    assert_eq!((&delivery["lost"], &delivery["not_delivered"]), (&0.into(), &0.into()));
+    assert!(delivery["acknowledged"].as_u64().unwrap() > 500, "{delivery}");
+    assert!(value["recovery"]["steady_s"].as_f64().is_some());
+}
