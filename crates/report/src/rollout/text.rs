@@ -304,18 +304,23 @@ impl<'a> Drawing<'a> {
         let seen = |state| lanes.iter().any(|lane| lane.spans.iter().any(|span| span.2 == state));
         let met = |mark| lanes.iter().any(|lane| lane.marks.iter().any(|found| found.1 == mark));
         let states = State::ALL.into_iter().filter(|&state| seen(state));
-        let states = states.map(|state| format!("{} {}", look(state).0, state.name()));
+        let states = states.map(|state| unbroken(look(state).0, state.name()));
         let marks = [
             (Mark::Passed, "check passed"),
             (Mark::Failed, "check failed"),
             (Mark::Killed, "SIGTERM"),
         ];
         let marks = marks.into_iter().filter(|(mark, _)| met(*mark));
-        let marks = marks.map(|(mark, name)| format!("{} {name}", sign(mark).0));
+        let marks = marks.map(|(mark, name)| unbroken(sign(mark).0, name));
         let legend: Vec<String> = states.chain(marks).collect();
         let width = self.layout.width.saturating_sub(4).max(30);
         _ = writeln!(out, "  {}", wrap(&legend.join(", "), width, "  "));
     }
+}
+
+/// A sign and what it means, which no line break divides.
+fn unbroken(sign: char, name: &str) -> String {
+    format!("{sign} {name}").replace(' ', "\u{a0}")
 }
 
 const GREEN: &str = "\u{1b}[32m";

@@ -62,6 +62,11 @@ pub(crate) fn headline(rollout: &ShownRollout) -> String {
         (Outlook::Completes, Some(outcome)) => {
             format!("{name} always completes, after {}", span(outcome))
         }
+        (Outlook::Depends, Some(outcome)) if outcome.rollout_success >= 1.0 - 1e-9 => format!(
+            "{name} completes by luck: a new task survives with {}, others are started until enough \
+             have",
+            percent(outcome.task_success)
+        ),
         (Outlook::Depends, Some(outcome)) => format!(
             "luck decides whether {name} completes: a new task survives with {}, the rollout \
              with {}",

@@ -307,7 +307,10 @@ fn startup_probe(sources: &Sources, place: Place, failures: &str) -> Option<Inse
     }
     let line = text[..key].rfind('\n').map_or(0, |at| at + 1);
     let lead = &text[line..key];
-    let body = with_threshold(text.get(begin..end)?.trim_end(), failures)?;
+    // Keys stand in the column of the first one, where that begins its line.
+    let own = text.get(text[..begin].rfind('\n').map_or(0, |at| at + 1)..begin)?;
+    let column = own.chars().all(|c| c == ' ').then_some(own.len());
+    let body = with_threshold(text.get(begin..end)?.trim_end(), failures, column)?;
     let after = if lead.chars().all(|c| c == ' ' || c == '-') {
         format!("\n{}", " ".repeat(lead.len()))
     } else {
@@ -317,7 +320,7 @@ fn startup_probe(sources: &Sources, place: Place, failures: &str) -> Option<Inse
 }
 
 /// The text of a probe with another failure threshold.
-fn with_threshold(probe: &str, failures: &str) -> Option<String> {
+fn with_threshold(probe: &str, failures: &str, column: Option<usize>) -> Option<String> {
     const NAME: &str = "failureThreshold:";
     if let Some(at) = probe.find(NAME) {
         let rest = &probe[at + NAME.len()..];
@@ -329,9 +332,7 @@ fn with_threshold(probe: &str, failures: &str) -> Option<String> {
     match probe.strip_prefix('{') {
         Some(inner) => Some(format!("{{{NAME} {failures}, {}", inner.trim_start())),
         None => {
-            // Block style: the least indentation of the further lines is that of the keys.
-            let further = probe.lines().skip(1).filter(|line| !line.trim().is_empty());
-            let column = further.map(|line| line.len() - line.trim_start().len()).min()?;
+            let column = column?;
             Some(format!("{NAME} {failures}\n{}{probe}", " ".repeat(column)))
         }
     }
@@ -427,15 +428,15 @@ mod tests {
     fn a_startup_probe_is_the_liveness_probe_with_more_patience() {
         let block = "httpGet:\n    path: /up\n  periodSeconds: 10";
         assert_eq!(
-            with_threshold(block, "16").as_deref(),
+            with_threshold(block, "16", Some(2)).as_deref(),
             Some("failureThreshold: 16\n  httpGet:\n    path: /up\n  periodSeconds: 10")
         );
         assert_eq!(
-            with_threshold("{tcpSocket: {port: 1}}", "16").as_deref(),
+            with_threshold("{tcpSocket: {port: 1}}", "16", None).as_deref(),
             Some("{failureThreshold: 16, tcpSocket: {port: 1}}")
         );
         assert_eq!(
-            with_threshold("a: 1\n  failureThreshold: 3\n  b: 2", "16").as_deref(),
+            with_threshold("a: 1\n  failureThreshold: 3\n  b: 2", "16", Some(2)).as_deref(),
             Some("a: 1\n  failureThreshold: 16\n  b: 2")
         );
     }
