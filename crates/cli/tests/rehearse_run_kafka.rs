@@ -28,7 +28,6 @@ fn rehearse(text: &str) -> (Option<i32>, Value) {
         .unwrap_or_else(|error| panic!("{error}: {}\n{}", answer.out, answer.err));
     let schema = include_str!("../../../docs/schema/wonin.rehearsal-1.schema.json");
     assert_eq!(schema::problems(&serde_json::from_str(schema).unwrap(), &value), [""; 0]);
-    println!("{value:#}");
     (answer.code, value)
 }
 

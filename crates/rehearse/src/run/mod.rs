@@ -93,7 +93,11 @@ pub async fn rehearse(
             1 => String::new(),
             all => format!("run {} of {all} ({}): ", index + 1, run.label),
         };
-        done.push(drive::drive(scenario, run, options, &Watch { status, stop, head }).await?);
+        let mut options = options.clone();
+        if runs.len() > 1 {
+            options.run_id = format!("{}-{}", options.run_id, index + 1);
+        }
+        done.push(drive::drive(scenario, run, &options, &Watch { status, stop, head }).await?);
     }
     Ok(together(scenario, options, &runs, done))
 }

@@ -47,6 +47,7 @@ struct Expected<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Delivered<'a> {
     sent: u64,
     acknowledged: u64,
@@ -67,7 +68,6 @@ struct Anomaly<'a> {
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Recovered {
     first_success_s: Option<f64>,
     steady_s: Option<f64>,

@@ -34,9 +34,10 @@ fn suite(run: &Rehearsal, out: &mut String) {
         let case = format!("{} ({})", expectation.name, expectation.phase.name());
         _ = write!(out, "    <testcase classname=\"{name}\" name=\"{}\"", escape(&case));
         let seen = escape(&expectation.seen);
-        _ = match expectation.held {
-            true => writeln!(out, "/>"),
-            false => writeln!(out, ">\n      <failure message=\"{seen}\"/>\n    </testcase>"),
+        _ = if expectation.held {
+            writeln!(out, "/>")
+        } else {
+            writeln!(out, ">\n      <failure message=\"{seen}\"/>\n    </testcase>")
         };
     }
     if is_error {

@@ -49,7 +49,9 @@ impl PlanView {
             texts.push(fault);
             texts.extend(found);
         }
-        texts.into_iter().for_each(|text| mask(text, &masker));
+        for text in texts {
+            mask(text, &masker);
+        }
         Self { shown }
     }
 }
@@ -86,8 +88,12 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
     if let Some(Delivery { anomalies, .. }) = delivery {
         texts.extend(anomalies.iter_mut().flat_map(|anomaly| &mut anomaly.examples));
     }
-    texts.into_iter().for_each(|text| mask(text, masker));
-    scenarios.iter_mut().for_each(|scenario| hide(scenario, masker));
+    for text in texts {
+        mask(text, masker);
+    }
+    for scenario in scenarios {
+        hide(scenario, masker);
+    }
 }
 
 fn mask(text: &mut String, masker: &Masker) {

@@ -47,7 +47,11 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     }
 }
 
-/// Does the work; Ctrl-C asks it to end early and to heal.
+/// Stopped by a person, as the verdict `aborted`.
+const EXIT_ABORTED: i32 = 4;
+
+/// Does the work; Ctrl-C asks it to end early and to heal, a second one leaves the healing to the
+/// watchdog.
 async fn watched_until_interrupted<T>(
     work: impl Future<Output = T>,
     stop: &CancellationToken,
@@ -57,8 +61,15 @@ async fn watched_until_interrupted<T>(
     let asked = stop.clone();
     let listening = tokio::spawn(async move {
         signals.await;
-        output::tell("stopping: what was broken is being healed");
+        output::tell(
+            "stopping: what was broken is being healed (Ctrl-C again: do not wait for it)",
+        );
         asked.cancel();
+        // Where signals cannot be listened for any more, the first one is enough.
+        let Ok(again) = interrupted() else { return };
+        again.await;
+        output::tell("ending at once; if anything stays broken: wonin rehearse --recover");
+        std::process::exit(EXIT_ABORTED);
     });
     let done = work.await;
     listening.abort();

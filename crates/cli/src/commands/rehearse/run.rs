@@ -181,7 +181,9 @@ fn wrong(problems: &[Problem]) -> Failure {
     };
     match problems.split_last() {
         Some((last, rest)) => {
-            rest.iter().for_each(|problem| failure(problem).print());
+            for problem in rest {
+                failure(problem).print();
+            }
             failure(last)
         }
         None => Failure::new("the scenario cannot be understood"),
@@ -201,7 +203,9 @@ fn refuse_impossible(planned: &Plan) -> Result<(), Failure> {
     match planned.not_possible.split_last() {
         None => Ok(()),
         Some((last, rest)) => {
-            rest.iter().for_each(|why| Failure::new(why).print());
+            for why in rest {
+                Failure::new(why).print();
+            }
             Err(Failure::new(last))
         }
     }

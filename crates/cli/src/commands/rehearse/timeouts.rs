@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wonin_model::{Evidence, Located, Origin};
+use wonin_model::{Evidence, Located, Origin, Settings};
 use wonin_rehearse::scenario::KnownTimeout;
 
 use crate::disk::DiskFiles;
@@ -38,12 +38,13 @@ fn of(evidence: &Evidence) -> Vec<KnownTimeout> {
     let stack = &evidence.stack;
     let clients = stack.kafka_clients.iter().map(|client| &client.settings);
     let apps = stack.apps.iter().map(|app| &app.properties);
-    for (name, value) in clients.chain(apps).flat_map(|settings| settings.iter()) {
+    for (name, value) in clients.chain(apps).flat_map(Settings::iter) {
         let is_wait = ENDINGS.iter().any(|ending| name.ends_with(ending));
-        if is_wait && !OTHERS.iter().any(|other| name.ends_with(other)) {
-            if let Some(lasts) = duration(&value.value) {
-                add(name, lasts, &value.origin);
-            }
+        if is_wait
+            && !OTHERS.iter().any(|other| name.ends_with(other))
+            && let Some(lasts) = duration(&value.value)
+        {
+            add(name, lasts, &value.origin);
         }
     }
     let mut add_ms = |name: &str, value: &Located<u64>| {
