@@ -64,7 +64,8 @@ impl Reading<'_> {
         let value = self.known(name)?;
         let number = value.located_int();
         if number.is_none() && value.why_unknown().is_none() {
-            let why = format!("`{}` is not a whole number", value.text().unwrap_or_default());
+            let text = value.text().unwrap_or_default();
+            let why = format!("`{text}` is not a whole number of 0 or more");
             let place = value.place().unwrap_or(self.place);
             self.unknown.push(Unknown { setting: name.to_owned(), place, why });
         }
