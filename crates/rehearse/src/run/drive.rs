@@ -17,8 +17,6 @@ use crate::workload::{Outcome, Temperature};
 const TICK: Duration = Duration::from_millis(100);
 /// How long throwing away all clients may take.
 const CHILL_MAX: Duration = Duration::from_secs(30);
-/// Attempts this young may still be answered: they say nothing about an abort.
-const YOUNG: Duration = Duration::from_secs(1);
 
 /// Why a run ended early.
 enum Cut {
@@ -192,7 +190,6 @@ impl<'a> Story<'a> {
             if from < self.zero + self.scenario.warm_up {
                 return None;
             }
-            let to = now.saturating_sub(YOUNG.min(abort.lasts / 2));
             let (meter, share, whose) = match &abort.condition {
                 Condition::SuccessBelow { workload, share } => {
                     let whose = format!("workload `{}`", self.scenario.workloads[*workload].name);
@@ -204,7 +201,10 @@ impl<'a> Story<'a> {
                     (&prober.meter, f64::MIN_POSITIVE, "the probe of `[abort]`".to_owned())
                 }
             };
-            let rate = meter.between(from, to).success_rate(true)?;
+            let seen = meter.touching(from, now);
+            // Where nothing ends at all, waiting for as long is as good as failing.
+            let is_stuck = seen.oldest_open.is_some_and(|waiting| waiting >= abort.lasts);
+            let rate = seen.success_rate(false).or(is_stuck.then_some(0.0))?;
             (rate < share).then(|| {
                 let percent = (rate * 1000.0).round() / 10.0;
                 format!("{whose} had {percent}% success for {}", spoken(abort.lasts))

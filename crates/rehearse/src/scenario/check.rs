@@ -9,9 +9,13 @@ use super::problem::nearest;
 use super::records::THROUGH;
 use super::{Check, FaultAct, Scenario, WorkloadKind, spoken};
 use crate::workload::ATTEMPTS_MAX;
+use crate::workload::command::Success;
 
 /// The shortest time in which a steady state can be seen.
 const BEFORE_MIN: Duration = Duration::from_millis(500);
+
+/// The shortest span in which a steady state can be seen again.
+const STEADY_MIN: Duration = Duration::from_millis(100);
 
 /// What is wrong, with the table that says it: its name, index and key.
 pub(crate) type Wrong = (&'static str, usize, &'static str, String, String);
@@ -77,6 +81,11 @@ fn times(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
             wrong.push(("fault", index, "at", what, hint));
         }
     }
+    if scenario.steady < STEADY_MIN {
+        let what = format!("`steady` must be {} or more", spoken(STEADY_MIN));
+        wrong.push(("scenario", 0, "steady", what, "leave it out for 2 s".to_owned()));
+    }
+    paces(scenario, wrong);
     let needed = scenario.heals_at() + scenario.after;
     if needed > scenario.limits.total {
         let what = format!(
@@ -98,6 +107,42 @@ fn times(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
             let hint = "lower `rate`, or `total` in `[limits]`".to_owned();
             wrong.push(("workload", index, "rate", what, hint));
         }
+    }
+}
+
+/// Whatever is looked at happens at least once in each span that is judged.
+fn paces(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
+    let seconds = Duration::from_secs_f64;
+    let mut paces: Vec<(&'static str, usize, &'static str, Duration)> = Vec::new();
+    for (index, workload) in scenario.workloads.iter().enumerate() {
+        match &workload.kind {
+            WorkloadKind::Http(spec) => {
+                paces.push(("workload", index, "rate", seconds((1.0 / spec.rate).min(1e6))));
+            }
+            WorkloadKind::Kafka(spec) => {
+                paces.push(("workload", index, "rate", seconds((1.0 / spec.per_second).min(1e6))));
+            }
+            WorkloadKind::Command(spec) => {
+                if let Success::Exit { every, .. } = &spec.success {
+                    paces.push(("workload", index, "every", *every));
+                }
+            }
+        }
+    }
+    for (index, expect) in scenario.expects.iter().enumerate() {
+        if let Check::Probe(probe) = &expect.check {
+            paces.push(("expect", index, "every", probe.every));
+        }
+    }
+    let before = scenario.breaks_at().saturating_sub(scenario.warm_up);
+    let spans = [(scenario.steady, "`steady`"), (before, "the time before the first fault")];
+    for (table, index, key, every) in paces {
+        let Some((span, name)) = spans.into_iter().find(|(span, _)| every > *span) else {
+            continue;
+        };
+        let (every, span) = (spoken(every), spoken(span));
+        let what = format!("once in {every} is too seldom to be seen within {name}, {span}");
+        wrong.push((table, index, key, what, format!("look more often, or lengthen {name}")));
     }
 }
 

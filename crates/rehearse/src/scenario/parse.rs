@@ -46,7 +46,12 @@ pub(super) fn parse(
             reader.check(&scenario, timeouts);
             if problems.is_empty() { Ok(scenario) } else { Err(problems.into_sorted()) }
         }
-        _ => Err(problems.into_sorted()),
+        _ => {
+            if problems.is_empty() {
+                problems.add(0..0, "the scenario is not complete");
+            }
+            Err(problems.into_sorted())
+        }
     }
 }
 

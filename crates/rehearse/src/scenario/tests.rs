@@ -230,3 +230,80 @@ fn faults_of_other_kinds_take_the_words_of_their_crates() {
     let own = FaultAct::Own { process: "p".to_owned(), words: expected };
     assert_eq!(scenario.faults[2].acts[0].1, own);
 }
+
+#[test]
+fn what_is_looked_at_too_seldom_is_refused() {
+    let found = changed("rate = 20", "rate = 0.1");
+    let expected = "s.toml:15:8: once in 10 s is too seldom to be seen within `steady`, 2 s; look \
+                    more often, or lengthen `steady`";
+    assert_eq!(found, [expected]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..40),
+        noise in ".{0,40}",
+        cut in 0_usize..1000,
+    ) {
+        let mut text = pieces.concat();
+        text.push_str(&noise);
+        let end = (0..=cut.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        for text in [text.as_str(), &text[..end.unwrap_or(0)]] {
+            if let Err(problems) = Scenario::parse("s.toml", text, &[]) {
+                assert!(!problems.is_empty(), "something is wrong and it is not said what: {text}");
+            }
+        }
+    }
+}
+
+const PIECES: &[&str] = &[
+    "[scenario]\n",
+    "[[proxy]]\n",
+    "[kafka]\n",
+    "[[process]]\n",
+    "[[workload]]\n",
+    "[[fault]]\n",
+    "[[expect]]\n",
+    "[abort]\n",
+    "[limits]\n",
+    "name = \"a\"\n",
+    "kind = \"http\"\n",
+    "kind = \"command\"\n",
+    "kind = \"kafka\"\n",
+    "kind = \"tcp\"\n",
+    "kind = \"process\"\n",
+    "kind = \"container\"\n",
+    "url = \"http://${proxy.a}/\"\n",
+    "upstream = \"127.0.0.1:1\"\n",
+    "proxy = \"a\"\n",
+    "type = \"latency\"\n",
+    "attributes = { latency = 1 }\n",
+    "at = \"5s\"\n",
+    "for = \"1s\"\n",
+    "act = \"pause\"\n",
+    "act = { type = \"delay\", ms = 5 }\n",
+    "pid = 1\n",
+    "runs = [\"stop\", \"kill\"]\n",
+    "runs = []\n",
+    "clients = [\"cold\"]\n",
+    "clients = []\n",
+    "success_at_least = 1\n",
+    "p99_below = \"1s\"\n",
+    "tcp = \"127.0.0.1:1\"\n",
+    "for = 3\n",
+    "command = [\"a\"]\n",
+    "bootstrap = \"127.0.0.1:9092\"\n",
+    "success_below = 0.5\n",
+    "phase = []\n",
+    "recovered_within = \"1s\"\n",
+    "rate = 1e300\n",
+    "rate = 1e-300\n",
+    "every = \"0s\"\n",
+    "total = \"0s\"\n",
+    "steady = \"0s\"\n",
+    "seed = -1\n",
+    "workload = \"b\"\n",
+    "= 3\n",
+    "\"",
+];
