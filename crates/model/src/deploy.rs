@@ -127,6 +127,8 @@ pub struct EcsContainer {
     pub container_ports: Vec<Located<u16>>,
     /// `healthCheck`.
     pub health_check: Option<EcsContainerCheck>,
+    /// The largest heap of a Java program, by its command and environment, in bytes.
+    pub heap_max_bytes: Option<Located<u64>>,
 }
 
 /// The health check of a task definition (rollout-semantics 2.8).
@@ -257,6 +259,8 @@ pub struct KubeContainer {
     pub cpu_limit_millis: Option<Located<u64>>,
     /// `resources.limits.memory`, in bytes.
     pub memory_limit_bytes: Option<Located<u64>>,
+    /// The largest heap of a Java program, by its command and environment, in bytes.
+    pub heap_max_bytes: Option<Located<u64>>,
     /// Ports of the node that it takes (`hostPort`).
     pub host_ports: Vec<Located<u16>>,
     /// Whether it has a `preStop` hook of any kind.

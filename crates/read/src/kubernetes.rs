@@ -16,6 +16,7 @@ use wonin_text::{FileId, Place, SourceFile, Sources};
 use crate::fragment::{Content, Format};
 use crate::paths::{directory, is_yaml};
 use crate::pipeline::Joining;
+use crate::servers::jvm;
 
 const API: &str = "Kubernetes API reference";
 
@@ -273,10 +274,20 @@ fn container(at: &Fields<'_>, node: &Node) -> Option<KubeContainer> {
         cpu_request_millis: quantity("requests", "cpu").and_then(|node| millis(at, node)),
         cpu_limit_millis: quantity("limits", "cpu").and_then(|node| millis(at, node)),
         memory_limit_bytes: quantity("limits", "memory").and_then(|node| bytes(at, node)),
+        heap_max_bytes: jvm::heap(texts(at, node).into_iter()),
         host_ports: ports.iter().filter_map(|port| at.int(Some(port), "hostPort")).collect(),
         has_pre_stop: pre_stop.is_some(),
         pre_stop_sleep_s: pre_stop.and_then(|hook| sleep(at, hook)),
     })
+}
+
+/// Words of the command and values of the environment.
+fn texts(at: &Fields<'_>, container: &Node) -> Vec<Located<String>> {
+    let words = ["command", "args"].into_iter().filter_map(|key| container.get(key));
+    let words = words.flat_map(Node::items).filter_map(|word| at.text(word));
+    let variables = container.get("env").map(Node::items).unwrap_or_default();
+    let values = variables.iter().filter_map(|variable| at.text(variable.get("value")?));
+    words.chain(values).collect()
 }
 
 fn probe(at: &Fields<'_>, node: Option<&Node>) -> Option<Probe> {

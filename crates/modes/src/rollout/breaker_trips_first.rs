@@ -79,16 +79,24 @@
 //! ## Evidence
 //!
 //! - Amazon ECS developer guide, "How the deployment circuit breaker detects failures": half of the
-//!   tasks, at least 3, at most 200 (the guide of 2023: at least 10). Row E11 of the rollout rules.
+//!   tasks, at least 3, at most 200 (the guide of 2023: at least 10). Rows E11 and E14 of the rollout
+//!   rules: a rollback obeys the same checks.
 //! - Assumed: 20 s from the decision to start a task until it runs, 40 s on Fargate, and that a full
 //!   wave is replaced at once.
 
-use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Severity};
+use wonin_model::{
+    Evidence, Finding, Fix, GivenStartup, Mode, ModeMeta, NotChecked, Origin, Role, Severity,
+};
 use wonin_rollout::closed::{
     breaker_threshold, breaker_trip_ms, breaker_wins, check_budget_ms, survival_probability,
 };
 
-use crate::shared::deploys::{Ecs, Seen, Started, Telling, ecs_services, rehearsal, started};
+use wonin_rollout::plan::{AlbCheck, EcsPlan};
+use wonin_rollout::solve::Setting;
+
+use crate::shared::deploys::{
+    Ecs, Seen, Started, Telling, ecs_services, percent, rehearsal, started,
+};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct BreakerTripsFirst;
@@ -198,7 +206,31 @@ fn trips(ecs: &Ecs, started: &Started) -> Option<Finding> {
         Some(enabled) => finding.because("the circuit breaker counts failed tasks", enabled),
         None => finding.because_at("the service", Origin::Written(ecs.deployment.place)),
     };
+    let finding = if breaker.rollback { back(finding, started, plan, &check) } else { finding };
     Some(started.start.because(finding).fix(Fix::advice(
         "repair the health check or the start (`health-check-outpaces-startup`); leave the breaker",
     )))
+}
+
+/// E14: the revision that comes back is checked in the same way, and lived by luck itself.
+fn back(finding: Finding, started: &Started, plan: &EcsPlan, check: &AlbCheck) -> Finding {
+    let (Some(cpu), Some(written)) =
+        (plan.startup.cpu, started.configured.settings.get(&Setting::Cpu))
+    else {
+        return finding;
+    };
+    let GivenStartup::Measured(pairs) = &started.start.given else { return finding };
+    let before = pairs.iter().filter(|(units, _)| *units > cpu.units).max();
+    let Some(&(units, ms)) = before else { return finding };
+    let lived = survival_probability(check, ms, plan.grace_ms);
+    if lived >= 1.0 {
+        return finding;
+    }
+    let claim = format!(
+        "the old revision with {units} CPU units starts in {} and lives with {} only: the rollback \
+         may fail, too",
+        duration_ms(ms),
+        percent(lived)
+    );
+    finding.because_at(claim, written.origin.clone())
 }

@@ -40,7 +40,8 @@
 //! ## Evidence
 //!
 //! - JDK: `-Xmx`, `-XX:MaxRAMPercentage` (default 25 of the container's memory).
-//! - Linux: memory controller documentation, `memory.max`.
+//! - Linux: memory controller documentation, `memory.max`. Row E29 of the rollout rules: tasks that
+//!   are killed for memory before they are healthy.
 //! - Inferred: what a server needs besides its heap.
 
 use std::collections::BTreeSet;
@@ -50,6 +51,7 @@ use wonin_model::{
     Server, Service, Severity, Standing,
 };
 
+use crate::shared::deploys::{ecs_services, rehearsal, workloads};
 use crate::shared::seen::{Part, Values, all_of, beside, recognise_each, signals};
 use crate::shared::words::bytes;
 
@@ -78,13 +80,15 @@ impl Mode for HeapExceedsMemory {
             let Some(id) = server.service.filter(|id| !told.contains(id)) else { continue };
             let service = stack.service(id);
             let Some(limit) = &service.memory_limit_bytes else { continue };
-            let found =
-                by_size(server, service, limit).or_else(|| by_share(server, service, limit));
+            let heap = heap_of(server);
+            let by_heap = heap.and_then(|heap| by_size(&service.name.value, &heap, limit));
+            let found = by_heap.or_else(|| by_share(server, service, limit));
             if let Some(finding) = found {
                 told.insert(id);
                 own.push(finding);
             }
         }
+        own.extend(deployed(evidence));
         observe(evidence, &mut own);
         findings.extend(own);
         findings.extend(heap_full(evidence));
@@ -200,11 +204,8 @@ fn heap_full(evidence: &Evidence) -> Vec<Finding> {
 }
 
 /// `-Xmx` against the limit.
-fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<Finding> {
-    let heap = server.settings.get("jvm.heap-max-bytes").filter(|heap| heap.origin.is_certain())?;
-    let heap = heap.and_then(|text| text.trim().parse::<u64>().ok())?;
+fn by_size(name: &str, heap: &Located<u64>, limit: &Located<u64>) -> Option<Finding> {
     let needed = heap.value.saturating_add(BESIDES_HEAP);
-    let name = &service.name.value;
     let (title, severity, confidence) = if heap.value >= limit.value {
         let title = format!(
             "{name}: heap of up to {} in a container of {}: killed before the heap is full",
@@ -235,7 +236,7 @@ fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<F
                 bytes(needed),
                 bytes(limit.value)
             ))
-            .because("the heap may grow to this many bytes", &heap)
+            .because("the heap may grow to this many bytes", heap)
             .because("the container may use this many bytes", limit)
             .leads_to("container-killed")
             .fix(Fix::advice(format!(
@@ -243,6 +244,43 @@ fn by_size(server: &Server, service: &Service, limit: &Located<u64>) -> Option<F
                 bytes(most)
             ))),
     )
+}
+
+/// The heap that a server's own settings give it.
+fn heap_of(server: &Server) -> Option<Located<u64>> {
+    let heap = server.settings.get("jvm.heap-max-bytes").filter(|heap| heap.origin.is_certain())?;
+    heap.and_then(|text| text.trim().parse::<u64>().ok())
+}
+
+/// Tasks of ECS and pods of Kubernetes: killed during their start, which fills the heap (row E29 of
+/// the rollout rules).
+fn deployed(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for ecs in ecs_services(evidence) {
+        let Some(task) = &ecs.service.task else { continue };
+        for container in &task.containers {
+            // Without a limit of its own a container may use what the task has.
+            let limit = container.memory_mib.as_ref().or(task.memory_mib.as_ref());
+            let (Some(heap), Some(limit)) = (&container.heap_max_bytes, limit) else { continue };
+            let limit = limit.with(u64::from(limit.value) << 20);
+            let finding = by_size(&ecs.deployment.name, heap, &limit);
+            found.extend(finding.map(|finding| {
+                finding.rehearse(format!(
+                    "{} --memory {}M",
+                    rehearsal(evidence, ecs.deployment),
+                    (heap.value >> 20) + (BESIDES_HEAP >> 20)
+                ))
+            }));
+        }
+    }
+    for kube in workloads(evidence) {
+        for container in kube.containers() {
+            let pair = (&container.heap_max_bytes, &container.memory_limit_bytes);
+            let (Some(heap), Some(limit)) = pair else { continue };
+            found.extend(by_size(&kube.deployment.name, heap, limit));
+        }
+    }
+    found
 }
 
 /// `-XX:MaxRAMPercentage` so high that the rest does not fit.

@@ -48,6 +48,15 @@ pub(crate) fn settings(service: &Service, words: &Words) -> Settings {
     settings
 }
 
+/// The largest heap that commands and variables of a container ask for, the first that says one.
+pub(crate) fn heap(texts: impl Iterator<Item = Located<String>>) -> Option<Located<u64>> {
+    let mut settings = Settings::default();
+    for text in texts {
+        note(&text, &mut settings);
+    }
+    settings.get(HEAP)?.and_then(|text| text.parse().ok())
+}
+
 /// Options within one text; of equal options in it the last one counts, of several texts the first.
 fn note(text: &Located<String>, settings: &mut Settings) {
     if !text.value.contains("-X") {

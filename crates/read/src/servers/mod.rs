@@ -7,7 +7,7 @@
 mod command;
 mod container;
 mod files;
-mod jvm;
+pub(crate) mod jvm;
 mod product;
 mod rules;
 mod special;

@@ -10,6 +10,7 @@ use wonin_text::Place;
 
 use super::value::{Data, Value};
 use super::{Resource, json, zones};
+use crate::servers::jvm;
 
 /// Which layer sends the defaults (rollout-semantics 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,7 +353,17 @@ fn container(
         host_ports: ports("hostPort"),
         container_ports: ports("containerPort"),
         health_check,
+        heap_max_bytes: jvm::heap(texts(value).into_iter()),
     })
+}
+
+/// Words of the command and values of the environment.
+fn texts(container: &Value) -> Vec<Located<String>> {
+    let words = ["entryPoint", "command"].into_iter().filter_map(|key| container.get(key));
+    let words = words.flat_map(Value::items).filter_map(Value::located_text);
+    let variables = container.get("environment").map(Value::items).unwrap_or_default();
+    let values = variables.iter().filter_map(|variable| variable.get("value")?.located_text());
+    words.chain(values).collect()
 }
 
 fn container_check(

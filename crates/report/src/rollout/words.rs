@@ -132,7 +132,11 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
         if outcome.dropped_ms > 0 {
             notes.push((
                 "outage",
-                format!("no task can answer for up to {} s", seconds(outcome.dropped_ms)),
+                format!(
+                    "no task can answer for up to {} s{}",
+                    seconds(outcome.dropped_ms),
+                    if rollout.platform == "ecs" { misses(outcome) } else { "" }
+                ),
             ));
         }
     }
@@ -171,6 +175,16 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
             .push(("rests on", format!("{names}: no document settles it, the verdict may differ")));
     }
     notes
+}
+
+/// What becomes of requests meanwhile, in the rollout that is shown.
+fn misses(outcome: &Outcome) -> &'static str {
+    match (outcome.example.fail_open_ms > 0, outcome.example.no_target_ms > 0) {
+        (true, false) => ": requests go to tasks that are not up (fail-open), and end with errors",
+        (false, true) => ": no target is registered, the answer is 503",
+        (true, true) => ": requests go to tasks that are not up (fail-open), or end with 503",
+        (false, false) => "",
+    }
 }
 
 /// `1 from 0 s, 2 from 165 s`.
