@@ -307,3 +307,15 @@ const PIECES: &[&str] = &[
     "= 3\n",
     "\"",
 ];
+
+/// What the documentation shows is understood, and the example is a scenario.
+#[test]
+fn the_documentation_is_understood() {
+    let page = include_str!("../../../../docs/scenarios/README.md");
+    let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let scenario = Scenario::parse("README.md", block, &[]).unwrap_or_else(|p| panic!("{p:#?}"));
+    assert_eq!((scenario.workloads.len(), scenario.faults.len()), (4, 4));
+    assert_eq!(scenario.runs().len(), 4);
+    let example = include_str!("../../../../docs/scenarios/slow-upstream.toml");
+    Scenario::parse("slow-upstream.toml", example, &[]).unwrap();
+}
