@@ -8,6 +8,7 @@ use crate::plan::{Alarms, AlbCheck, Breaker, BreakerThreshold, Lost, UnhealthyPo
 use crate::startup::Startup;
 use proptest::prelude::*;
 
+mod order;
 mod outside;
 
 fn run(plan: &EcsPlan, seed: u64) -> Run {
