@@ -115,3 +115,31 @@ fn a_paused_broker_of_three_loses_nothing() {
     assert!(delivery["acknowledged"].as_u64().unwrap() > 500, "{delivery}");
     assert!(value["recovery"]["steady_s"].as_f64().is_some());
 }
+
+/// A client that speaks with the proxy and with a broker itself: what it sees proves nothing.
+#[test]
+#[ignore = "needs a real Kafka"]
+fn a_client_that_goes_around_the_proxy_makes_the_run_invalid() {
+    let Some(cluster) = cluster(1) else { return };
+    let broker = cluster.broker(1).address().replace(':', "/");
+    let fault = format!(
+        "kind = \"kafka\"\n\
+         for = \"3s\"\n\
+         act = {{ type = \"latency\", ms = 50 }}\n\
+         \n\
+         [[workload]]\n\
+         name = \"stray\"\n\
+         kind = \"command\"\n\
+         command = [\"bash\", \"-c\", '''\n\
+         all=${{kafka.bootstrap}}; one=${{all%%,*}}\n\
+         exec 3<>/dev/tcp/${{one%:*}}/${{one#*:}} 4<>/dev/tcp/{broker}\n\
+         while :; do echo fine; sleep 0.2; done''']\n\
+         success_line = \"fine\""
+    );
+    let text = scenario(&cluster, "", &fault).replace("replication = 2", "replication = 1");
+    let named = text.replace("success_at_least", "workload = \"orders\"\nsuccess_at_least");
+    let (code, value) = rehearse(&named);
+    assert_eq!((code, &value["verdict"]), (Some(3), &"invalid".into()), "{value:#}");
+    let why = value["why"].as_str().unwrap();
+    assert!(why.starts_with("a client went around the proxy: bash (pid "), "{why}");
+}

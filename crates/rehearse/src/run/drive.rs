@@ -136,7 +136,7 @@ impl<'a> Story<'a> {
         events
     }
 
-    /// Waits, watches over the conditions, and tells what is going on.
+    /// Waits, watches over the conditions, and tells what is going on, unless that is told already.
     async fn wait(
         &self,
         cast: &Cast,
@@ -146,7 +146,9 @@ impl<'a> Story<'a> {
     ) -> Result<(), Cut> {
         loop {
             let now = cast.now();
-            self.tell_status(cast, what, until);
+            if !what.is_empty() {
+                self.tell_status(cast, what, until);
+            }
             if self.watch.stop.is_cancelled() {
                 let after = spoken(now.saturating_sub(self.zero));
                 return Err(Cut::Aborted(format!("stopped by a person after {after}")));
@@ -177,9 +179,8 @@ impl<'a> Story<'a> {
             (attempts + seen.attempts, failures + seen.failures)
         });
         let left = until.saturating_sub(now).as_secs_f64();
-        self.watch.say(&format!(
-            "{what}, {left:.0} s to go; last 2 s: {attempts} attempts, {failures} failed"
-        ));
+        self.watch
+            .say(&format!("{what}, {left:.0} s left; last 2 s: {failures} of {attempts} failed"));
     }
 
     /// The first condition that says to stop.
@@ -229,7 +230,8 @@ impl<'a> Story<'a> {
             if now >= deadline {
                 break now + self.scenario.after;
             }
-            if let Err(Cut::Aborted(why)) = self.wait(cast, now + TICK, "healing", false).await {
+            self.tell_status(cast, "healed, waiting for the steady state", deadline);
+            if let Err(Cut::Aborted(why)) = self.wait(cast, now + TICK, "", false).await {
                 self.obstacles.aborted = Some(why);
                 return;
             }
