@@ -64,7 +64,8 @@ pub struct EcsService {
     pub maximum_percent: Option<Located<u32>>,
     /// `health_check_grace_period_seconds`.
     pub grace_period_s: Option<Located<u64>>,
-    /// `deployment_controller.type` where it is written: `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
+    /// `deployment_controller.type` where it is written: `ECS`, `CODE_DEPLOY`, `EXTERNAL`; the
+    /// strategy of the deployment configuration where it is another than `ROLLING`: `BLUE_GREEN`.
     pub controller: Option<Located<String>>,
     /// `scheduling_strategy` where it is written: `REPLICA`, `DAEMON`.
     pub scheduling_strategy: Option<Located<String>>,

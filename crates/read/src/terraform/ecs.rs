@@ -175,6 +175,12 @@ fn ecs_service(
     let controller = blocks(arguments, "deployment_controller")
         .into_iter()
         .find_map(|block| block.get("type")?.located_text());
+    // ECS itself replaces tasks otherwise than one by one: blue/green, linear, canary.
+    let strategy = blocks(arguments, "deployment_configuration")
+        .into_iter()
+        .find_map(|block| block.get("strategy")?.located_text())
+        .filter(|strategy| strategy.value != "ROLLING");
+    let controller = strategy.or(controller);
     let mut read = Reading { value: arguments, place: service.place, unknown };
     let off = || Located::default_of(false, "aws_ecs_service", layer.source());
     EcsService {

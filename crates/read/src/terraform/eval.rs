@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use wonin_syntax::hcl::{Body, Expr, ExprKind, For};
 use wonin_text::{FileId, Place, Span};
 
-use super::functions;
 use super::module::{Declared, Module};
 use super::value::{Data, Value};
+use super::{functions, public, types};
 
 /// How many expressions one world may evaluate, and how deep; both far above real modules.
 const WORK_LIMIT: u32 = 2_000_000;
@@ -321,16 +321,31 @@ impl<'a> World<'a> {
                 return Value::unknown("unknown module", at);
             };
             let holder = self.instance(instance);
-            if let Some(value) = holder.arguments.as_ref().and_then(|given| given.get(name)) {
-                return value.clone();
-            }
+            let declared = module.variables.get(name);
             let own = |file| Scope { instance, file, bound: Vec::new() };
-            if holder.arguments.is_none()
-                && let Some((file, expr)) = module.given.get(name)
-            {
-                return self.eval(expr, &own(*file));
+            let given = match &holder.arguments {
+                Some(arguments) => arguments.get(name).cloned(),
+                None => module.given.get(name).map(|(file, expr)| self.eval(expr, &own(*file))),
+            };
+            // `null` for a variable that may not be null means its default.
+            let refuses_null = declared.is_some_and(|declared| {
+                let nullable = declared.block.body.attribute("nullable");
+                nullable.is_some_and(|nullable| {
+                    self.eval(&nullable.value, &own(declared.file)).bool() == Some(false)
+                })
+            });
+            let given = given.filter(|value| !(refuses_null && value.is_null()));
+            if let Some(value) = given {
+                let typed = declared
+                    .and_then(|declared| Some((declared, declared.block.body.attribute("type")?)));
+                return match typed {
+                    Some((declared, of)) => {
+                        types::complete(self, value, &of.value, &own(declared.file))
+                    }
+                    None => value,
+                };
             }
-            match module.variables.get(name) {
+            match declared {
                 Some(declared) => match declared.block.body.attribute("default") {
                     Some(default) => self.eval(&default.value, &own(declared.file)),
                     None => Value::unknown(
@@ -375,6 +390,14 @@ impl<'a> World<'a> {
             found(format!("{prefix}module.{call}[{key}].")).map(|index| (index, 2))
         };
         let Some((index, used)) = single.or_else(keyed) else {
+            let declared = self.module(scope.instance).and_then(|module| module.calls.get(*call));
+            let made = declared.and_then(|declared| {
+                let address = format!("{prefix}module.{call}.");
+                public::output(declared, &address, &rest[1..], place)
+            });
+            if let Some(value) = made {
+                return value;
+            }
             return Value::unknown(format!("module.{call} is not a local module"), place);
         };
         let Some(output) = names.get(used) else { return Value::unknown("module", place) };

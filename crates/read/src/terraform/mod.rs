@@ -10,8 +10,10 @@ mod functions;
 mod json;
 mod module;
 mod plan;
+mod public;
 #[cfg(test)]
 mod tests;
+mod types;
 mod value;
 mod zones;
 
@@ -177,6 +179,12 @@ fn resources(world: &World<'_>) -> Vec<Resource> {
     let mut out = Vec::new();
     for instance in 0..count {
         let Some(module) = world.module(instance) else { continue };
+        for (name, declared) in &module.calls {
+            for (suffix, scope) in repeated(world, instance, declared) {
+                let address = format!("{}module.{name}{suffix}.", world.instance(instance).prefix);
+                out.extend(public::resources(world, &address, declared, &scope));
+            }
+        }
         for (name, declared) in &module.resources {
             let kind = name.split('.').next().unwrap_or_default();
             if !WANTED.contains(&kind) || out.len() >= INSTANCE_LIMIT {

@@ -187,3 +187,109 @@ fn a_plan_gives_the_same_service_as_its_configuration() {
     assert_eq!(group.interval_s.as_ref().unwrap().value, 15);
     assert_eq!(group.deregistration_delay_s.as_ref().unwrap().value, 30);
 }
+
+#[test]
+fn optional_attributes_of_a_type_and_variables_that_refuse_null_have_their_defaults() {
+    let module = r#"
+variable "services" {
+  type = map(object({
+    desired_count = optional(number, 3)
+    grace         = optional(number)
+    check         = optional(object({ interval = optional(number, 25) }), {})
+  }))
+}
+variable "minimum" {
+  default  = 66
+  nullable = false
+}
+resource "aws_lb_target_group" "this" {
+  for_each = var.services
+  health_check { interval = each.value.check.interval }
+}
+resource "aws_ecs_service" "this" {
+  for_each                           = var.services
+  name                               = each.key
+  desired_count                      = each.value.desired_count
+  health_check_grace_period_seconds  = each.value.grace
+  deployment_minimum_healthy_percent = var.minimum
+  load_balancer { target_group_arn = aws_lb_target_group.this[each.key].arn }
+}
+"#;
+    let root = r#"
+module "all" {
+  source   = "./all"
+  minimum  = null
+  services = { web = { check = {} } }
+}
+"#;
+    let evidence = read(&MemoryFiles::new([("main.tf", root), ("all/main.tf", module)]));
+    let service = only(&evidence);
+    assert_eq!(service.desired_count.as_ref().unwrap().value, 3);
+    assert_eq!(service.minimum_healthy_percent.as_ref().unwrap().value, 66);
+    assert!(service.grace_period_s.as_ref().unwrap().origin.is_default());
+    assert_eq!(service.target_groups[0].interval_s.as_ref().unwrap().value, 25);
+}
+
+#[test]
+fn public_modules_make_services_and_target_groups() {
+    let root = r#"
+module "alb" {
+  source  = "terraform-aws-modules/alb/aws"
+  version = "~> 9.0"
+  target_groups = {
+    web = {
+      backend_port         = 8080
+      deregistration_delay = 10
+      health_check = { interval = 20, unhealthy_threshold = 4 }
+    }
+  }
+}
+
+module "web" {
+  source        = "terraform-aws-modules/ecs/aws//modules/service"
+  name          = "web"
+  cpu           = 512
+  desired_count = 2
+  container_definitions = {
+    app = {
+      image        = "app:1"
+      health_check = { command = ["CMD", "true"], start_period = 60 }
+      port_mappings = [{ container_port = 8080 }]
+    }
+  }
+  load_balancer = {
+    service = {
+      target_group_arn = module.alb.target_groups["web"].arn
+      container_name   = "app"
+      container_port   = 8080
+    }
+  }
+}
+"#;
+    let evidence = read(&MemoryFiles::new([("main.tf", root)]));
+    let service = only(&evidence);
+    assert_eq!(evidence.stack.deployments[0].name, "web");
+    assert_eq!(service.launch_type.as_ref().unwrap().value, LaunchType::Fargate);
+    let minimum = service.minimum_healthy_percent.as_ref().unwrap();
+    assert_eq!((minimum.value, minimum.origin.is_default()), (66, true));
+    let group = &service.target_groups[0];
+    assert_eq!(group.interval_s.as_ref().unwrap().value, 20);
+    assert_eq!(group.unhealthy_threshold.as_ref().unwrap().value, 4);
+    assert_eq!(group.deregistration_delay_s.as_ref().unwrap().value, 10);
+    assert_eq!(group.port.as_ref().unwrap().value, 8080);
+    let task = service.task.as_ref().unwrap();
+    assert_eq!(task.cpu_units.as_ref().unwrap().value, 512);
+    let app = &task.containers[0];
+    assert_eq!((app.name.value.as_str(), app.container_ports[0].value), ("app", 8080));
+    assert_eq!(app.health_check.as_ref().unwrap().start_period_s.value, 60);
+}
+
+#[test]
+fn blue_and_green_are_no_rolling_update() {
+    let text = PARTS.replace(
+        "launch_type     = \"EC2\"",
+        "launch_type     = \"EC2\"\n  deployment_configuration {\n    strategy = \"BLUE_GREEN\"\n  }",
+    );
+    let evidence = read(&MemoryFiles::new([("main.tf", text.as_str())]));
+    assert_eq!(only(&evidence).controller.as_ref().unwrap().value, "BLUE_GREEN");
+}

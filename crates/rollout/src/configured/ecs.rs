@@ -57,6 +57,15 @@ fn plan(
     service: &EcsService,
     given: &Given,
 ) -> Result<Configured, String> {
+    let other = |value: &Option<Located<String>>, usual: &str| {
+        value.as_ref().map(|value| value.value.clone()).filter(|value| value != usual)
+    };
+    if let Some(controller) = other(&service.controller, "ECS") {
+        return Err(format!("its deployments are `{controller}`: no rolling update to rehearse"));
+    }
+    if let Some(strategy) = other(&service.scheduling_strategy, "REPLICA") {
+        return Err(format!("it is scheduled as `{strategy}`: no rolling update to rehearse"));
+    }
     let mut collector = Collector::default();
     let units = cpu_units(service, &mut collector);
     let startup = given::startup(given.startup.as_ref().ok_or(NO_STARTUP)?, units)?;
