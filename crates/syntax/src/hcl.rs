@@ -162,17 +162,48 @@ pub struct For {
     pub condition: Option<Expr>,
 }
 
-/// Parses a file. A syntax error gives an empty body and one problem: HCL has no place from which
-/// to go on with any certainty.
+/// Parts of one file that may be wrong; with more of them the file is given up.
+const BROKEN_MAX: usize = 16;
+
+/// Parses a file. Of a syntax error the block at the beginning of a line that holds it is left out,
+/// with one problem; the rest is as it is.
 pub fn parse(text: &str) -> (Body, Vec<Problem>) {
-    match hcl_edit::parser::parse_body(text) {
-        Ok(body) => (Reader { text }.body(&body), Vec::new()),
-        Err(error) => {
-            let at = floor(text, error.location().offset());
-            let message = error.message().lines().next().unwrap_or("not valid HCL").to_owned();
-            (Body::default(), vec![Problem { span: Span::new(at, at), message }])
-        }
+    let mut problems = Vec::new();
+    // Blanks in the place of what is wrong keep all spans right.
+    let mut rest = std::borrow::Cow::Borrowed(text);
+    loop {
+        let error = match hcl_edit::parser::parse_body(&rest) {
+            Ok(body) => return (Reader { text }.body(&body), problems),
+            Err(error) => error,
+        };
+        let at = floor(text, error.location().offset());
+        let message = error.message().lines().next().unwrap_or("not valid HCL").to_owned();
+        problems.push(Problem { span: Span::new(at, at), message });
+        let broken = block_around(&rest, at).filter(|_| problems.len() < BROKEN_MAX);
+        let Some(broken) = broken else {
+            // What comes after the first is guesswork in a file that is no HCL at all.
+            problems.truncate(1);
+            return (Body::default(), problems);
+        };
+        let blank = rest[broken.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+        let blank: String = blank.collect();
+        rest.to_mut().replace_range(broken, &blank);
     }
+}
+
+/// From the line before an offset that begins with a letter to the next such line: a block as every
+/// formatter writes it. `None` where nothing but blanks is left.
+fn block_around(text: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let begins = |start: usize| {
+        text.as_bytes().get(start).is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'"')
+    };
+    let starts = || {
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        std::iter::once(0).chain(breaks).filter(|&start| begins(start))
+    };
+    let first = starts().take_while(|&start| start <= at).last().unwrap_or(0);
+    let end = starts().find(|&start| start > first && start > at).unwrap_or(text.len());
+    text[first..end].bytes().any(|byte| !byte.is_ascii_whitespace()).then_some(first..end)
 }
 
 /// Parses a single expression, as it stands inside `"${…}"` of a `.tf.json` file; spans count from
@@ -397,10 +428,26 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_one_problem_with_its_place() {
-        let (body, problems) = parse("a = 1\nb = = 2\n");
+    fn a_broken_block_is_one_problem_and_the_rest_is_read() {
+        let text =
+            "a = 1\nresource \"x\" \"y\" {\n  b = = 2\n}\n\nresource \"x\" \"z\" {\n  c = 3\n}\n";
+        let (body, problems) = parse(text);
+        assert_eq!(problems.len(), 1);
+        assert_eq!(text[..problems[0].span.start as usize].matches('\n').count(), 2);
+        assert_eq!((body.attributes.len(), body.blocks.len()), (1, 1));
+        let value = &body.blocks[0].body.attribute("c").unwrap().value;
+        assert_eq!(&text[value.span.range()], "3");
+        // What never closes takes all that follows with it.
+        let (body, problems) = parse("a = 1\nb = {\n  c = 1\n");
+        assert_eq!((body.attributes.len(), problems.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_file_that_is_no_hcl_at_all_is_given_up() {
+        let text = "nothing of this\n".repeat(40);
+        let (body, problems) = parse(&text);
         assert_eq!(body, Body::default());
         assert_eq!(problems.len(), 1);
-        assert!(problems[0].span.start >= 6, "{problems:?}");
+        assert_eq!(parse("").1, []);
     }
 }

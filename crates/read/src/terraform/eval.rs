@@ -481,8 +481,15 @@ impl<'a> World<'a> {
             _ => kind,
         };
         let over = self.eval(&over.value, scope);
-        each(&over)
-            .unwrap_or_default()
+        // A list of anything will do here; what is no text has its index for a key.
+        let pairs = match &over.data {
+            Data::List(items) => (0u32..)
+                .zip(items)
+                .map(|(n, item)| (item.text().unwrap_or_else(|| n.to_string()), item.clone()))
+                .collect(),
+            _ => each(&over).unwrap_or_default(),
+        };
+        pairs
             .into_iter()
             .map(|(key, value)| {
                 let at = scope.place(content.span);
