@@ -409,6 +409,36 @@ fn a_fault_as_long_as_a_timeout_of_the_stack_is_refused() {
     assert_eq!(answer.code, Some(2));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn foreign_processes_are_left_alone() {
+    let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+    let text = HEARTBEAT.replace("process = \"heart\"", &format!("pid = {}", stranger.id()));
+    let dir = dir([("s.toml", text.as_str())]);
+    for args in [&["--dry-run"], &["--yes"]] {
+        let answer = rehearse(dir.path(), args);
+        assert_eq!(answer.code, Some(2), "{answer:?}");
+        assert!(answer.err.starts_with("error: `faint`: pause of pid "), "{answer:?}");
+        assert!(answer.err.contains("--allow-foreign"), "{answer:?}");
+    }
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
+#[test]
+fn secrets_of_a_scenario_are_never_printed() {
+    let dir = scenario(server(), "type = \"silence\"", "");
+    let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
+    let (from, to) =
+        ("http://${proxy.web}/", "http://shop:hunter2secret@192.0.2.1/?password=hunter2secret");
+    put(dir.path(), "s.toml", text.replacen(from, to, 1).as_bytes());
+    for args in [&["--dry-run"], &["--yes"]] {
+        let answer = rehearse(dir.path(), args);
+        assert!(!answer.out.contains("hunter2") && !answer.err.contains("hunter2"), "{answer:?}");
+        assert!(answer.out.contains("192.0.2.1"), "{answer:?}");
+    }
+}
+
 #[test]
 fn other_machines_are_left_alone() {
     let dir = scenario(server(), "type = \"silence\"", "");

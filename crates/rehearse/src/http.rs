@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -37,11 +37,11 @@ impl Question {
         headers: &[(String, String)],
         body: &str,
     ) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        let uri: Uri = url.parse().map_err(|error| format!("it is no URL: {error}"))?;
         if uri.scheme_str() != Some("http") {
-            return Err(format!("`{url}` must begin with `http://`: nothing else is spoken here"));
+            return Err("it must begin with `http://`: nothing else is spoken here".to_owned());
         }
-        let host = uri.host().ok_or_else(|| format!("`{url}` has no host"))?;
+        let host = uri.host().ok_or("it has no host")?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| format!("`{method}` is no method of HTTP"))?;
         let headers = headers.iter().map(|(name, value)| {
@@ -63,7 +63,9 @@ impl Question {
     /// What a server sees; `None` where header values cannot be put together.
     fn request(&self) -> Result<Request<Full<Bytes>>, String> {
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let host = self.uri.authority().map_or("", |authority| authority.as_str());
+        // Without a name and password, which an address may hold.
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let host = authority.rsplit('@').next().unwrap_or_default();
         let mut request = Request::builder().method(&self.method).uri(path);
         if !self.headers.iter().any(|(name, _)| *name == HOST) {
             request = request.header(HOST, host);
@@ -92,7 +94,15 @@ pub(crate) struct Client {
     question: Question,
     timeout: Duration,
     allow_remote: bool,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    idle: Mutex<Idle>,
+}
+
+/// Connections that wait for the next question.
+#[derive(Debug, Default)]
+struct Idle {
+    kept: Vec<SendRequest<Full<Bytes>>>,
+    /// How often all connections were given up; one from before is not kept.
+    age: u64,
 }
 
 impl Client {
@@ -100,9 +110,16 @@ impl Client {
         Self { question, timeout, allow_remote, idle: Mutex::default() }
     }
 
-    /// Closes connections that are kept. Those in use are kept no longer than until they answer.
+    /// Closes all connections; those in use as soon as they have answered.
     pub(crate) fn forget(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut idle = self.idle();
+        idle.kept.clear();
+        idle.age += 1;
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        // Whatever is in there is whole.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer, or in words why there is none.
@@ -115,7 +132,10 @@ impl Client {
 
     async fn ask_patiently(&self) -> Result<Answer, String> {
         loop {
-            let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let (kept, age) = {
+                let mut idle = self.idle();
+                (idle.kept.pop(), idle.age)
+            };
             let Some(mut sender) = kept else { break };
             if sender.ready().await.is_err() {
                 continue;
@@ -125,17 +145,19 @@ impl Client {
                 // again then.
                 Err(error) if error.is_canceled() => {}
                 Err(error) => return Err(words(&error)),
-                Ok(answer) => return Ok(self.keep(sender, answer)),
+                Ok(answer) => return Ok(self.keep(sender, age, answer)),
             }
         }
+        let age = self.idle().age;
         let mut sender = self.connect().await?;
         let answer = self.send(&mut sender).await.map_err(|error| words(&error))?;
-        Ok(self.keep(sender, answer))
+        Ok(self.keep(sender, age, answer))
     }
 
-    fn keep(&self, sender: SendRequest<Full<Bytes>>, answer: Answer) -> Answer {
-        if !sender.is_closed() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+    fn keep(&self, sender: SendRequest<Full<Bytes>>, age: u64, answer: Answer) -> Answer {
+        let mut idle = self.idle();
+        if !sender.is_closed() && idle.age == age {
+            idle.kept.push(sender);
         }
         answer
     }

@@ -54,6 +54,12 @@ impl CannotRun {
         Self { what: what.into(), hint: None }
     }
 
+    /// The same in other words.
+    #[must_use]
+    pub fn map(self, change: impl Fn(&str) -> String) -> Self {
+        Self { what: change(&self.what), hint: self.hint.as_deref().map(change) }
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

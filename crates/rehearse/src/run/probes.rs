@@ -80,7 +80,8 @@ impl Asker {
         let mut client = None;
         match &mut probe.ask {
             Ask::Http { url, .. } => {
-                let question = Question::new("GET", &places.fill(url), &[], "")?;
+                let question = Question::new("GET", &places.fill(url), &[], "")
+                    .map_err(|why| format!("`{url}`: {why}"))?;
                 client = Some(Client::new(question, probe.timeout, allow_remote));
             }
             Ask::Tcp { address } => *address = places.fill(address),

@@ -6,7 +6,7 @@ use wonin_model::rehearsal::Phase;
 
 use super::fields::Fields;
 use super::{AbortSpec, Ask, Check, Condition, DeliveryCount, ExpectSpec, Probe};
-use crate::workload::http::Statuses;
+use crate::workload::http::{self, Statuses};
 
 const PHASES: [(&str, Phase); 3] =
     [("before", Phase::Before), ("during", Phase::During), ("after", Phase::After)];
@@ -150,7 +150,9 @@ fn probe(fields: &Fields<'_>) -> Option<Probe> {
     let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
     let ask = if fields.has("http") {
         let status = Statuses::read(fields, "status");
-        Ask::Http { url: fields.text("http")?, status: status? }
+        let url = fields.text("http")?;
+        http::check(fields, "http", "GET", &url)?;
+        Ask::Http { url, status: status? }
     } else if fields.has("tcp") {
         Ask::Tcp { address: fields.text("tcp")? }
     } else {

@@ -30,6 +30,7 @@ use crate::workload::kafka::RecordsSpec;
 
 pub use expand::Run;
 pub use places::Places;
+pub(crate) use places::stand_in;
 pub use problem::Problem;
 pub use ties::KnownTimeout;
 pub(crate) use units::spoken;

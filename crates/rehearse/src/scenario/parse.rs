@@ -120,7 +120,10 @@ impl<'a> Reader<'a> {
         let processes = self.all("process", process);
         let workloads = self.all("workload", workload);
         let faults = self.all("fault", fault);
-        let names: Vec<String> = workloads.iter().map(|one| one.name.clone()).collect();
+        // As they are written: one with something wrong in it is still meant.
+        let name = |(table, _): Table<'a>| table.get("name")?.get_ref().as_str().map(str::to_owned);
+        let names = self.tables("workload").into_iter().map(|one| name(one).unwrap_or_default());
+        let names: Vec<String> = names.collect();
         let expects = self.all("expect", |fields| expects::expect(fields, &names));
         let aborts = self.all("abort", |fields| expects::abort(fields, &names));
         let limits = self.one("limits", |fields| Some(limits(fields))).unwrap_or_default();

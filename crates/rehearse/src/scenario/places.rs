@@ -54,6 +54,20 @@ impl Places {
     }
 }
 
+/// The text with something that fits for each placeholder, to see whether it is well-formed.
+pub(crate) fn stand_in(text: &str) -> String {
+    let mut places = Places::default();
+    for name in names(text) {
+        let value = match name.rsplit('.').next() {
+            Some("host") => "127.0.0.1",
+            Some("port") => "1",
+            _ => "127.0.0.1:1",
+        };
+        places.values.insert(name.to_owned(), value.to_owned());
+    }
+    places.fill(text)
+}
+
 /// The names of all placeholders in a text. Only such with a dot are ours: `${HOME}` is left to
 /// whoever reads the text later.
 pub(crate) fn names(text: &str) -> Vec<&str> {
@@ -88,6 +102,7 @@ mod tests {
         assert_eq!(places.fill("-p ${proxy.db.port} ${HOME}"), "-p 5000 ${HOME}");
         assert_eq!(places.fill("${kafka.bootstrap}"), "127.0.0.1:1,127.0.0.1:2");
         assert_eq!(places.fill("${proxy.db"), "${proxy.db");
+        assert_eq!(stand_in("http://${a.b}:${a.b.port}/"), "http://127.0.0.1:1:1/");
         assert_eq!(names("${a.b} ${HOME} ${c.d}"), ["a.b", "c.d"]);
     }
 }

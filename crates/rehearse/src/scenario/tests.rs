@@ -232,6 +232,13 @@ fn faults_of_other_kinds_take_the_words_of_their_crates() {
 }
 
 #[test]
+fn a_url_that_nobody_can_ask_is_refused() {
+    let found = changed("http://${proxy.db}/health", "https://${proxy.db}/");
+    let expected = "s.toml:14:7: `url`: it must begin with `http://`: nothing else is spoken here";
+    assert_eq!(found, [expected]);
+}
+
+#[test]
 fn what_is_looked_at_too_seldom_is_refused() {
     let found = changed("rate = 20", "rate = 0.1");
     let expected = "s.toml:15:8: once in 10 s is too seldom to be seen within `steady`, 2 s; look \

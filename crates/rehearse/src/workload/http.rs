@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{CannotStart, Context, Meter, Outcome, Pending, Workload};
 use crate::http::{Answer, Client, Question};
-use crate::scenario::Places;
 use crate::scenario::fields::Fields;
+use crate::scenario::{Places, stand_in};
 
 /// Requests that may be open at a time; what comes on top fails.
 const OPEN_MAX: usize = 5_000;
@@ -56,6 +56,17 @@ impl Statuses {
                 fields.wrong(key, format!("`{key}` must be a status, as 200 or \"2xx\""));
                 None
             }
+        }
+    }
+}
+
+/// Says what is wrong with a URL, whatever its placeholders stand for.
+pub(crate) fn check(fields: &Fields<'_>, key: &'static str, method: &str, url: &str) -> Option<()> {
+    match Question::new(method, &stand_in(url), &[], "") {
+        Ok(_) => Some(()),
+        Err(why) => {
+            fields.wrong(key, format!("`{key}`: {why}"));
+            None
         }
     }
 }
@@ -104,6 +115,7 @@ impl HttpSpec {
         let body = fields.text("body").unwrap_or_default();
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
         let matches = fields.regex("matches");
+        check(fields, "url", &method, url.as_deref()?)?;
         Some(Self { url: url?, method, headers, body, rate, timeout, status: status?, matches })
     }
 
@@ -155,7 +167,8 @@ impl Workload for HttpWorkload {
     fn start(&mut self, context: Context) -> Pending<'_, Result<(), CannotStart>> {
         Box::pin(async move {
             let HttpSpec { url, method, headers, body, timeout, .. } = &self.spec;
-            let question = Question::new(method, url, headers, body).map_err(CannotStart)?;
+            let question = Question::new(method, url, headers, body);
+            let question = question.map_err(|why| CannotStart(format!("`{url}`: {why}")))?;
             let client = Arc::new(Client::new(question, *timeout, context.allow_remote));
             self.client = Some(Arc::clone(&client));
             let work = work(self.spec.clone(), client, context.meter, self.tasks.clone());

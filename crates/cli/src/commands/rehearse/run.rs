@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Plan, Rehearsal, Verdict};
+use wonin_model::secret::Masker;
 use wonin_rehearse::run::{CannotRun, RunOptions, Status, plan, rehearse};
 use wonin_rehearse::scenario::{KnownTimeout, Problem, Scenario};
 use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan as plan_text, text};
@@ -122,13 +123,15 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         .enable_all()
         .build()
         .map_err(cannot)?;
-    let planned = runtime.block_on(plan(&scenario, &options)).map_err(cannot_run)?;
+    let masker = Masker::new(&sources);
+    let hidden = |error: CannotRun| cannot_run(error.map(|text| masker.text(text).into_owned()));
+    let planned = runtime.block_on(plan(&scenario, &options)).map_err(hidden)?;
     let shown = PlanView::new(&planned, &sources);
     if args.dry_run {
         output::print(&plan_text::render(&shown, terminal.layout()))?;
-        return refuse_impossible(&planned).map(|()| ExitCode::SUCCESS);
+        return refuse_impossible(&planned, &masker).map(|()| ExitCode::SUCCESS);
     }
-    refuse_impossible(&planned)?;
+    refuse_impossible(&planned, &masker)?;
     if !args.yes {
         confirm(&plan_text::render(&shown, terminal.layout_of_file()))?;
     }
@@ -137,7 +140,8 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         terminal,
         || status.text(),
         || runtime.block_on(run_watched(&scenario, &options, &status)),
-    )?;
+    )?
+    .map_err(hidden)?;
     let view = RehearsalView::new(&rehearsal, &sources);
     output::write_with(&targets, terminal, |format, layout| match format {
         Format::Json => json::render(&view),
@@ -199,14 +203,22 @@ pub(super) fn cannot_run(error: CannotRun) -> Failure {
 }
 
 /// What cannot be done is told before anything is done.
-fn refuse_impossible(planned: &Plan) -> Result<(), Failure> {
+fn refuse_impossible(planned: &Plan, masker: &Masker) -> Result<(), Failure> {
+    let failure = |why: &String| {
+        let failure = Failure::new(masker.text(why));
+        // The engine's words for what is somebody else's.
+        if why.contains("must be allowed explicitly") {
+            return failure.hint("`--allow-foreign` allows it");
+        }
+        failure
+    };
     match planned.not_possible.split_last() {
         None => Ok(()),
         Some((last, rest)) => {
             for why in rest {
-                Failure::new(why).print();
+                failure(why).print();
             }
-            Err(Failure::new(last))
+            Err(failure(last))
         }
     }
 }
@@ -233,10 +245,10 @@ async fn run_watched(
     scenario: &Scenario,
     options: &RunOptions,
     status: &Status,
-) -> Result<Rehearsal, Failure> {
+) -> Result<Result<Rehearsal, CannotRun>, Failure> {
     let stop = CancellationToken::new();
     let work = rehearse(scenario, options, status, &stop);
-    watched_until_interrupted(work, &stop).await?.map_err(cannot_run)
+    watched_until_interrupted(work, &stop).await
 }
 
 pub(super) fn exit_code(rehearsal: &Rehearsal) -> u8 {
