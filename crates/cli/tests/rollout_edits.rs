@@ -296,3 +296,51 @@ fn the_cases_hold_what_their_proposals_promise() {
         assert!(open.is_empty(), "{open:?}");
     }
 }
+
+#[test]
+fn what_is_written_as_null_gets_no_second_line() {
+    let text = service("api", "null", "15");
+    let (made, open) = honest(&[("main.tf", text.as_str())], "api", &STARTUP);
+    has(&made, "interval 75");
+    assert!(why(&open, "health_check_grace_period_seconds 180").contains("no block to write it"));
+}
+
+#[test]
+fn arguments_of_a_public_module_are_changed_in_its_call() {
+    let text = r#"
+module "alb" {
+  source = "terraform-aws-modules/alb/aws"
+  target_groups = {
+    api = {
+      port         = 8080
+      health_check = { interval = 15, timeout = 5, healthy_threshold = 2 }
+    }
+  }
+}
+
+module "api" {
+  source                            = "terraform-aws-modules/ecs/aws//modules/service"
+  name                              = "api"
+  desired_count                     = 2
+  health_check_grace_period_seconds = 15
+  load_balancer = {
+    service = {
+      target_group_arn = module.alb.target_groups["api"].arn
+      container_name   = "api"
+      container_port   = 8080
+    }
+  }
+}
+"#;
+    let (made, open) = honest(&[("main.tf", text)], "api", &STARTUP);
+    has(&made, "health_check_grace_period_seconds 180");
+    has(&made, "interval 75");
+    // The threshold is a default: it gets an entry in the object.
+    assert!(made.iter().any(|one| one.contains("unhealthy_threshold")), "{made:#?} {open:#?}");
+    let bare = text.replace(
+        "      health_check = { interval = 15, timeout = 5, healthy_threshold = 2 }\n",
+        "",
+    );
+    let (made, _) = honest(&[("main.tf", bare.as_str())], "api", &STARTUP);
+    has(&made, "interval 75");
+}

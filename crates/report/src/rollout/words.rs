@@ -6,6 +6,9 @@ use wonin_rollout::{Ending, Event, EventKind, Outcome, Outlook};
 use super::{ShownProposal, ShownRollout};
 use crate::words::count;
 
+/// A start that may take so long, a day, may take any time.
+const UNLIMITED_S: u64 = 86_400;
+
 /// `165`, `7.5`: milliseconds as seconds.
 pub(crate) fn seconds(ms: u64) -> String {
     let text = format!("{}.{:03}", ms / 1000, ms % 1000);
@@ -146,8 +149,15 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
         let curve = curve.map_or(String::new(), |curve| format!("; one rollout: {curve}"));
         notes.push(("capacity", format!("at least {lowest} of {}{curve}", rollout.desired)));
     }
-    if let Some(longest) = rollout.longest_startup_s {
-        notes.push(("startup", format!("up to {longest} s always works with these settings")));
+    match rollout.longest_startup_s {
+        // As far as it is looked for: nothing ends a start that takes longer.
+        Some(UNLIMITED_S..) => {
+            notes.push(("startup", "however long it takes, nothing ends it".to_owned()));
+        }
+        Some(longest) => {
+            notes.push(("startup", format!("up to {longest} s always works with these settings")));
+        }
+        None => {}
     }
     notes.extend(rollout.remarks.iter().cloned());
     let defaults: Vec<String> = rollout

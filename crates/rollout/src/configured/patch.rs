@@ -52,7 +52,9 @@ fn one(
     let name = written.full_name();
     let inserted = || {
         let edit = insertion(sources, written, change.to);
-        edit.ok_or_else(|| format!("`{name}` is a default, and there is no block to write it into"))
+        edit.ok_or_else(|| {
+            format!("`{name}` is a default, and there is no block to write it into alone")
+        })
     };
     match &written.origin {
         Origin::Default(_) => inserted(),
@@ -175,17 +177,50 @@ type Insert = (usize, String);
 fn in_block(sources: &Sources, place: Place, name: &str, value: &str) -> Option<Insert> {
     let text = sources.file(place.file).text();
     let open = place.span.start as usize + sources.slice(place).find('{')? + 1;
+    if says(inside(text, open), name) {
+        return None;
+    }
     let entry = First::after(text, open)?;
     // A block on one line holds one argument only.
     entry.on_own_line.then(|| entry.insert(name, value, false))
 }
 
-/// A line in a block inside a Terraform block, or that block with the line.
+/// From behind an opening brace to the one that closes it. Braces in texts and comments come in
+/// pairs, nearly always; otherwise the rest of the file counts.
+fn inside(text: &str, open: usize) -> &str {
+    let rest = text.get(open..).unwrap_or_default();
+    let mut depth = 1_u32;
+    for (at, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &rest[..at];
+        }
+    }
+    rest
+}
+
+/// Whether an argument or a key is written already, if only as `null`.
+fn says(block: &str, name: &str) -> bool {
+    let mut parts = block.split(['\n', ',', '{']);
+    parts.any(|part| {
+        let part = part.trim_start().trim_start_matches('"');
+        let rest = part.strip_prefix(name).map(|rest| rest.trim_start_matches('"').trim_start());
+        rest.is_some_and(|rest| rest.starts_with(['=', ':']))
+    })
+}
+
+/// A line in a block inside a Terraform block or object, or that block with the line.
 fn nested(sources: &Sources, place: Place, block: &str, name: &str, value: &str) -> Option<Insert> {
     let text = sources.file(place.file).text();
     let begin = place.span.start as usize;
+    let is_object = sources.slice(place).starts_with('{');
     let opens = |line: &str| {
         let rest = line.trim_start().strip_prefix(block)?.trim_start();
+        let rest = if is_object { rest.strip_prefix('=')?.trim_start() } else { rest };
         rest.starts_with('{').then(|| line.len() - rest.len() + 1)
     };
     let mut at = begin;
@@ -194,16 +229,26 @@ fn nested(sources: &Sources, place: Place, block: &str, name: &str, value: &str)
             return None;
         }
         if let Some(open) = opens(line) {
+            if says(inside(text, at + open), name) {
+                return None;
+            }
             let entry = First::after(text, at + open)?;
-            return entry.on_own_line.then(|| entry.insert(name, value, false));
+            let fits = is_object || entry.on_own_line;
+            return fits.then(|| entry.insert(name, value, is_object));
         }
         at += line.len();
     }
     let open = begin + sources.slice(place).find('{')? + 1;
+    if says(inside(text, open), block) {
+        return None;
+    }
     let entry = First::after(text, open)?;
     let indent = entry.indent;
     entry.on_own_line.then(|| {
-        (entry.line, format!("{indent}{block} {{\n{indent}  {name} = {value}\n{indent}}}\n\n"))
+        let (sign, gap) = if is_object { (" =", "") } else { ("", "\n") };
+        let text =
+            format!("{indent}{block}{sign} {{\n{indent}  {name} = {value}\n{indent}}}\n{gap}");
+        (entry.line, text)
     })
 }
 
@@ -212,7 +257,11 @@ fn in_map(sources: &Sources, place: Place, name: &str, value: &str) -> Option<In
     let text = sources.file(place.file).text();
     let begin = place.span.start as usize;
     if sources.slice(place).starts_with('{') {
-        return Some(First::after(text, begin + 1)?.insert(name, value, true));
+        let is_new = !says(inside(text, begin + 1), name);
+        return is_new
+            .then(|| First::after(text, begin + 1))
+            .flatten()
+            .map(|entry| entry.insert(name, value, true));
     }
     // A mapping in block style begins with its first key.
     let line = text.get(..begin)?.rfind('\n').map_or(0, |at| at + 1);
