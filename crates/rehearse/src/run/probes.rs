@@ -38,6 +38,7 @@ impl Prober {
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
+                    biased;
                     () = end.cancelled() => return,
                     _ = tick.tick() => {}
                 }

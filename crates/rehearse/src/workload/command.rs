@@ -213,6 +213,7 @@ async fn repeat(ready: &Ready, meter: &Meter, stop: &CancellationToken, how: &Re
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
@@ -295,5 +296,104 @@ async fn follow(out: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&str))
             Ok(0) | Err(_) => return,
             Ok(_) => each(String::from_utf8_lossy(&line).trim_end()),
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::workload::Snapshot;
+
+    fn spec(script: &str, success: Success) -> CommandSpec {
+        let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let timeout = Duration::from_millis(400);
+        CommandSpec { command, dir: None, env: Vec::new(), timeout, success }
+    }
+
+    fn exit(code: i32, output: Option<&str>) -> Success {
+        let output = output.map(|text| Regex::new(text).unwrap());
+        Success::Exit { every: Duration::from_millis(50), code, output }
+    }
+
+    fn context() -> Context {
+        let meter = Arc::new(Meter::new(Instant::now()));
+        Context { meter, seed: 0, run_id: "t".to_owned(), allow_remote: false }
+    }
+
+    /// What is seen of a workload that runs for a while.
+    async fn seen(spec: CommandSpec, lasts: Duration) -> Snapshot {
+        let (mut workload, context) = (spec.workload(&Places::default()), context());
+        let meter = Arc::clone(&context.meter);
+        workload.start(context).await.unwrap();
+        tokio::time::sleep(lasts).await;
+        workload.stop().await;
+        meter.between(Duration::ZERO, Duration::from_mins(1))
+    }
+
+    #[tokio::test]
+    async fn exit_code_and_output_tell_success() {
+        let lasts = Duration::from_millis(120);
+        let good = seen(spec("echo it is ready; exit 3", exit(3, Some("ready"))), lasts).await;
+        assert!(good.successes >= 2 && good.failures == 0, "{good:?}");
+        let bad = seen(spec("exit 3", exit(0, None)), lasts).await;
+        assert_eq!((bad.successes, bad.errors[0].0.as_str()), (0, "exit code 3"));
+        let bad = seen(spec("echo no", exit(0, Some("yes"))), lasts).await;
+        assert_eq!(bad.errors[0].0, "the output does not match `yes`");
+        let mut nobody = spec("", exit(0, None));
+        nobody.command = vec!["/no/such/program".to_owned()];
+        let bad = seen(nobody, lasts).await;
+        let why = "cannot run `/no/such/program`: no such file or directory";
+        assert_eq!(bad.errors[0].0, why);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_takes_too_long_is_ended_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let script = format!("sleep 77 & echo $! > {}; wait", file.display());
+        let bad = seen(spec(&script, exit(0, None)), Duration::from_millis(10)).await;
+        assert_eq!(bad.errors, [("not finished within 400 ms".to_owned(), 1)]);
+        let pid = std::fs::read_to_string(file).unwrap();
+        let alive = || std::process::Command::new("kill").args(["-0", pid.trim()]).output();
+        for _ in 0..100 {
+            if !alive().unwrap().status.success() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("process {pid} is still there");
+    }
+
+    #[tokio::test]
+    async fn lines_of_a_long_run_tell_success() {
+        let script = "while :; do echo processed 1; echo oh no >&2; echo else; sleep 0.02; done";
+        let good = Regex::new("^processed").unwrap();
+        let bad = Some(Regex::new("oh no").unwrap());
+        let seen = seen(spec(script, Success::Lines { good, bad }), Duration::from_millis(300));
+        let seen = seen.await;
+        assert!(seen.successes >= 3 && seen.failures >= 3, "{seen:?}");
+        assert_eq!(seen.errors.len(), 1, "{seen:?}");
+        assert_eq!(seen.errors[0].0, "oh no");
+    }
+
+    #[tokio::test]
+    async fn a_long_run_that_ends_is_a_failure_and_chilled_it_begins_anew() {
+        let good = Regex::new("began").unwrap();
+        let lines = |script| spec(script, Success::Lines { good: good.clone(), bad: None });
+        let ended = seen(lines("echo began; exit 4"), Duration::from_millis(200)).await;
+        assert_eq!((ended.successes, ended.failures), (1, 1), "{ended:?}");
+        assert_eq!(ended.errors[0].0, "the program ended with exit code 4");
+        let mut workload = lines("echo began; sleep 60").workload(&Places::default());
+        let context = context();
+        let meter = Arc::clone(&context.meter);
+        workload.start(context).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workload.chill().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workload.stop().await;
+        let seen = meter.between(Duration::ZERO, Duration::from_mins(1));
+        assert_eq!((seen.successes, seen.failures), (2, 0), "{seen:?}");
     }
 }

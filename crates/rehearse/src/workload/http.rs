@@ -227,3 +227,116 @@ async fn work(spec: HttpSpec, client: Arc<Client>, meter: Arc<Meter>, tasks: Tas
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::workload::Snapshot;
+
+    /// Gives every request the same answer; says how many connections there were.
+    async fn server(answer: &'static str) -> (String, Arc<AtomicU64>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/page?x=1", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Relaxed);
+                tokio::spawn(serve(client, answer));
+            }
+        });
+        (url, connections)
+    }
+
+    async fn serve(mut client: TcpStream, answer: &'static str) {
+        let mut seen = Vec::new();
+        let mut chunk = [0; 1024];
+        while let Ok(count @ 1..) = client.read(&mut chunk).await {
+            seen.extend_from_slice(&chunk[..count]);
+            while let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
+                assert!(seen.starts_with(b"GET /page?x=1 HTTP/1.1\r\n"));
+                seen.drain(..end + 4);
+                if answer.is_empty() || client.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn spec(url: &str) -> HttpSpec {
+        HttpSpec {
+            url: url.to_owned(),
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: String::new(),
+            rate: 200.0,
+            timeout: Duration::from_millis(300),
+            status: Statuses::default(),
+            matches: None,
+        }
+    }
+
+    /// What is seen in 400 ms, with fresh clients after half of it.
+    async fn seen(spec: &HttpSpec) -> Snapshot {
+        let meter = Arc::new(Meter::new(Instant::now()));
+        let mut workload = spec.workload(&Places::default());
+        let context = Context {
+            meter: Arc::clone(&meter),
+            seed: 0,
+            run_id: "t".to_owned(),
+            allow_remote: false,
+        };
+        workload.start(context).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workload.chill().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workload.stop().await;
+        meter.between(Duration::ZERO, Duration::from_mins(1))
+    }
+
+    #[tokio::test]
+    async fn connections_are_kept_until_clients_are_chilled() {
+        let (url, connections) = server("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+        let seen = seen(&spec(&url)).await;
+        assert!((40..=120).contains(&seen.successes) && seen.failures == 0, "{seen:?}");
+        let connections = connections.load(Relaxed);
+        assert!((2..20).contains(&connections), "{connections} for {}", seen.successes);
+    }
+
+    #[tokio::test]
+    async fn status_and_answer_tell_success() {
+        let (url, _) = server("HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy").await;
+        let bad = seen(&spec(&url)).await;
+        assert_eq!((bad.successes, bad.errors[0].0.as_str()), (0, "status 503"));
+        let good = HttpSpec { status: Statuses(vec![(500, 599)]), ..spec(&url) };
+        assert_eq!(seen(&good).await.failures, 0);
+        let bad = HttpSpec { matches: Some(Regex::new("fine").unwrap()), ..good };
+        assert_eq!(seen(&bad).await.errors[0].0, "the answer does not match `fine`");
+    }
+
+    #[tokio::test]
+    async fn servers_that_do_not_answer_are_told_apart() {
+        let (url, _) = server("").await;
+        let closed = "the connection was closed before the answer came";
+        assert_eq!(seen(&spec(&url)).await.errors[0].0, closed);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/page?x=1", listener.local_addr().unwrap());
+        assert_eq!(seen(&spec(&url)).await.errors[0].0, "no answer within 300 ms");
+        drop(listener);
+        assert_eq!(seen(&spec(&url)).await.errors[0].0, "connection refused");
+    }
+
+    #[test]
+    fn statuses_are_read() {
+        assert_eq!(range("2xx"), Some((200, 299)));
+        assert_eq!(range("404"), Some((404, 404)));
+        for wrong in ["0xx", "99", "1000", "xx", "ok"] {
+            assert_eq!(range(wrong), None, "{wrong}");
+        }
+    }
+}
