@@ -124,7 +124,13 @@ fn of_ecs(evidence: &Evidence, ecs: &Ecs, limits: &Limits) -> Finding {
     let n = desired.value;
     let all = if n == 1 { "the only task".to_owned() } else { format!("all {n} tasks") };
     let title = format!("a deployment may stop {all} before a new one is healthy: nothing is left");
-    let severity = if ecs.target().is_some() { Severity::High } else { Severity::Low };
+    // One task that must go first is often one that may not run twice; who runs one knows of outages.
+    let exclusive = n == 1 && bounds.start_room() == 0;
+    let severity = match (ecs.target().is_some(), exclusive) {
+        (true, false) => Severity::High,
+        (true, true) => Severity::Medium,
+        (false, _) => Severity::Low,
+    };
     // With room for new tasks the order is the scheduler's choice.
     let sure = if bounds.start_room() == 0 { 95 } else { 75 };
     let finding = Finding::new(&META, title)

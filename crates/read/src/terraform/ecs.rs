@@ -140,10 +140,7 @@ fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> 
     ecs.task_zones = zones::of_tasks(arguments, all);
     ecs.balancer_zones = zones::of_balancer(arguments, all);
     let name = arguments.get("name").and_then(Value::text);
-    let name = name.unwrap_or_else(|| {
-        let last = service.address.rsplit('.').next().unwrap_or(&service.address);
-        last.to_owned()
-    });
+    let name = name.unwrap_or_else(|| own_name(&service.address));
     Deployment {
         name,
         address: service.address.clone(),
@@ -152,6 +149,18 @@ fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> 
         workload: Workload::Ecs(Box::new(ecs)),
         unknown,
     }
+}
+
+/// The last part of an address that says something: what a module calls `this` has the name of the
+/// call.
+fn own_name(address: &str) -> String {
+    let (module, last) = match address.rsplit_once(".aws_ecs_service.") {
+        Some((module, last)) => (module, last),
+        None => ("", address.rsplit('.').next().unwrap_or(address)),
+    };
+    let says_nothing = matches!(last.split('[').next(), Some("this" | "main" | "default"));
+    let call = module.rsplit_once("module.").map(|(_, call)| call);
+    call.filter(|_| says_nothing).unwrap_or(last).to_owned()
 }
 
 fn ecs_service(

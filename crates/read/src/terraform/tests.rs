@@ -293,3 +293,11 @@ fn blue_and_green_are_no_rolling_update() {
     let evidence = read(&MemoryFiles::new([("main.tf", text.as_str())]));
     assert_eq!(only(&evidence).controller.as_ref().unwrap().value, "BLUE_GREEN");
 }
+
+#[test]
+fn a_service_that_a_module_calls_this_has_the_name_of_the_call() {
+    let module = "variable \"name\" {}\nresource \"aws_ecs_service\" \"this\" {\n  count = 1\n  name = var.name\n  desired_count = 1\n}\n";
+    let root = "module \"orders\" {\n  source = \"./service\"\n  name   = random_pet.name.id\n}\n";
+    let evidence = read(&MemoryFiles::new([("main.tf", root), ("service/main.tf", module)]));
+    assert_eq!(evidence.stack.deployments[0].name, "orders");
+}
