@@ -142,12 +142,7 @@ impl<'a> Faults<'a> {
                 let counted = self.stage.engine.hits(&proxy, &name).await;
                 hits = counted.map(|count| count.connections);
                 if refuses {
-                    // The attempts that failed meanwhile are the only ones who know.
-                    let from = self.states[index].from;
-                    let failed = |meter: &std::sync::Arc<crate::workload::Meter>| {
-                        meter.between(from, cast.now()).failures
-                    };
-                    hits = Some(cast.meters.iter().map(failed).sum());
+                    hits = Some(cast.refused_since(self.states[index].from));
                 }
                 removed.map_err(|error| error.to_string())
             }

@@ -22,8 +22,8 @@ pub(crate) fn recovery(
     duplicates: Option<u64>,
 ) -> Recovery {
     let since_healing = |at: Duration| at.as_secs_f64() - broken.to.as_secs_f64();
-    // Of several workloads the last to come back counts.
-    let first = cast.meters.iter().filter_map(|meter| {
+    // Of several the last to come back counts.
+    let first = cast.books().filter_map(|meter| {
         let last_failure = meter.last_failure_began(broken.from, broken.to)?;
         let later = last_failure + Duration::from_micros(1);
         let early = meter.first_success(later, broken.from).filter(|at| *at < broken.to);

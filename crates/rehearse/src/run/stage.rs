@@ -264,6 +264,23 @@ impl Cast {
         self.clock.now()
     }
 
+    /// Attempts since a moment that failed because nobody could connect, as far as that can be told:
+    /// of probes those that say so, of workloads, which may be anything, all that failed.
+    pub(crate) fn refused_since(&self, from: Duration) -> u64 {
+        let now = self.now();
+        let failed = self.meters.iter().map(|meter| meter.between(from, now).failures);
+        let probes = self.probes.iter().flatten().flat_map(|prober| {
+            let errors = prober.meter.between(from, now).errors;
+            errors.into_iter().filter(|(text, _)| text.contains("refused")).map(|(_, count)| count)
+        });
+        failed.chain(probes).sum()
+    }
+
+    /// The books of all workloads and probes.
+    pub(crate) fn books(&self) -> impl Iterator<Item = &Arc<Meter>> {
+        self.meters.iter().chain(self.probes.iter().flatten().map(|prober| &prober.meter))
+    }
+
     /// Stops all of them and gives what the workloads say.
     pub(crate) async fn stop(&mut self) -> Outcome {
         let mut all = Outcome::default();
