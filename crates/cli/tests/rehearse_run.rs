@@ -375,6 +375,34 @@ fn a_dry_run_shows_targets_and_timeline() {
 }
 
 #[test]
+fn the_scenario_of_the_help_is_one() {
+    let help = run(Path::new("."), &["rehearse", "run", "--help"]).out;
+    let block = help.split("A scenario:\n").nth(1).unwrap().split("All tables").next().unwrap();
+    let dir = dir([("s.toml", block)]);
+    let answer = rehearse(dir.path(), &["--dry-run"]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(answer.out.contains("`slow` begins: latency 3000 ms downstream (proxy db)"));
+}
+
+#[test]
+fn a_process_that_does_not_get_ready_is_told_with_its_log() {
+    let command = "command = [\"sh\", \"-c\", \"echo no port left >&2; exit 7\"]\n\
+                   ready = \"127.0.0.1:1\"\nlog = \"heart.log\"";
+    let i = HEARTBEAT.find("command = ").unwrap();
+    let end = i + HEARTBEAT[i..].find('\n').unwrap();
+    let text = format!("{}{command}{}", &HEARTBEAT[..i], &HEARTBEAT[end..]);
+    let dir = dir([("s.toml", text.as_str())]);
+    let answer = rehearse(dir.path(), &["--yes", "--journal", "undo"]);
+    assert_eq!(answer.code, Some(2), "{answer:?}");
+    assert_eq!(
+        answer.err,
+        "error: process `heart`: it ended before it was ready (exit status: 7)\n\n\
+         hint: `heart.log` may say why\n"
+    );
+    assert_eq!(fs::read_to_string(dir.path().join("heart.log")).unwrap(), "no port left\n");
+}
+
+#[test]
 fn all_that_is_wrong_with_a_scenario_is_told_with_its_line() {
     let text = EXAMPLE
         .replace("upstream = ", "upsteam = ")

@@ -1,5 +1,6 @@
 //! What a run stands on: proxies, processes of its own, workloads, probes.
 
+use std::fs::File;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use wonin_model::rehearsal::Delivery;
 use super::probes::Prober;
 use super::{CannotRun, RunOptions, reach, records};
 use crate::command::{Ready, Running};
-use crate::http::resolve;
+use crate::http::{io_words, resolve};
 use crate::scenario::{Check, Condition, Places, ProcessSpec, Run, Scenario, WorkloadKind, spoken};
 use crate::workload::{Context, Meter, Outcome, Workload};
 
@@ -109,12 +110,17 @@ impl Stage {
             env: self.places.environment(&spec.env),
         };
         let cannot = |why: String| CannotRun::new(format!("process `{}`: {why}", spec.name));
-        let mut running = ready.spawn(Stdio::null(), Stdio::null()).map_err(cannot)?;
+        let (stdout, stderr) = output(spec.log.as_deref()).map_err(cannot)?;
+        let mut running = ready.spawn(stdout, stderr).map_err(cannot)?;
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
         while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
             if let Ok(Some(status)) = running.child.try_wait() {
-                return Err(cannot(format!("it ended before it was ready ({status})")));
+                let hint = match &spec.log {
+                    Some(log) => format!("`{log}` may say why"),
+                    None => "`log = \"FILE\"` keeps what it says".to_owned(),
+                };
+                return Err(cannot(format!("it ended before it was ready ({status})")).hint(hint));
             }
             if Instant::now() >= deadline {
                 running.end().await;
@@ -159,6 +165,15 @@ impl Stage {
     }
 }
 
+/// Where the output of a process goes.
+fn output(log: Option<&str>) -> Result<(Stdio, Stdio), String> {
+    let Some(path) = log else { return Ok((Stdio::null(), Stdio::null())) };
+    let cannot = |error: std::io::Error| format!("cannot write `{path}`: {}", io_words(&error));
+    let file = File::options().append(true).create(true).open(path).map_err(cannot)?;
+    let copy = file.try_clone().map_err(cannot)?;
+    Ok((file.into(), copy.into()))
+}
+
 /// Whether an address takes a connection; otherwise in words why not.
 pub(crate) async fn connects(
     address: &str,
@@ -171,7 +186,7 @@ pub(crate) async fn connects(
     let connect = async {
         let addresses = resolve(host.trim_matches(['[', ']']), port, allow_remote).await?;
         let stream = tokio::net::TcpStream::connect(addresses.as_slice()).await;
-        stream.map(drop).map_err(|error| crate::http::io_words(&error))
+        stream.map(drop).map_err(|error| io_words(&error))
     };
     let outcome = tokio::time::timeout(timeout, connect).await;
     outcome.unwrap_or_else(|_| Err(format!("no connection within {}", spoken(timeout))))

@@ -105,6 +105,8 @@ pub struct ProcessSpec {
     pub dir: Option<String>,
     /// Added to the environment.
     pub env: Vec<(String, String)>,
+    /// The file that its output is added to; without it nothing is kept.
+    pub log: Option<String>,
     /// An address that takes connections once it is ready.
     pub ready: Option<String>,
     /// How long that may take.

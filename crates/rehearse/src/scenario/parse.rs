@@ -288,9 +288,18 @@ fn process(fields: &Fields<'_>) -> Option<ProcessSpec> {
     let command = fields.need("command", "[\"program\"]", fields.command("command"));
     let dir = fields.text("dir");
     let env = fields.text_table("env").unwrap_or_default();
+    let log = fields.text("log");
     let ready = fields.text("ready");
     let ready_within = fields.duration("ready_within").unwrap_or(READY);
-    Some(ProcessSpec { name: fields.name()?, command: command?, dir, env, ready, ready_within })
+    Some(ProcessSpec {
+        name: fields.name()?,
+        command: command?,
+        dir,
+        env,
+        log,
+        ready,
+        ready_within,
+    })
 }
 
 fn workload(fields: &Fields<'_>) -> Option<WorkloadSpec> {

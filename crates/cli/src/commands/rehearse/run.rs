@@ -59,6 +59,8 @@ A scenario:
   success_below = 0.1
   for = \"5s\"
 
+All tables and keys: docs/scenarios/README.md of the source.
+
 Whatever happens, what was broken is healed: at the end, at an abort condition, at Ctrl-C.
 
 Exit codes:
