@@ -313,7 +313,7 @@ mod tests {
     }
 
     fn exit(code: i32, output: Option<&str>) -> Success {
-        let output = output.map(|text| Regex::new(text).unwrap());
+        let output = output.map(|text| Regex::new(text).expect("a regular expression"));
         Success::Exit { every: Duration::from_millis(50), code, output }
     }
 
@@ -326,7 +326,7 @@ mod tests {
     async fn seen(spec: CommandSpec, lasts: Duration) -> Snapshot {
         let (mut workload, context) = (spec.workload(&Places::default()), context());
         let meter = Arc::clone(&context.meter);
-        workload.start(context).await.unwrap();
+        workload.start(context).await.expect("it starts");
         tokio::time::sleep(lasts).await;
         workload.stop().await;
         meter.between(Duration::ZERO, Duration::from_mins(1))
