@@ -147,6 +147,17 @@ fn narrow_text_stays_within_its_width() {
 }
 
 #[test]
+fn short_names_leave_room_for_the_title() {
+    let mut run = held();
+    run.expectations[0].name = "ok".to_owned();
+    let out = text::render(&view(&run), Layout::default());
+    assert!(
+        out.contains("expectations:  before  during  after\n  ok           held    –"),
+        "{out}"
+    );
+}
+
+#[test]
 fn colours_come_only_when_asked_for() {
     let out = text::render(&view(&broke()), Layout { width: 100, colour: true });
     assert!(out.contains("\u{1b}["));

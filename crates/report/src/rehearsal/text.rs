@@ -145,7 +145,9 @@ fn expectations(run: &Rehearsal, layout: Layout, out: &mut String) {
             names.push(&expectation.name);
         }
     }
-    let widest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
+    // Wide enough for the title, too.
+    let least = "expectations:".len() - 2;
+    let widest = names.iter().map(|name| columns(name)).fold(least, usize::max);
     let phases = [Phase::Before, Phase::During, Phase::After];
     let title = paint(layout, BOLD, "expectations:");
     let gap = " ".repeat((widest + 4).saturating_sub("expectations:".len()));
