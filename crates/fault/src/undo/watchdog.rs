@@ -141,6 +141,11 @@ async fn afterwards(journal: &Journal, run: &str) {
     let begin = Instant::now();
     let mut pause = Duration::from_millis(20);
     while begin.elapsed() < PATIENCE {
+        // A journal that somebody removed asks for nothing any more.
+        let found = std::fs::metadata(journal.dir());
+        if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return;
+        }
         // Held by another, the run is being recovered; then there is nothing left.
         if let Ok(Some(lock)) = RunLock::try_take(journal, run) {
             let healed = heal_all(journal, journal.records(run), Healer::Successor).await;
