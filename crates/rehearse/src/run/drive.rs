@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wonin_fault::kafka::{Act, KafkaFault};
 use wonin_model::rehearsal::{Expectation, Phase, Rehearsal};
 
 use super::faults::Faults;
@@ -10,7 +11,7 @@ use super::recovery;
 use super::stage::{Cast, Stage};
 use super::verdict::{self, Obstacles};
 use super::{CannotRun, RunOptions, Watch};
-use crate::scenario::{Condition, Run, Scenario, spoken};
+use crate::scenario::{Condition, FaultAct, Run, Scenario, spoken};
 use crate::workload::{Outcome, Temperature};
 
 /// How often conditions are looked at.
@@ -47,6 +48,7 @@ pub(crate) async fn drive(
     let mut faults = Faults::new(scenario, run, &stage, zero);
     let cut = story.tell(&mut cast, &mut faults).await;
     story.obstacles.invalid.extend(stage.escapes());
+    story.remarks.extend(stage.unseen());
     // Nothing stays broken, however it ended.
     story.obstacles.invalid.extend(faults.heal_all(&cast).await);
     story.healed = story.healed.or(faults.began().map(|_| cast.now()));
@@ -74,6 +76,7 @@ struct Story<'a> {
     steady: Option<Duration>,
     obstacles: Obstacles,
     not_possible: Vec<String>,
+    remarks: Vec<String>,
 }
 
 impl<'a> Story<'a> {
@@ -87,6 +90,7 @@ impl<'a> Story<'a> {
             steady: None,
             obstacles: Obstacles::default(),
             not_possible: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
@@ -263,6 +267,7 @@ impl<'a> Story<'a> {
         let told = faults.told();
         let (verdict, why) = verdict::of(&self.obstacles, &expectations, &told);
         let mut remarks = outcome.remarks;
+        remarks.append(&mut self.remarks);
         remarks.extend(self.remarks(cast));
         Rehearsal {
             name: match self.run.label.as_str() {
@@ -321,13 +326,19 @@ impl<'a> Story<'a> {
                 ));
             }
         }
-        let refuses = self.run.acts.iter().any(
-            |act| matches!(act, crate::scenario::FaultAct::Tcp { fault, .. } if fault.refuses),
-        );
-        if refuses {
+        let acts = &self.run.acts;
+        if acts.iter().any(|act| matches!(act, FaultAct::Tcp { fault, .. } if fault.refuses)) {
             remarks.push(
                 "a refused connection is turned away by the system before the proxy sees it: its \
-                 hits are the attempts of workloads that failed meanwhile"
+                 hits are the attempts of workloads and probes that failed meanwhile"
+                    .to_owned(),
+            );
+        }
+        let closes = |fault: &KafkaFault| matches!(fault.act, Act::Refuse { .. });
+        if acts.iter().any(|act| matches!(act, FaultAct::Kafka(fault) if closes(fault))) {
+            remarks.push(
+                "a refused connection is turned away by the system before the proxy sees it: that a \
+                 broker's listener was closed counts as its hit"
                     .to_owned(),
             );
         }

@@ -65,6 +65,13 @@ impl Stage {
         Some(hits.requests.max(hits.responses).max(hits.connections))
     }
 
+    /// What cannot be seen of clients that go around the Kafka proxy.
+    pub(super) fn unseen(&self) -> Vec<String> {
+        let unseen = self.kafka.as_ref().map(KafkaProxy::unseen).unwrap_or_default();
+        let told = |what| format!("not looked at for clients that go around the proxy: {what}");
+        unseen.into_iter().map(told).collect()
+    }
+
     /// Clients that went around the Kafka proxy.
     pub(super) fn escapes(&self) -> Vec<String> {
         let Some(kafka) = &self.kafka else { return Vec::new() };
