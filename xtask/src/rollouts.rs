@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 /// Prints rollouts per second, the time of the incident's whole solution, and the ratio to SimPy
 /// where `python` has it.
 pub(crate) fn run(root: &Path, python: &Path) -> io::Result<()> {
-    println!("\nrollouts on one thread:");
+    println!("\nrollouts on one thread, and on all:");
     let ours = example(root, "throughput")?;
     print!("{ours}");
     let solved = example(root, "incident")?;

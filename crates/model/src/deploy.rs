@@ -5,7 +5,7 @@
 
 use wonin_text::Place;
 
-use crate::{DeploymentAlarms, Located};
+use crate::{ClusterInstances, DeploymentAlarms, Located};
 
 /// One service as its orchestrator knows it.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub struct EcsService {
     pub task: Option<TaskDefinition>,
     /// Target groups it registers in.
     pub target_groups: Vec<TargetGroup>,
+    /// The instances of its cluster, where one group of them is declared beside it.
+    pub instances: Option<ClusterInstances>,
     /// `alarms`, where they are written.
     pub alarms: Option<DeploymentAlarms>,
     /// Availability zones of the subnets in which its tasks run, one for each subnet; empty where

@@ -1,6 +1,15 @@
-//! What watches a deployment of ECS.
+//! Where ECS places tasks, and what watches a deployment.
 
 use crate::Located;
+
+/// The instances that tasks of a cluster run on: one Auto Scaling group.
+#[derive(Debug)]
+pub struct ClusterInstances {
+    /// `max_size`.
+    pub max: Located<u32>,
+    /// `instance_type` of its launch template: `t3.small`.
+    pub kind: Located<String>,
+}
 
 /// The alarms of a deployment (rollout-semantics 2.5).
 #[derive(Debug)]

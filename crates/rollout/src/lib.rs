@@ -18,6 +18,7 @@ pub mod docker;
 mod draw;
 pub mod ecs;
 mod event;
+pub mod instances;
 pub mod kubernetes;
 mod monte_carlo;
 mod outcome;

@@ -67,12 +67,17 @@
 //!
 //! - Amazon ECS developer guide, "Task placement" and "Service event messages"; ECS API,
 //!   `PortMapping.hostPort`. Rows E6, E7 and E8 of the rollout rules.
-//! - How many instances there are is not in these files: the finding says how many are needed.
+//! - Amazon EC2 instance types guide. Where one Auto Scaling group is declared beside the service,
+//!   its largest size and its type tell the room (if nothing else runs there); otherwise the finding
+//!   says how many instances are needed.
 
 use wonin_model::{
-    EcsContainer, Evidence, Finding, Fix, LaunchType, Located, Mode, ModeMeta, NotChecked, Role,
-    Severity, TaskDefinition,
+    ClusterInstances, Evidence, Finding, Fix, LaunchType, Located, Mode, ModeMeta, NotChecked,
+    Role, Severity, TaskDefinition,
 };
+
+use wonin_rollout::configured::task_needs;
+use wonin_rollout::instances::instance;
 
 use crate::shared::deploys::{Ecs, Limits, Seen, Telling, ecs_services};
 use crate::shared::words::count;
@@ -119,6 +124,11 @@ impl Mode for NoRoomToRoll {
                 continue;
             }
             if limits.bounds.is_deadlock() {
+                continue;
+            }
+            let known = ecs.service.instances.as_ref();
+            if let Some(found) = known.and_then(|cluster| full(&limits, task, cluster)) {
+                telling.say_some(ecs.deployment, found);
                 continue;
             }
             match static_port(task) {
@@ -180,26 +190,60 @@ fn one_per_instance(limits: &Limits, port: &Located<u16>) -> Finding {
 
 /// What one more task takes.
 fn needs(task: &TaskDefinition) -> String {
-    let sum = |of: &dyn Fn(&EcsContainer) -> u32| -> u32 {
-        task.containers.iter().map(of).fold(0, u32::saturating_add)
-    };
-    let cpu = task.cpu_units.as_ref().map_or_else(
-        || sum(&|one| one.cpu_units.as_ref().map_or(0, |cpu| cpu.value)),
-        |cpu| cpu.value,
-    );
-    let memory = task.memory_mib.as_ref().map_or_else(
-        || {
-            sum(&|one| {
-                let of = one.memory_reservation_mib.as_ref().or(one.memory_mib.as_ref());
-                of.map_or(0, |memory| memory.value)
-            })
-        },
-        |memory| memory.value,
-    );
-    let interface = task.network_mode.as_ref().is_some_and(|mode| mode.value == "awsvpc");
-    let interface = if interface { " and a network interface" } else { "" };
+    let needs = task_needs(task);
+    let interface = if needs.network_interface { " and a network interface" } else { "" };
     format!(
-        "the size of the cluster is not known: a deployment needs {cpu} CPU units, {memory} MiB\
-         {interface} free on one instance"
+        "the size of the cluster is not known: a deployment needs {} CPU units, {} MiB{interface} free \
+         on one instance",
+        needs.cpu, needs.memory_mib
     )
+}
+
+/// E6, E8: as many instances as there may be hold the tasks that are wanted, and not one more.
+/// `None` where the instances are not known.
+fn full(
+    limits: &Limits,
+    task: &TaskDefinition,
+    cluster: &ClusterInstances,
+) -> Option<Option<Finding>> {
+    let needs = task_needs(task);
+    let (tasks, by) = instance(&cluster.kind.value)?.holds(needs);
+    let (max, kind) = (cluster.max.value, &cluster.kind.value);
+    let slots = tasks.saturating_mul(max);
+    let n = limits.desired.value;
+    if slots > n {
+        return Some(None);
+    }
+    let machines = count(max as usize, "instance");
+    let title = format!(
+        "the cluster holds {} ({machines} of {kind}: {by}), and a deployment needs {}",
+        count(slots as usize, "task"),
+        n + 1
+    );
+    // With trunked interfaces an instance has more of them than its type says.
+    let sure = if by == "network interfaces" { 65 } else { 85 };
+    let need = match by {
+        "CPU" => format!("{} CPU units each", needs.cpu),
+        "memory" => format!("{} MiB each", needs.memory_mib),
+        other => format!("one of the {other} each"),
+    };
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, sure)
+        .arithmetic(format!(
+            "{machines} × {tasks} tasks ({need}) = {slots} < {n} old tasks that must stay + 1 new one"
+        ))
+        .because("at most so many instances", &cluster.max)
+        .because("of this type", &cluster.kind)
+        .leads_to("task-not-placed");
+    let mut finding = limits.because(finding);
+    if slots < n {
+        finding.title.push_str("; it does not even hold those that are wanted");
+    }
+    let room = (n + 1).div_ceil(tasks.max(1));
+    finding = finding.fix(Fix::replace(
+        format!("let {room} instances exist"),
+        &cluster.max,
+        room.to_string(),
+    ));
+    Some(Some(finding))
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use wonin_model::{
-    Deployment, DeploymentAlarms, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located,
-    MetricAlarm, TargetGroup, TaskDefinition, Unknown, Workload,
+    ClusterInstances, Deployment, DeploymentAlarms, EcsContainer, EcsContainerCheck, EcsService,
+    LaunchType, Located, MetricAlarm, TargetGroup, TaskDefinition, Unknown, Workload,
 };
 use wonin_text::Place;
 
@@ -136,6 +136,7 @@ fn deployment(dir: &str, service: &Resource, all: &[Resource], layer: Layer) -> 
         })
         .collect();
     let mut ecs = ecs_service(service, task, target_groups, layer, &mut unknown);
+    ecs.instances = instances(all);
     ecs.alarms = alarms(service, all, layer);
     ecs.task_zones = zones::of_tasks(arguments, all);
     ecs.balancer_zones = zones::of_balancer(arguments, all);
@@ -215,10 +216,32 @@ fn ecs_service(
         }),
         task,
         target_groups,
+        instances: None,
         alarms: None,
         task_zones: Vec::new(),
         balancer_zones: Vec::new(),
     }
+}
+
+/// The one Auto Scaling group with the type of its instances. Which of several is the cluster's, and
+/// what several types come to, is not told.
+fn instances(all: &[Resource]) -> Option<ClusterInstances> {
+    let mut groups = all.iter().filter(|one| one.kind == "aws_autoscaling_group");
+    let group = &groups.next()?.arguments;
+    if groups.next().is_some() {
+        return None;
+    }
+    let template = blocks(group, "launch_template").into_iter().next();
+    let template = template.and_then(|block| block.get("id").or_else(|| block.get("name")));
+    let made = match (template, group.get("launch_configuration")) {
+        (Some(template), _) => find(template, all, &["aws_launch_template"]),
+        (None, Some(old)) => find(old, all, &["aws_launch_configuration"]),
+        (None, None) => None,
+    }?;
+    Some(ClusterInstances {
+        max: group.get("max_size")?.located_int()?,
+        kind: made.arguments.get("instance_type")?.located_text()?,
+    })
 }
 
 /// The alarms that watch the deployments of a service, where they are written.

@@ -43,6 +43,9 @@ const WANTED: &[&str] = &[
     "aws_lb",
     "aws_alb",
     "aws_subnet",
+    "aws_autoscaling_group",
+    "aws_launch_template",
+    "aws_launch_configuration",
     "aws_cloudwatch_metric_alarm",
 ];
 

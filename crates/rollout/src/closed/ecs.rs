@@ -95,17 +95,27 @@ pub struct Instance {
     pub network_interfaces: u32,
 }
 
+impl Instance {
+    /// How many tasks one instance holds, and what bounds them.
+    pub fn holds(&self, needs: TaskNeeds) -> (u32, &'static str) {
+        let by_cpu = self.cpu.checked_div(needs.cpu).unwrap_or(u32::MAX);
+        let by_memory = self.memory_mib.checked_div(needs.memory_mib).unwrap_or(u32::MAX);
+        let by_rule = if needs.one_per_instance { 1 } else { u32::MAX };
+        let by_interface = if needs.network_interface { self.network_interfaces } else { u32::MAX };
+        let bounds = [
+            (by_rule, "host port"),
+            (by_memory, "memory"),
+            (by_cpu, "CPU"),
+            (by_interface, "network interfaces"),
+        ];
+        // The first of equals.
+        bounds.into_iter().rev().min_by_key(|(tasks, _)| *tasks).unwrap_or((u32::MAX, ""))
+    }
+}
+
 /// How many tasks fit in the cluster at once: the sum over instances of the smallest quotient.
 pub fn slots(instances: &[Instance], needs: TaskNeeds) -> u32 {
-    let fits = |instance: &Instance| {
-        let by_cpu = instance.cpu.checked_div(needs.cpu).unwrap_or(u32::MAX);
-        let by_memory = instance.memory_mib.checked_div(needs.memory_mib).unwrap_or(u32::MAX);
-        let by_rule = if needs.one_per_instance { 1 } else { u32::MAX };
-        let by_interface =
-            if needs.network_interface { instance.network_interfaces } else { u32::MAX };
-        by_cpu.min(by_memory).min(by_rule).min(by_interface)
-    };
-    instances.iter().map(fits).fold(0, u32::saturating_add)
+    instances.iter().map(|instance| instance.holds(needs).0).fold(0, u32::saturating_add)
 }
 
 #[cfg(test)]

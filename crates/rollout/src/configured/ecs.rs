@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
-    Deployment, EcsContainerCheck, EcsService, LaunchType, Located, MetricAlarm, TargetGroup,
-    TaskDefinition, Unknown,
+    Deployment, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located, MetricAlarm,
+    TargetGroup, TaskDefinition, Unknown,
 };
 
 use super::given::{self, Given};
 use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
-use crate::closed;
+use crate::closed::{self, TaskNeeds};
 use crate::draw::{Draw, Phase};
+use crate::instances::instance;
 use crate::plan::{Alarms, AlbCheck, Breaker, DockerCheck, EcsPlan, Lost, Memory, Plan, Zones};
 use crate::solve::Setting;
 
@@ -329,7 +330,40 @@ fn outside(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector: &
         plan.lost = Some(Lost { tasks: 1, at_ms });
         collector.assume("an old task dies", format!("after {}", super::seconds(at_ms)), "--lose");
     }
-    plan.slots = given.slots;
+}
+
+/// What one task needs of an instance (rollout-semantics 2.9).
+pub fn task_needs(task: &TaskDefinition) -> TaskNeeds {
+    let sum = |of: &dyn Fn(&EcsContainer) -> u32| -> u32 {
+        task.containers.iter().map(of).fold(0, u32::saturating_add)
+    };
+    let cpu = task.cpu_units.as_ref().map_or_else(
+        || sum(&|one| one.cpu_units.as_ref().map_or(0, |cpu| cpu.value)),
+        |cpu| cpu.value,
+    );
+    let reserved = |one: &EcsContainer| {
+        let of = one.memory_reservation_mib.as_ref().or(one.memory_mib.as_ref());
+        of.map_or(0, |memory| memory.value)
+    };
+    let memory = task.memory_mib.as_ref().map(|memory| memory.value);
+    let interface = task.network_mode.as_ref().is_some_and(|mode| mode.value == "awsvpc");
+    TaskNeeds {
+        cpu,
+        memory_mib: memory.unwrap_or_else(|| sum(&reserved)),
+        one_per_instance: !interface
+            && task.containers.iter().any(|container| !container.host_ports.is_empty()),
+        network_interface: interface,
+    }
+}
+
+/// Tasks that fit on the instances of the cluster if nothing else runs there, and in words.
+fn room(service: &EcsService) -> Option<(u32, String)> {
+    let (instances, task) = (service.instances.as_ref()?, service.task.as_ref()?);
+    let (tasks, _) = instance(&instances.kind.value)?.holds(task_needs(task));
+    let (max, kind) = (instances.max.value, &instances.kind.value);
+    let slots = tasks.checked_mul(max).filter(|&slots| slots <= 100_000)?;
+    let words = format!("{slots} tasks on {max} {kind}, if nothing else runs there");
+    Some((slots, words))
 }
 
 /// Alarms that look back further are none for a deployment: a day.
@@ -352,15 +386,17 @@ fn latencies(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector:
     let source = "rollout-semantics 7.5";
     let stop = collector.time("stop time", given.stop_ms, "--stop", 5_000, source);
     plan.stop = Draw::constant(stop.min(timeout_ms.unwrap_or(30_000)));
-    match given.slots {
-        Some(slots) => collector.assume("room in the cluster", slots.to_string(), "--slots"),
-        None if fargate => {}
-        None => {
-            collector.assume(
-                "room in the cluster",
-                "enough for every task",
-                "rollout-semantics 2.9",
-            );
+    plan.slots = given.slots;
+    match (given.slots, room(service).filter(|_| !fargate)) {
+        (Some(slots), _) => collector.assume("room in the cluster", slots.to_string(), "--slots"),
+        (None, Some((slots, words))) => {
+            plan.slots = Some(slots);
+            collector.assume("room in the cluster", words, "rollout-semantics 2.9");
+        }
+        (None, None) if fargate => {}
+        (None, None) => {
+            let value = "enough for every task";
+            collector.assume("room in the cluster", value, "rollout-semantics 2.9");
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::solve::Setting;
 use crate::startup::Startup;
 
+pub use ecs::task_needs;
 pub use given::Given;
 pub use patch::{edits, edits_or_why};
 pub use wonin_model::GivenStartup;
