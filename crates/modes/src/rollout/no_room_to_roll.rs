@@ -126,9 +126,10 @@ impl Mode for NoRoomToRoll {
             if limits.bounds.is_deadlock() {
                 continue;
             }
-            let known = ecs.service.instances.as_ref();
-            if let Some(found) = known.and_then(|cluster| full(&limits, task, cluster)) {
-                telling.say_some(ecs.deployment, found);
+            let cluster = ecs.service.instances.as_ref();
+            let cluster = cluster.and_then(|cluster| Some((cluster, holds(task, cluster)?)));
+            if let Some((cluster, held)) = cluster {
+                telling.say_some(ecs.deployment, full(&limits, task, cluster, held));
                 continue;
             }
             match static_port(task) {
@@ -199,20 +200,25 @@ fn needs(task: &TaskDefinition) -> String {
     )
 }
 
+/// Tasks that one instance of the cluster holds, and what bounds them; `None` where its type is not
+/// among the common ones.
+fn holds(task: &TaskDefinition, cluster: &ClusterInstances) -> Option<(u32, &'static str)> {
+    Some(instance(&cluster.kind.value)?.holds(task_needs(task)))
+}
+
 /// E6, E8: as many instances as there may be hold the tasks that are wanted, and not one more.
-/// `None` where the instances are not known.
 fn full(
     limits: &Limits,
     task: &TaskDefinition,
     cluster: &ClusterInstances,
-) -> Option<Option<Finding>> {
+    (tasks, by): (u32, &'static str),
+) -> Option<Finding> {
     let needs = task_needs(task);
-    let (tasks, by) = instance(&cluster.kind.value)?.holds(needs);
     let (max, kind) = (cluster.max.value, &cluster.kind.value);
     let slots = tasks.saturating_mul(max);
     let n = limits.desired.value;
     if slots > n {
-        return Some(None);
+        return None;
     }
     let machines = count(max as usize, "instance");
     let title = format!(
@@ -245,5 +251,5 @@ fn full(
         &cluster.max,
         room.to_string(),
     ));
-    Some(Some(finding))
+    Some(finding)
 }
