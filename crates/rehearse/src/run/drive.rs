@@ -1,5 +1,6 @@
 //! One run from its steady state to its verdict.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wonin_fault::kafka::{Act, KafkaFault};
@@ -18,6 +19,14 @@ use crate::workload::{Outcome, Temperature};
 const TICK: Duration = Duration::from_millis(100);
 /// How long throwing away all clients may take.
 const CHILL_MAX: Duration = Duration::from_secs(30);
+
+/// A fault comes or goes. At one moment, what goes makes room for what comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Event {
+    at: Duration,
+    comes: bool,
+    index: usize,
+}
 
 /// Why a run ended early.
 enum Cut {
@@ -105,9 +114,11 @@ impl<'a> Story<'a> {
                 format!("the steady state was not reached: `{}`: {}", failed.name, failed.seen);
             return Err(Cut::Invalid(why));
         }
+        let mut events = self.arrivals();
         let mut is_first = true;
-        for (at, index, comes) in self.timeline() {
-            self.wait(cast, self.zero + at, "broken", true).await?;
+        while let Some(next) = events.pop_first() {
+            let Event { at, comes, index } = next;
+            self.wait(cast, at, "broken", true).await?;
             if !comes {
                 faults.heal(index, cast).await.map_err(Cut::Invalid)?;
                 continue;
@@ -121,6 +132,8 @@ impl<'a> Story<'a> {
                 }
                 return Err(Cut::Invalid(why));
             }
+            // Stopping a container takes its time: a fault lasts from when it acts.
+            events.insert(Event { at: cast.now() + lasts, comes: false, index });
             if std::mem::take(&mut is_first) && self.run.temperature == Temperature::Cold {
                 chill(cast).await.map_err(Cut::Invalid)?;
             }
@@ -129,15 +142,12 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// When which fault comes and goes.
-    fn timeline(&self) -> Vec<(Duration, usize, bool)> {
+    /// When which fault comes, in the time of the meters.
+    fn arrivals(&self) -> BTreeSet<Event> {
         let faults = self.scenario.faults.iter().enumerate();
-        let mut events: Vec<(Duration, usize, bool)> = faults
-            .flat_map(|(index, fault)| [(fault.at, index, true), (fault.ends(), index, false)])
-            .collect();
-        // At one moment, what goes makes room for what comes.
-        events.sort_by_key(|(at, index, comes)| (*at, *comes, *index));
-        events
+        faults
+            .map(|(index, fault)| Event { at: self.zero + fault.at, comes: true, index })
+            .collect()
     }
 
     /// Waits, watches over the conditions, and tells what is going on, unless that is told already.
