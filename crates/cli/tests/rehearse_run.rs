@@ -195,6 +195,22 @@ fn a_condition_aborts_and_heals() {
 }
 
 #[test]
+fn faults_overlap_and_each_is_told() {
+    let second = "[[fault]]\nname = \"narrow\"\nkind = \"tcp\"\nproxy = \"web\"\nat = \"1200ms\"\n\
+                  for = \"300ms\"\ntype = \"bandwidth\"\nattributes = { rate = 1000 }\n";
+    let first = "type = \"latency\"\nattributes = { latency = 50 }";
+    let dir = scenario(server(), first, second);
+    let (code, value) = json(dir.path());
+    assert_eq!((code, &value["verdict"]), (Some(0), &"held".into()), "{value:#}");
+    let why = value["why"].as_str().unwrap();
+    assert!(why.ends_with(" held while `bad` and `narrow` acted"), "{why}");
+    let time = |n: usize, key: &str| value["faults"][n][key].as_f64().unwrap();
+    let order = [time(0, "from_s"), time(1, "from_s"), time(1, "to_s"), time(0, "to_s")];
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(time(1, "to_s") - time(1, "from_s") >= 0.3, "{order:?}");
+}
+
+#[test]
 fn the_example_is_run_twice_and_told() {
     let port = server();
     let example = EXAMPLE.replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"));
