@@ -182,6 +182,15 @@ impl Simulator {
         }
     }
 
+    /// The verdict alone.
+    pub(crate) fn outlook(&mut self, plan: &Plan, sampling: Sampling) -> Outlook {
+        self.ends_at_failure = true;
+        let tally = self.tally(plan, sampling);
+        self.ends_at_failure = false;
+        let task_success = self.task_success(plan, sampling);
+        self.verdict(plan, &tally, task_success)
+    }
+
     fn verdict(&mut self, plan: &Plan, tally: &Tally, task_success: f64) -> Outlook {
         if is_deadlock(plan) {
             return Outlook::Deadlock;

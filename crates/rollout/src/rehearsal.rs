@@ -249,7 +249,7 @@ fn whole(
     // The phase of a check is nobody's choice: what is proposed must hold for each.
     let any_phase = with_any_phase(plan);
     rehearsal.longest_startup_s = solve::longest_startup_s(&any_phase);
-    rehearsal.depends_on_switch = simulator.switches_that_matter(&any_phase);
+    rehearsal.depends_on_switch = simulator.verdict_rests_on(&any_phase, sampling);
     let proposals = simulator.propose(&any_phase, sampling);
     let proposals = in_sizes(simulator, &any_phase, configured.fargate, proposals, sampling);
     if let Some(before) = before {

@@ -6,15 +6,25 @@ use super::eval::{Scope, World};
 use super::value::{Data, Value};
 
 /// A value with the attributes that its type makes optional filled in.
-pub(super) fn complete(world: &World<'_>, mut value: Value, of: &Expr, scope: &Scope) -> Value {
+pub(super) fn complete(world: &World<'_>, value: Value, of: &Expr, scope: &Scope) -> Value {
+    typed(world, value, of, scope, 0)
+}
+
+/// Types that are nested deeper are not followed.
+const DEPTH_MAX: u32 = 32;
+
+fn typed(world: &World<'_>, mut value: Value, of: &Expr, scope: &Scope, depth: u32) -> Value {
+    if depth > DEPTH_MAX {
+        return value;
+    }
     let ExprKind::Call(name, arguments, _) = &of.kind else { return value };
     let Some(inner) = arguments.first() else { return value };
     match name.as_str() {
-        "optional" => complete(world, value, inner, scope),
+        "optional" => typed(world, value, inner, scope, depth + 1),
         "list" | "set" => {
             if let Data::List(items) = &mut value.data {
                 for item in items {
-                    *item = complete(world, item.clone(), inner, scope);
+                    *item = typed(world, item.clone(), inner, scope, depth + 1);
                 }
             }
             value
@@ -22,17 +32,17 @@ pub(super) fn complete(world: &World<'_>, mut value: Value, of: &Expr, scope: &S
         "map" => {
             if let Data::Map(entries) = &mut value.data {
                 for (_, item) in entries {
-                    *item = complete(world, item.clone(), inner, scope);
+                    *item = typed(world, item.clone(), inner, scope, depth + 1);
                 }
             }
             value
         }
-        "object" => object(world, value, inner, scope),
+        "object" => object(world, value, inner, scope, depth + 1),
         _ => value,
     }
 }
 
-fn object(world: &World<'_>, mut value: Value, fields: &Expr, scope: &Scope) -> Value {
+fn object(world: &World<'_>, mut value: Value, fields: &Expr, scope: &Scope, depth: u32) -> Value {
     let ExprKind::Object(fields) = &fields.kind else { return value };
     let place = value.place();
     let Data::Map(entries) = &mut value.data else { return value };
@@ -40,7 +50,7 @@ fn object(world: &World<'_>, mut value: Value, fields: &Expr, scope: &Scope) -> 
         let ExprKind::Text(key, _) = &key.kind else { continue };
         let known = entries.iter_mut().find(|(name, inner)| name == key && !inner.is_null());
         if let Some((_, inner)) = known {
-            *inner = complete(world, inner.clone(), of, scope);
+            *inner = typed(world, inner.clone(), of, scope, depth);
             continue;
         }
         let ExprKind::Call(name, arguments, _) = &of.kind else { continue };

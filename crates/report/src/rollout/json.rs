@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Number;
+use wonin_rollout::solve::Switch;
 
 use super::{RolloutView, ShownRollout, ShownSetting, ShownValue};
 use crate::json::{Edit, pretty};
@@ -36,7 +37,7 @@ struct Document<'a> {
     before: Option<Before>,
     blame: Vec<Blame<'a>>,
     proposals: Vec<Proposal<'a>>,
-    depends_on_switch: &'a [&'static str],
+    depends_on_switch: Vec<&'static str>,
     assumed: Vec<Assumed<'a>>,
     refused: Vec<Refused<'a>>,
     remarks: Vec<Remark<'a>>,
@@ -106,7 +107,7 @@ struct Proposal<'a> {
     holds_at_125_percent: bool,
     in_place: bool,
     recommended: bool,
-    depends_on_switch: &'a [&'static str],
+    depends_on_switch: Vec<&'static str>,
     edits: Vec<Edit<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     no_edit: Option<&'a str>,
@@ -190,7 +191,7 @@ fn document(rollout: &ShownRollout) -> Document<'_> {
             .map(|blame| Blame { role: blame.role.id(), setting: setting(&blame.setting) })
             .collect(),
         proposals: rollout.proposals.iter().map(proposal).collect(),
-        depends_on_switch: &rollout.depends_on_switch,
+        depends_on_switch: ids(&rollout.depends_on_switch),
         assumed: rollout
             .assumed
             .iter()
@@ -219,10 +220,14 @@ fn proposal(made: &super::ShownProposal) -> Proposal<'_> {
         holds_at_125_percent: made.holds_at_125_percent,
         in_place: made.in_place,
         recommended: made.is_recommended,
-        depends_on_switch: &made.depends_on_switch,
+        depends_on_switch: ids(&made.depends_on_switch),
         edits: Edit::all(&made.fix),
         no_edit: made.no_edit.as_deref(),
     }
+}
+
+fn ids(switches: &[Switch]) -> Vec<&'static str> {
+    switches.iter().map(|switch| switch.id()).collect()
 }
 
 fn setting(shown: &ShownSetting) -> Setting<'_> {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use wonin_model::{Evidence, Fix, Origin};
 use wonin_rollout::configured::{Configured, Written};
 use wonin_rollout::rehearsal::{Proposed, Rehearsal};
-use wonin_rollout::solve::{Blame, Role, Setting};
+use wonin_rollout::solve::{Blame, Role, Setting, Switch};
 use wonin_rollout::{Outcome, Outlook, Problem};
 use wonin_text::{FileId, SourceFile};
 
@@ -73,7 +73,7 @@ pub struct ShownRollout {
     /// Numbers that the platform refuses.
     pub problems: Vec<ShownProblem>,
     /// Points that no document settles and on which the verdict depends.
-    pub depends_on_switch: Vec<&'static str>,
+    pub depends_on_switch: Vec<Switch>,
 }
 
 /// A setting under the name of its file, with two values.
@@ -140,7 +140,7 @@ pub struct ShownProposal {
     /// Needs no deployment.
     pub in_place: bool,
     /// Points that no document settles and on which completion depends.
-    pub depends_on_switch: Vec<&'static str>,
+    pub depends_on_switch: Vec<Switch>,
     /// Not the smallest change but one with reserve.
     pub is_recommended: bool,
     /// Why it has no edits, and where the change belongs.
@@ -217,7 +217,7 @@ fn shown(showing: &mut Showing<'_>, found: &Rehearsal) -> ShownRollout {
         remarks: found.remarks.clone(),
         not_checked: found.not_checked.iter().map(|why| showing.words(why)).collect(),
         problems: found.problems.iter().map(|one| problem(showing, configured, one)).collect(),
-        depends_on_switch: found.depends_on_switch.iter().map(|switch| switch.id()).collect(),
+        depends_on_switch: found.depends_on_switch.clone(),
         outcome,
     }
 }
@@ -298,7 +298,7 @@ fn shown_proposal(
         costs: if made.is_weighed { proposal.costs() } else { String::new() },
         holds_at_125_percent: made.is_weighed && proposal.holds_at_125_percent,
         in_place: proposal.in_place,
-        depends_on_switch: proposal.depends_on_switch.iter().map(|switch| switch.id()).collect(),
+        depends_on_switch: proposal.depends_on_switch.clone(),
         is_recommended: made.is_recommended,
         no_edit: made.no_edit.as_ref().map(|why| showing.words(why)),
         fix: showing.fix(&fix),

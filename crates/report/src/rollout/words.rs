@@ -1,6 +1,6 @@
 //! The sentences about a rollout.
 
-use wonin_rollout::solve::Role;
+use wonin_rollout::solve::{Role, Switch};
 use wonin_rollout::{Ending, Event, EventKind, Outcome, Outlook};
 
 use super::{ShownProposal, ShownRollout};
@@ -179,10 +179,13 @@ pub(crate) fn notes(rollout: &ShownRollout) -> Vec<(&'static str, String)> {
             ),
         ));
     }
-    if !rollout.depends_on_switch.is_empty() {
-        let names = rollout.depends_on_switch.join(", ");
-        notes
-            .push(("rests on", format!("{names}: no document settles it, the verdict may differ")));
+    for switch in &rollout.depends_on_switch {
+        let text = format!(
+            "{} ({}): with the other reading the verdict differs",
+            switch.id(),
+            switch.reading()
+        );
+        notes.push(("rests on", text));
     }
     notes
 }
@@ -239,7 +242,7 @@ pub(crate) fn merits(proposal: &ShownProposal) -> Vec<String> {
     if !proposal.depends_on_switch.is_empty() {
         out.push(format!(
             "rests on {}, which no document settles",
-            proposal.depends_on_switch.join(", ")
+            list(&proposal.depends_on_switch)
         ));
     }
     if proposal.fix.edits.is_empty() {
@@ -247,6 +250,10 @@ pub(crate) fn merits(proposal: &ShownProposal) -> Vec<String> {
         out.push(format!("by hand: {why}"));
     }
     out
+}
+
+fn list(switches: &[Switch]) -> String {
+    switches.iter().map(|switch| switch.id()).collect::<Vec<_>>().join(", ")
 }
 
 /// What happened, without the ticks of checks: time, tasks, what. Equal things at one moment are

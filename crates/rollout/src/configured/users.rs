@@ -32,6 +32,10 @@ fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(dir, _)| dir)
 }
 
+fn is_terraform(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|extension| extension == "tf")
+}
+
 fn same_directory(sources: &Sources, via: Place, inherited: &Inherited) -> bool {
     let of = |place| directory(path_of(sources, place));
     of(via) == of(inherited.place)
@@ -69,8 +73,7 @@ fn reference(sources: &Sources, via: Place) -> Option<String> {
     let mut uses = Vec::new();
     for (_, file) in sources.iter() {
         let path = file.path();
-        let is_terraform = std::path::Path::new(path).extension().is_some_and(|e| e == "tf");
-        if directory(path) != dir || !is_terraform {
+        if directory(path) != dir || !is_terraform(path) {
             continue;
         }
         for at in words(file.text(), &whole) {
@@ -97,7 +100,7 @@ fn few(uses: &[String]) -> String {
 fn module_calls(sources: &Sources, place: Place) -> Option<String> {
     let dir = directory(path_of(sources, place)).to_owned();
     let mut calls = Vec::new();
-    for (_, file) in sources.iter() {
+    for (_, file) in sources.iter().filter(|(_, file)| is_terraform(file.path())) {
         let text = file.text();
         for at in words(text, "source") {
             let behind = text[at + "source".len()..].trim_start();

@@ -9,12 +9,14 @@ mod blame;
 mod proposal;
 mod search;
 mod setting;
+mod switch;
 mod works;
 
 #[cfg(test)]
 mod tests;
 
 pub use blame::{Blame, Role};
-pub use proposal::{Change, Proposal, Switch, assumed_spread, running_detection_ms};
+pub use proposal::{Change, Proposal, assumed_spread, running_detection_ms};
 pub use setting::{Setting, Shape};
+pub use switch::Switch;
 pub use works::longest_startup_s;

@@ -4,13 +4,14 @@ use std::fmt;
 
 use super::search::{relative, smallest, smallest_pair};
 use super::setting::{Setting, Shape};
+use super::switch::Switch;
 use super::works::{target_ms, with, works, works_at};
 use crate::closed;
 use crate::draw::{Draw, NEVER_MS};
 use crate::event::Silent;
 use crate::monte_carlo::{Sampling, Simulator, startup, with_startup};
 use crate::outcome::Ending;
-use crate::plan::{DockerCheck, EcsPlan, Plan, UnhealthyPolicy};
+use crate::plan::{DockerCheck, Plan};
 
 /// One setting and its new value, in the unit of the setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +28,6 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = self.setting.unit();
         write!(f, "{} {}{unit} → {}{unit}", self.setting.id(), self.from, self.to)
-    }
-}
-
-/// A point on which the documentation is silent, see [`Switches`](crate::plan::Switches).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Switch {
-    /// Replacement first or stop first.
-    UnhealthyPolicy,
-    /// Whether stopping tasks count towards the upper bound.
-    CountStopping,
-}
-
-impl Switch {
-    /// A stable snake_case word.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::UnhealthyPolicy => "unhealthy_policy",
-            Self::CountStopping => "count_stopping",
-        }
     }
 }
 
@@ -71,7 +53,7 @@ pub struct Proposal {
     pub holds_at_q99: bool,
     /// Works for every phase with 1.25 times the startup time.
     pub holds_at_125_percent: bool,
-    /// Switches on which completion depends.
+    /// Points of the scheduler that no document settles and on which completion depends.
     pub depends_on_switch: Vec<Switch>,
     /// No deployment and no new revision is needed to make the change.
     pub in_place: bool,
@@ -134,9 +116,6 @@ fn whole_seconds(ms: u64) -> u64 {
     (ms + 500) / 1000
 }
 
-/// A switch, and how to put it in its other position.
-type Flip = (Switch, fn(&mut EcsPlan));
-
 /// The most pairs that are proposed.
 const PAIRS_MAX: usize = 6;
 
@@ -193,34 +172,6 @@ impl Simulator {
             let (completed, total) = self.corners(&with_startup(plan, startup_ms));
             completed == total
         }
-    }
-
-    /// Switches whose other position changes how many of the extreme rollouts complete at the
-    /// startup time that must be covered.
-    pub fn switches_that_matter(&mut self, plan: &Plan) -> Vec<Switch> {
-        let plan = &with_startup(plan, target_ms(plan));
-        let Plan::Ecs(ecs) = plan else { return Vec::new() };
-        let base = self.corners(plan);
-        let flips: [Flip; 2] = [
-            (Switch::UnhealthyPolicy, |plan| {
-                plan.switches.unhealthy_policy = match plan.switches.unhealthy_policy {
-                    UnhealthyPolicy::ReplaceFirst => UnhealthyPolicy::StopFirst,
-                    UnhealthyPolicy::StopFirst => UnhealthyPolicy::ReplaceFirst,
-                };
-            }),
-            (Switch::CountStopping, |plan| {
-                plan.switches.count_stopping = !plan.switches.count_stopping;
-            }),
-        ];
-        let mut matter = Vec::new();
-        for (switch, flip) in flips {
-            let mut other = ecs.clone();
-            flip(&mut other);
-            if self.corners(&Plan::Ecs(other)) != base {
-                matter.push(switch);
-            }
-        }
-        matter
     }
 
     /// After how long a release that never comes up is given up, in milliseconds: the median over

@@ -71,6 +71,19 @@ fn single_changes_of_the_incident() {
 }
 
 #[test]
+fn what_is_just_enough_rests_on_the_latencies() {
+    let mut simulator = Simulator::new();
+    let mut matters = |plan: EcsPlan| simulator.verdict_rests_on(&Plan::Ecs(plan), SAMPLING);
+    // Nothing saves the incident, whatever is assumed.
+    assert_eq!(matters(incident(256)), []);
+    // The old configuration lives of the time until the first check (rollout-semantics 7.5).
+    assert_eq!(matters(incident(1024)), [Switch::RegistrationLatency]);
+    let with_grace = |grace_ms| EcsPlan { grace_ms, ..incident(256) };
+    assert_eq!(matters(with_grace(180_000)), [Switch::SchedulerLag]);
+    assert_eq!(matters(with_grace(200_000)), []);
+}
+
+#[test]
 fn ten_failures_need_an_interval_of_17_seconds() {
     let mut plan = incident(256);
     plan.startup.cpu = None;
