@@ -56,18 +56,20 @@
 //!
 //! ## Evidence
 //!
-//! - Kubernetes `deployment/progress.go`, and the validation of `progressDeadlineSeconds`. Row K4 of
-//!   the rollout rules.
+//! - Kubernetes `deployment/progress.go`, and the validation of `progressDeadlineSeconds`;
+//!   `kuberuntime` (`doBackOff`) for the waits between restarts. Rows K4 and K7 of the rollout rules.
 //! - Assumed: 20 s from the creation of a pod until its container runs.
 
 use wonin_model::{
     Evidence, Finding, Fix, KubeContainer, Mode, ModeMeta, NotChecked, Role, Severity,
 };
-use wonin_rollout::closed::available_at_latest_ms;
-use wonin_rollout::plan::Plan;
+use wonin_rollout::closed::{
+    available_at_latest_ms, backoff_starts_ms, probe_budget_ms, probe_survival_probability,
+};
+use wonin_rollout::plan::{KubernetesPlan, Plan};
 
-use crate::shared::deploys::{Kube, Seen, Telling, rehearsal, started, workloads};
-use crate::shared::words::duration_ms;
+use crate::shared::deploys::{Kube, Seen, Telling, percent, rehearsal, started, workloads};
+use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct ProgressDeadlineTooShort;
 
@@ -95,7 +97,12 @@ impl Mode for ProgressDeadlineTooShort {
         let mut telling = Telling::default();
         for kube in workloads(evidence).filter(Kube::is_deployment) {
             let known = || match started(evidence, kube.deployment) {
-                Some(Ok(started)) => by_startup(evidence, &kube, &started.configured.plan),
+                Some(Ok(started)) => {
+                    let Plan::Kubernetes(plan) = &started.configured.plan else { return None };
+                    let sure = started.start.confidence().min(85);
+                    by_startup(evidence, &kube, plan)
+                        .or_else(|| crash_loop(evidence, &kube, plan, sure))
+                }
                 _ => None,
             };
             let told = refused(&kube).or_else(known).or_else(|| without_start(evidence, &kube));
@@ -151,8 +158,7 @@ fn finding(kube: &Kube, takes_ms: u64, sum: String, sure: u8) -> Finding {
     with_numbers(finding, kube).leads_to("good-rollout-reported-failed").fix(longer(kube, takes_ms))
 }
 
-fn by_startup(evidence: &Evidence, kube: &Kube, plan: &Plan) -> Option<Finding> {
-    let Plan::Kubernetes(plan) = plan else { return None };
+fn by_startup(evidence: &Evidence, kube: &Kube, plan: &KubernetesPlan) -> Option<Finding> {
     let (launch, start) = (plan.launch.max_ms(), plan.startup.time.max_ms());
     let takes_ms = launch + available_at_latest_ms(plan, start)?;
     let earliest_ms = launch + plan.startup.time.min_ms() + plan.min_ready_ms;
@@ -168,6 +174,61 @@ fn by_startup(evidence: &Evidence, kube: &Kube, plan: &Plan) -> Option<Finding> 
         duration_ms(plan.progress_deadline_ms)
     );
     Some(finding(kube, takes_ms, sum, sure).rehearse(rehearsal(evidence, kube.deployment)))
+}
+
+/// Restarts that are counted at most; their waits fill any sensible deadline.
+const STARTS_MAX: usize = 64;
+
+/// K7: the restarts that fit before the deadline are all killed.
+fn crash_loop(
+    evidence: &Evidence,
+    kube: &Kube,
+    plan: &KubernetesPlan,
+    sure: u8,
+) -> Option<Finding> {
+    let start_ms = plan.startup.time.max_ms();
+    let lives = probe_survival_probability(plan, start_ms);
+    let probe = plan.startup_probe.or(plan.liveness)?;
+    if lives >= 1.0 {
+        return None;
+    }
+    // The kill falls anywhere within one period after what the probe surely allows.
+    let run_ms = probe_budget_ms(&probe) + probe.period_ms / 2;
+    let needs_ms = if lives > 0.0 { start_ms } else { 0 };
+    let left_ms = plan.progress_deadline_ms.saturating_sub(plan.launch.max_ms() + needs_ms);
+    let starts = backoff_starts_ms(run_ms, true, plan.backoff_max_ms, STARTS_MAX);
+    let starts: Vec<u64> = starts.into_iter().take_while(|at_ms| *at_ms <= left_ms).collect();
+    let fails = (1.0 - lives).powi(i32::try_from(starts.len()).unwrap_or(i32::MAX));
+    if starts.is_empty() || fails < 0.02 {
+        return None;
+    }
+    let deadline = duration_ms(plan.progress_deadline_ms);
+    let all = count(starts.len(), "start");
+    let title = if lives > 0.0 {
+        format!(
+            "in {} of the rollouts all {all} before the deadline of {deadline} are killed",
+            percent(fails)
+        )
+    } else {
+        format!(
+            "all {all} before the deadline of {deadline} are killed: the rollout counts as failed"
+        )
+    };
+    let at: Vec<String> = starts.iter().take(8).map(|ms| (ms / 1000).to_string()).collect();
+    let finding = Finding::new(&META, title)
+        .weigh(Role::Symptom, Severity::Medium, sure)
+        .arithmetic(format!(
+            "killed after about {}, started again at {} s{} (the wait doubles from 10 s to 5 min); {} \
+             of the starts live",
+            duration_ms(run_ms),
+            at.join(", "),
+            if starts.len() > 8 { " …" } else { "" },
+            percent(lives)
+        ))
+        .leads_to("good-rollout-reported-failed")
+        .rehearse(rehearsal(evidence, kube.deployment))
+        .fix(Fix::advice("let the start through (`liveness-kills-slow-start`); leave the deadline"));
+    Some(with_numbers(finding, kube))
 }
 
 /// From the creation of a pod until its container runs, in seconds; assumed.
