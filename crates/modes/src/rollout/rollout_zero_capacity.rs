@@ -199,6 +199,8 @@ fn of_kubernetes(kube: &Kube) -> Option<Finding> {
         return None;
     }
     let title = format!("a rollout may stop {pods} before a new one is ready: nothing serves then");
+    // Who runs one knows of outages.
+    let severity = if n > 1 { Severity::Medium } else { Severity::Low };
     let shown = match workload.max_unavailable.value {
         Count::Pods(pods) => pods.to_string(),
         Count::Percent(percent) => format!("{percent}%"),
@@ -209,7 +211,7 @@ fn of_kubernetes(kube: &Kube) -> Option<Finding> {
     }
     Some(
         Finding::new(&META, title)
-            .weigh(Role::Contributing, Severity::Medium, 85)
+            .weigh(Role::Contributing, severity, 85)
             .arithmetic(format!("{n} - {unavailable} = 0 pods must stay available"))
             .because("pods that may be missing", &workload.max_unavailable.with(shown))
             .because("replicas", kube.replicas())
