@@ -6,6 +6,7 @@
 
 mod capacity;
 mod checks;
+mod counts;
 mod horizon;
 mod outside;
 mod replace;
@@ -25,6 +26,7 @@ use crate::plan::{EcsPlan, Fault};
 use crate::queue::{EventQueue, Rank};
 use capacity::Capacity;
 use checks::{CONTAINER, Checks, checker_count};
+use counts::Counts;
 use horizon::horizon_ms;
 use task::{Name, Revision, Stage, Task, UNCHECKED_HEALTHY_MS};
 
@@ -86,6 +88,7 @@ pub struct EcsSimulator {
     tasks: Vec<Task>,
     /// Those of each task, in the same order.
     checks: Vec<Checks>,
+    counts: Counts,
     queue: EventQueue<Due>,
     now_ms: u64,
     seed: u64,
@@ -128,6 +131,7 @@ impl EcsSimulator {
         Self {
             tasks: Vec::new(),
             checks: Vec::new(),
+            counts: Counts::default(),
             queue: EventQueue::new(),
             now_ms: 0,
             seed: 0,
@@ -243,6 +247,7 @@ impl EcsSimulator {
                 ..Task::GONE
             });
         }
+        self.counts = self.recount();
     }
 
     /// Moves the clock and books the time that passed without a healthy task.
@@ -368,14 +373,16 @@ impl EcsSimulator {
         if revision == Revision::New {
             self.run.started += 1;
         }
-        let free = self.tasks.iter().position(|task| task.stage == Stage::Gone);
-        let slot = free.unwrap_or(self.tasks.len());
+        let is_full = self.counts.placed() as usize == self.tasks.len();
+        let free = || self.tasks.iter().position(|task| task.stage == Stage::Gone);
+        let slot = if is_full { None } else { free() }.unwrap_or(self.tasks.len());
         if slot == self.tasks.len() {
             self.tasks.push(task);
             self.checks.push(Checks::NONE);
         } else {
             self.tasks[slot] = task;
         }
+        self.book_new(slot);
         self.checks[slot].begin(plan, &mut stream);
         self.note(recorder, Some(slot), EventKind::Started, String::new);
         self.later(slot, launch_ms, Rank::Ready, Step::Running);
@@ -398,7 +405,7 @@ impl EcsSimulator {
             self.on_launch_failure(plan, slot, recorder);
             return;
         }
-        self.tasks[slot].stage = Stage::Running;
+        self.change(slot, |task| task.stage = Stage::Running);
         self.tasks[slot].running_ms = self.now_ms;
         self.note(recorder, Some(slot), EventKind::Running, String::new);
         if let Fault::Exits { after_ms } = plan.fault
@@ -438,7 +445,7 @@ impl EcsSimulator {
         self.note(recorder, Some(slot), EventKind::LaunchFailed, || {
             "stopped before RUNNING".to_owned()
         });
-        self.tasks[slot].stage = Stage::Gone;
+        self.change(slot, |task| task.stage = Stage::Gone);
         self.hold();
         self.count_failure(plan, slot, recorder);
         self.dirty = true;
@@ -549,8 +556,7 @@ impl EcsSimulator {
 
     fn condemn(&mut self, slot: usize) {
         self.tasks[slot].doomed = false;
-        self.tasks[slot].bad = true;
-        self.tasks[slot].healthy = false;
+        self.change(slot, |task| (task.bad, task.healthy) = (true, false));
         self.dirty = true;
     }
 
@@ -560,8 +566,7 @@ impl EcsSimulator {
         if self.tasks[slot].doomed || self.live_replacement(slot).is_some() {
             return;
         }
-        self.tasks[slot].healthy = true;
-        self.tasks[slot].bad = false;
+        self.change(slot, |task| (task.bad, task.healthy) = (false, true));
         if self.tasks[slot].revision == Revision::New && !self.tasks[slot].survived {
             self.tasks[slot].survived = true;
             self.run.survived += 1;
@@ -586,7 +591,7 @@ impl EcsSimulator {
             }
             _ => String::new(),
         });
-        self.tasks[slot].stage = Stage::Gone;
+        self.change(slot, |task| task.stage = Stage::Gone);
         self.update_serving(plan, slot, recorder);
         if plan.switches.count_exit_after_running {
             self.count_failure(plan, slot, recorder);
@@ -599,7 +604,7 @@ impl EcsSimulator {
     /// Takes a task out: deregistration, SIGTERM, exit (2.7).
     fn stop<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, why: &str, recorder: &mut R) {
         let was_running = self.tasks[slot].stage == Stage::Running;
-        self.tasks[slot].stage = Stage::Stopping;
+        self.change(slot, |task| task.stage = Stage::Stopping);
         self.note(recorder, Some(slot), EventKind::Draining, || why.to_owned());
         self.update_serving(plan, slot, recorder);
         // A task that never ran has no target to deregister and no process to end.
@@ -631,7 +636,7 @@ impl EcsSimulator {
 
     fn on_stopped<R: Recorder>(&mut self, plan: &EcsPlan, slot: usize, recorder: &mut R) {
         self.note(recorder, Some(slot), EventKind::Stopped, String::new);
-        self.tasks[slot].stage = Stage::Gone;
+        self.change(slot, |task| task.stage = Stage::Gone);
         self.update_serving(plan, slot, recorder);
         self.dirty = true;
     }

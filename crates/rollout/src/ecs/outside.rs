@@ -34,7 +34,7 @@ impl EcsSimulator {
             }
             left -= 1;
             self.note(recorder, Some(slot), EventKind::Exited, || "lost".to_owned());
-            self.tasks[slot].stage = Stage::Gone;
+            self.change(slot, |task| task.stage = Stage::Gone);
             self.update_serving(plan, slot, recorder);
             self.dirty = true;
         }
@@ -94,8 +94,7 @@ impl EcsSimulator {
         if !rule || self.primary == Revision::Old {
             return;
         }
-        let alive = self.count_tasks(|task| task.is_alive() && task.revision == Revision::Old);
-        let missing = self.old_wanted.saturating_sub(alive);
+        let missing = self.old_wanted.saturating_sub(self.counts.of(Revision::Old).alive);
         for _ in 0..missing.min(self.room(plan)) {
             self.start_of(plan, Revision::Old, 'O', recorder);
         }

@@ -22,7 +22,7 @@ impl EcsSimulator {
                 }
             }
             UnhealthyPolicy::ReplaceFirst => {
-                if self.tasks.iter().any(|task| self.is_bad(task)) {
+                if self.primary_group().bad > 0 {
                     // Which of several gets the room is not documented; a random one begins.
                     let first = self.scheduler_stream.below(self.tasks.len() as u64) as usize;
                     self.settle_all(plan, first, recorder);
@@ -40,7 +40,7 @@ impl EcsSimulator {
 
     /// Stops unhealthy tasks of which it is clear that they are not needed.
     fn settle_all<R: Recorder>(&mut self, plan: &EcsPlan, first: usize, recorder: &mut R) {
-        let enough = |sim: &Self| sim.good_of_primary(|task| task.healthy) >= sim.bounds.desired;
+        let enough = |sim: &Self| sim.primary_group().healthy >= sim.bounds.desired;
         let mut is_enough = enough(self);
         let count = self.tasks.len();
         for slot in (first..count).chain(0..first) {
@@ -84,7 +84,7 @@ impl EcsSimulator {
         if self.now_ms < self.held_until_ms {
             return;
         }
-        let good = self.good_of_primary(|_| true);
+        let good = self.primary_group().good();
         let mut allowed = self.bounds.desired.saturating_sub(good);
         if allowed > 0 {
             allowed = allowed.min(self.room(plan));
@@ -106,14 +106,7 @@ impl EcsSimulator {
     /// Tasks that are not unhealthy may already be as many as wanted, when one recovered after its
     /// replacement was started: that one serves instead.
     fn needs_more(&self) -> bool {
-        self.good_of_primary(|_| true) < self.bounds.desired
-    }
-
-    fn good_of_primary(&self, counts: impl Fn(&Task) -> bool) -> u32 {
-        let primary = self.primary;
-        self.count_tasks(|task| {
-            task.is_alive() && task.revision == primary && !task.bad && counts(task)
-        })
+        self.primary_group().good() < self.bounds.desired
     }
 
     /// The task that was started to take the place of this one, while it is there.
@@ -138,7 +131,7 @@ impl EcsSimulator {
         if spared {
             self.on_seen_healthy(plan, slot, recorder);
         }
-        if self.alive_of_primary() > self.bounds.desired {
+        if self.primary_group().alive > self.bounds.desired {
             let either = if self.scheduler_stream.below(2) == 0 { slot } else { other };
             let victim = if spared { other } else { either };
             self.stop(plan, victim, "its pair is unhealthy too", recorder);
@@ -155,8 +148,10 @@ impl EcsSimulator {
         let waiting = |sim: &Self, slot: usize| {
             sim.is_bad(&sim.tasks[slot]) && sim.live_replacement(slot).is_none()
         };
-        let busy = self.tasks.iter().any(|task| task.stage == Stage::Stopping && task.making_room);
-        if busy || !self.needs_more() || self.room(plan) > 0 {
+        if !self.needs_more() || self.room(plan) > 0 {
+            return;
+        }
+        if self.tasks.iter().any(|task| task.stage == Stage::Stopping && task.making_room) {
             return;
         }
         let candidates = (0..self.tasks.len()).filter(|&slot| waiting(self, slot)).count();
@@ -176,7 +171,7 @@ impl EcsSimulator {
     fn drop_surplus<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         let primary = self.primary;
         let is_good = |task: &Task| task.is_alive() && task.revision == primary && !task.bad;
-        let mut surplus = self.count_tasks(is_good).saturating_sub(self.bounds.desired);
+        let mut surplus = self.primary_group().good().saturating_sub(self.bounds.desired);
         while surplus > 0 {
             let newest = |healthy: bool| {
                 (0..self.tasks.len())
@@ -187,10 +182,5 @@ impl EcsSimulator {
             self.stop(plan, slot, "more tasks than wanted", recorder);
             surplus -= 1;
         }
-    }
-
-    fn alive_of_primary(&self) -> u32 {
-        let primary = self.primary;
-        self.count_tasks(|task| task.is_alive() && task.revision == primary)
     }
 }

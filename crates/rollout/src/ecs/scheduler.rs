@@ -1,60 +1,44 @@
 //! One pass of the service scheduler (rollout-semantics 2.3) and the circuit breaker (2.5).
 
-use super::task::{Revision, Stage, Task};
+use super::counts::Group;
+use super::task::{Revision, Task};
 use super::{EcsSimulator, Ending};
 use crate::event::{EventKind, Recorder};
 use crate::plan::{BreakerReset, EcsPlan};
-
-/// What a pass has to do with.
-#[derive(Clone, Copy, Debug, Default)]
-struct Glance {
-    /// A task of the primary revision has failed and is not counted yet.
-    uncounted: bool,
-    /// One has failed.
-    bad: bool,
-    /// Those that have not.
-    good: u32,
-    /// A task of another revision is there.
-    old: bool,
-}
 
 impl EcsSimulator {
     /// Failures, stops, starts, completion, in this order.
     pub(super) fn pass<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         self.dirty = false;
-        let mut glance = self.glance();
-        if glance.uncounted {
+        debug_assert_eq!(self.counts, self.recount(), "a change that was not booked");
+        if self.primary_group().uncounted > 0 {
             self.mark_failures(plan, recorder);
             if self.done {
                 return;
             }
-            // A rollback turns the revisions around.
-            glance = self.glance();
         }
-        if glance.bad || glance.good > self.bounds.desired {
+        let primary = self.primary_group();
+        if primary.bad > 0 || primary.good() > self.bounds.desired {
             self.replace_unhealthy(plan, recorder);
         }
         self.replace_lost(plan, recorder);
-        if glance.old {
+        if self.other_group().alive > 0 {
             self.stop_old(plan, recorder);
         }
         self.start_missing(plan, recorder);
         self.complete(plan, recorder);
     }
 
-    /// One look at all tasks, which tells what there is to do.
-    fn glance(&self) -> Glance {
-        let mut glance = Glance::default();
-        for task in self.tasks.iter().filter(|task| task.is_alive()) {
-            if task.revision == self.primary {
-                glance.uncounted |= task.bad && !task.counted;
-                glance.bad |= task.bad;
-                glance.good += u32::from(!task.bad);
-            } else {
-                glance.old = true;
-            }
-        }
-        glance
+    /// Tasks of the revision that is deployed.
+    pub(super) fn primary_group(&self) -> Group {
+        self.counts.of(self.primary)
+    }
+
+    fn other_group(&self) -> Group {
+        self.counts.of(match self.primary {
+            Revision::Old => Revision::New,
+            Revision::New => Revision::Old,
+        })
     }
 
     fn mark_failures<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
@@ -77,7 +61,7 @@ impl EcsSimulator {
         slot: usize,
         recorder: &mut R,
     ) {
-        self.tasks[slot].counted = true;
+        self.change(slot, |task| task.counted = true);
         if self.tasks[slot].revision == Revision::New {
             self.run.failed += 1;
         }
@@ -134,7 +118,9 @@ impl EcsSimulator {
     /// Old tasks that are not healthy go at once, healthy ones as far as the lower bound allows.
     fn stop_old<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
         let primary = self.primary;
-        for slot in (0..self.tasks.len()).rev() {
+        let others = self.other_group();
+        let slots = if others.alive > others.healthy { self.tasks.len() } else { 0 };
+        for slot in (0..slots).rev() {
             let task = &self.tasks[slot];
             if task.is_alive()
                 && task.revision != primary
@@ -145,11 +131,10 @@ impl EcsSimulator {
                 self.stop(plan, slot, "of the revision that is replaced", recorder);
             }
         }
-        let mut allowed = self.count_tasks(|task| task.is_alive() && task.healthy);
-        allowed = allowed.saturating_sub(self.bounds.healthy_min);
+        let healthy = self.counts.healthy();
+        let mut allowed = healthy.saturating_sub(self.bounds.healthy_min);
         if !plan.switches.eager_stop && self.can_start() {
             // With room to start first, only what exceeds the desired count goes.
-            let healthy = self.count_tasks(|task| task.is_alive() && task.healthy);
             allowed = allowed.min(healthy.saturating_sub(self.bounds.desired));
         }
         for slot in (0..self.tasks.len()).rev() {
@@ -171,7 +156,7 @@ impl EcsSimulator {
             && plan.switches.same_revision_replacement
             && self.primary == Revision::New
             && !self.tasks[slot].bad
-            && self.count_tasks(|task| task.is_alive() && task.healthy) < self.bounds.desired
+            && self.counts.healthy() < self.bounds.desired
     }
 
     /// The scheduler gives up an old task for good; one that failed is wanted again.
@@ -187,9 +172,7 @@ impl EcsSimulator {
     }
 
     fn start_missing<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
-        let primary = self.primary;
-        let alive = self.count_tasks(|task| task.is_alive() && task.revision == primary);
-        let missing = self.bounds.desired.saturating_sub(alive);
+        let missing = self.bounds.desired.saturating_sub(self.primary_group().alive);
         if missing == 0 || self.now_ms < self.held_until_ms {
             return;
         }
@@ -223,15 +206,12 @@ impl EcsSimulator {
     pub(super) fn room(&self, plan: &EcsPlan) -> u32 {
         let by_bounds = self.bounds.total_max.saturating_sub(self.total(plan));
         // CPU, memory and ports stay taken until a task has stopped.
-        let taken = self.count_tasks(|task| task.stage != Stage::Gone);
-        by_bounds.min(plan.slots.unwrap_or(u32::MAX).saturating_sub(taken))
+        by_bounds.min(plan.slots.unwrap_or(u32::MAX).saturating_sub(self.counts.placed()))
     }
 
     fn total(&self, plan: &EcsPlan) -> u32 {
-        let count_stopping = plan.switches.count_stopping;
-        self.count_tasks(|task| {
-            task.is_alive() || (count_stopping && task.stage == Stage::Stopping)
-        })
+        let stopping = if plan.switches.count_stopping { self.counts.stopping } else { 0 };
+        self.counts.alive() + stopping
     }
 
     /// New tasks are `N`, those that follow a failed one `R`, those of a rollback `O`.
@@ -248,20 +228,15 @@ impl EcsSimulator {
     }
 
     fn complete<R: Recorder>(&mut self, plan: &EcsPlan, recorder: &mut R) {
-        let primary = self.primary;
-        let desired = self.bounds.desired;
-        let mut healthy = 0;
-        for task in self.tasks.iter().filter(|task| task.stage != Stage::Gone) {
-            // Anything old, booting or stopping means that the service is not steady yet.
-            if task.revision != primary || !task.healthy || task.stage == Stage::Stopping {
-                return;
-            }
-            healthy += 1;
-        }
-        if healthy != desired {
+        // Anything old, booting or stopping means that the service is not steady yet.
+        let primary = self.primary_group();
+        let steady = self.counts.placed() == primary.alive
+            && primary.healthy == primary.alive
+            && primary.alive == self.bounds.desired;
+        if !steady {
             return;
         }
-        if primary == Revision::Old {
+        if self.primary == Revision::Old {
             self.run.rolled_back = Some(true);
         } else if self.still_bakes(plan, recorder) {
             return;
