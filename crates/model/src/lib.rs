@@ -47,7 +47,7 @@ pub use live::{
     Registration, Series, Slow, Thread, ThreadDump, VoterState,
 };
 pub use located::{Inheritance, Inherited, Interpolated, Located, Origin, Standard};
-pub use placement::{ClusterInstances, DeploymentAlarms, MetricAlarm};
+pub use placement::{ClusterInstances, DeploymentAlarms, MetricAlarm, ZoneShare};
 pub use server::{Server, ServerProduct};
 pub use service::{
     Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,

@@ -450,4 +450,20 @@ mod tests {
         assert_eq!(problems.len(), 1);
         assert_eq!(parse("").1, []);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_its_places_within(
+            pieces in proptest::collection::vec("[a-z]{1,3} = |\\{\n|\\}\n|\"원|\n|<<A\n|1\n|[ -~]{0,6}", 0..40),
+        ) {
+            let text = pieces.concat();
+            let (body, problems) = parse(&text);
+            for problem in problems {
+                proptest::prop_assert!(text.get(problem.span.range()).is_some());
+            }
+            for block in &body.blocks {
+                proptest::prop_assert!(text.get(block.span.range()).is_some());
+            }
+        }
+    }
 }

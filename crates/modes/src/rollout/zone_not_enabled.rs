@@ -102,9 +102,7 @@
 //!   such a zone are stopped. Row E25 of the rollout rules.
 //! - Inferred: that the failure counts only after the grace period.
 
-use std::collections::BTreeSet;
-
-use wonin_model::{Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity};
+use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
 
 use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal};
 use crate::shared::words::{count, list};
@@ -141,29 +139,20 @@ impl Mode for ZoneNotEnabled {
 
 fn unserved(evidence: &Evidence, ecs: &Ecs) -> Option<Finding> {
     let service = ecs.service;
-    if service.task_zones.is_empty() || service.balancer_zones.is_empty() {
-        return None;
-    }
-    let names = |zones: &'_ [Located<String>]| {
-        zones.iter().map(|zone| zone.value.clone()).collect::<BTreeSet<_>>()
-    };
-    let (all, served) = (names(&service.task_zones), names(&service.balancer_zones));
-    let missing: Vec<&str> = all.difference(&served).map(String::as_str).collect();
-    if missing.is_empty() {
-        return None;
-    }
+    let share = service.zone_share().filter(|share| !share.unserved.is_empty())?;
+    let missing = share.unserved;
     let title = format!(
         "no task in {} can become healthy: the load balancer does not serve {}",
         list(&missing),
         if missing.len() == 1 { "that zone" } else { "those zones" }
     );
-    let share = 100 * missing.len() / all.len();
+    let percent = 100 * missing.len() / share.all;
     let mut finding = Finding::new(&META, title)
         .weigh(Role::Cause, Severity::High, 90)
         .arithmetic(format!(
-            "tasks in {} - {} served = {} without checks and requests: about {share} % of the tasks",
-            count(all.len(), "zone"),
-            all.intersection(&served).count(),
+            "tasks in {} - {} served = {} without checks and requests: about {percent} % of the tasks",
+            count(share.all, "zone"),
+            share.all - missing.len(),
             missing.len(),
         ));
     for zone in service.task_zones.iter().filter(|zone| missing.contains(&zone.value.as_str())) {

@@ -1,6 +1,6 @@
 //! An ECS service to a plan (rollout-semantics 9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wonin_model::{
     Deployment, EcsContainer, EcsContainerCheck, EcsService, LaunchType, Located, MetricAlarm,
@@ -295,15 +295,10 @@ fn memory(plan: &mut EcsPlan, task: &TaskDefinition, given: &Given, collector: &
 
 /// Zones, alarms, and what the caller lets happen.
 fn outside(plan: &mut EcsPlan, service: &EcsService, given: &Given, collector: &mut Collector) {
-    let names = |zones: &[Located<String>]| {
-        zones.iter().map(|zone| zone.value.clone()).collect::<BTreeSet<_>>()
-    };
-    let (all, served) = (names(&service.task_zones), names(&service.balancer_zones));
-    let both = all.intersection(&served).count() as u32;
-    if !served.is_empty() && (both as usize) < all.len() {
-        plan.zones = Some(Zones { all: all.len() as u32, served: both });
-        let value =
-            format!("{both} of {} served by the load balancer, as many tasks in each", all.len());
+    if let Some(share) = service.zone_share().filter(|share| !share.unserved.is_empty()) {
+        let (all, served) = (share.all, share.all - share.unserved.len());
+        plan.zones = Some(Zones { all: all as u32, served: served as u32 });
+        let value = format!("{served} of {all} served by the load balancer, as many tasks in each");
         collector.assume("zones", value, "rollout-semantics 2.3");
     }
     if let Some(alarms) = service.alarms.as_ref().filter(|alarms| alarms.enable.value) {
