@@ -123,15 +123,18 @@ fn observed(evidence: &Evidence) -> Finding {
         if answers.is_empty() { 65 } else { 78 },
     );
     let own = |kube: &Kube<'_>| Some(kube.deployment.name.as_str()) == service;
-    let kubes: Vec<Kube<'_>> = workloads(evidence).into_iter().filter(own).collect();
+    let kubes: Vec<Kube<'_>> = workloads(evidence).filter(own).collect();
     let probed = kubes.iter().flat_map(Kube::containers).find_map(judge);
     if let Some((kind, probe)) = probed
         && let Some(numbers) = numbers_of(probe)
     {
         finding = finding
             .arithmetic(format!(
-                "{} + ({} - 1) × {} = {} until it kills; a start that takes longer never succeeds",
-                duration_ms(numbers.initial_delay_ms),
+                "{}({} - 1) × {} = {} until it kills; a start that takes longer never succeeds",
+                match numbers.initial_delay_ms {
+                    0 => String::new(),
+                    delay => format!("{} + ", duration_ms(delay)),
+                },
                 numbers.failure_threshold,
                 duration_ms(numbers.period_ms),
                 duration_ms(probe_budget_ms(&numbers))
