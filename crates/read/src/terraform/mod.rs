@@ -9,6 +9,7 @@ mod eval;
 mod functions;
 mod json;
 mod module;
+mod operators;
 mod plan;
 mod public;
 #[cfg(test)]
