@@ -290,3 +290,128 @@ fn nothing_stays_paused_when_a_run_is_killed_anywhere() {
         assert_eq!(engine.ask(&["inspect", "--format", "{{.State.Status}}", name]), "running");
     }
 }
+
+/// A container that every fault on containers is tried on, alone in a network of its own.
+struct Guinea<'a> {
+    engine: &'a Engine,
+    name: String,
+    network: String,
+}
+
+impl Guinea<'_> {
+    fn fault(&self, act: &str) -> String {
+        let more = match act {
+            "stop" | "restart" | "new-address" => r#", "grace_s": 0"#,
+            "cpu-limit" => r#", "cpus": 0.2"#,
+            _ => "",
+        };
+        let name = &self.name;
+        format!(r#"{{"kind": "container", "act": "{act}", "name": "{name}"{more}}}"#)
+    }
+
+    /// Status, address and limit.
+    fn look(&self) -> String {
+        let address = format!(
+            "{{{{with index .NetworkSettings.Networks \"{}\"}}}}{{{{.IPAddress}}}} \
+             {{{{json .Aliases}}}}{{{{end}}}}",
+            self.network
+        );
+        let format = format!("{{{{.State.Status}}}} {address} {{{{.HostConfig.CpuQuota}}}}");
+        // No limit is written as 0 before the first one, and as -1 after it.
+        let seen = self.engine.ask(&["inspect", "--format", &format, &self.name]);
+        seen.strip_suffix(" -1").map_or(seen.clone(), |rest| format!("{rest} 0"))
+    }
+}
+
+/// Kills a run that does one thing to a container; gives how long healing took.
+fn crash_container(
+    guinea: &Guinea,
+    act: &str,
+    journal: &Path,
+    after: Duration,
+) -> Result<Duration, String> {
+    let before = guinea.look();
+    let socket = guinea.engine.socket().display().to_string();
+    let mut run = Command::new(DRILL)
+        .args(["run", journal.to_str().unwrap(), "60", &socket, "-", &guinea.fault(act)])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    sleep(after);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let begin = Instant::now();
+    loop {
+        let mut left = files(journal);
+        left.extend(watchdogs(journal).into_iter().map(|pid| format!("watchdog {pid}")));
+        // Asking all the time would keep the engine from its work.
+        if left.is_empty() {
+            let now = guinea.look();
+            if now == before {
+                return Ok(begin.elapsed());
+            }
+            return Err(format!("{act}, killed after {after:?}: {before} became {now}"));
+        }
+        // Starting a container takes a busy engine its time.
+        if begin.elapsed() > HEALED * 2 {
+            let left = left.join(", ");
+            return Err(format!("{act}, killed after {after:?}: {left}; {}", guinea.look()));
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+#[ignore = "needs root and a Docker engine; ./test runs it"]
+fn no_fault_on_containers_stays_when_a_run_is_killed_anywhere() {
+    const ACTS: [&str; 6] = ["stop", "kill", "restart", "disconnect", "cpu-limit", "new-address"];
+    let Some(engine) = available(Engine::start()) else { return };
+    engine.import_busybox();
+    let (count, seed) = (setting("WONIN_CRASHES", 96), setting("WONIN_SEED", 20_261));
+    let root = tempfile::tempdir().unwrap();
+    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let next = AtomicU64::new(0);
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for place in 0..AT_A_TIME {
+            let (engine, next, root) = (&engine, &next, root.path());
+            let (done, failed) = (&done, &failed);
+            scope.spawn(move || {
+                let (name, network) = (format!("guinea-{place}"), format!("net-{place}"));
+                engine.ask(&["network", "create", &network]);
+                let run = ["run", "-d", "--network", &network, "--network-alias", "pig", "--name"];
+                engine.ask(&[&run[..], &[&name, "tiny", "sleep", "3600"]].concat());
+                let guinea = Guinea { engine, name, network };
+                loop {
+                    let index = next.fetch_add(1, Relaxed);
+                    let act = ACTS[usize::try_from(index).unwrap() % ACTS.len()];
+                    if index >= count {
+                        return;
+                    }
+                    let latest = LATEST_KILL_ENGINE * if act == "new-address" { 4 } else { 2 };
+                    let after = moment(seed, index, latest);
+                    let journal = root.join(index.to_string());
+                    match crash_container(&guinea, act, &journal, after) {
+                        Ok(took) => done.lock().unwrap().push((took, act)),
+                        Err(left) => failed.lock().unwrap().push(format!("run {index}: {left}")),
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort_unstable();
+    println!("{} runs killed in {:.1?}; healed after at most:", done.len(), begin.elapsed());
+    for act in ACTS {
+        let slowest = done.iter().rev().find(|(_, its)| *its == act);
+        println!("  {act}: {:.1?}", slowest.map(|(took, _)| *took).unwrap_or_default());
+    }
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "seed {seed}:\n{}", failed.join("\n"));
+    let containers = engine.ask(&["ps", "-a", "--format", "{{.Names}}"]);
+    assert!(containers.lines().all(|name| name.starts_with("guinea-")), "{containers}");
+    let images = engine.ask(&["images", "--format", "{{.Repository}}"]);
+    assert_eq!(images, "tiny");
+}

@@ -135,8 +135,9 @@ impl Address {
         let architecture = client.architecture().await?;
         let tar = placeholder::image(architecture)
             .ok_or_else(|| format!("no placeholder for machines of kind {architecture}"))?;
-        let path =
-            format!("/images/create?fromSrc=-&repo={}&tag=latest", encoded(&self.placeholder));
+        let label = encoded(&format!("LABEL {LABEL}={}", self.placeholder));
+        let repository = encoded(&self.placeholder);
+        let path = format!("/images/create?fromSrc=-&repo={repository}&tag=latest&changes={label}");
         client.post_tar(&path, tar).await?;
         Ok(())
     }
@@ -170,10 +171,17 @@ impl Address {
         for id in self.placeholders(client).await? {
             remove(client, &id).await?;
         }
-        match client.delete(&format!("/images/{}:latest", encoded(&self.placeholder))).await {
-            Err(error) if !error.is_not_found() => Err(error.message),
-            _ => Ok(()),
+        // One that was imported twice has lost its name, so images are found by label, too.
+        let filters = json!({ "label": [format!("{LABEL}={}", self.placeholder)] }).to_string();
+        let images = client.get(&format!("/images/json?filters={}", encoded(&filters))).await?;
+        let ids = images.as_array().into_iter().flatten().filter_map(|image| image["Id"].as_str());
+        for id in ids {
+            match client.delete(&format!("/images/{}?force=1", encoded(id))).await {
+                Err(error) if !error.is_not_found() => return Err(error.message),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Gives the container its old address and configuration again.

@@ -345,12 +345,12 @@ impl ContainerUndo {
     /// again for as long as that can take: what a killed run asked for is carried out all the same.
     pub(crate) async fn heal(&self, may_come_later: bool) -> Result<Outcome, String> {
         let client = Client::at(&self.socket);
+        let begin = Instant::now();
         let mut outcome = self.heal_now(&client).await?;
         if !may_come_later {
             return Ok(outcome);
         }
         let at_most = LATE + Duration::from_secs(u64::from(self.grace_s()));
-        let begin = Instant::now();
         while begin.elapsed() < at_most {
             sleep(LOOK_AGAIN).await;
             if let Way::Address(address) = &self.way
