@@ -454,3 +454,36 @@ fn what_the_caller_lets_happen_shows() {
     let lost = one(&["--lose", "10s"]);
     assert_eq!((&lost["verdict"], &lost["lowest_capacity"]), (&"completes".into(), &1.into()));
 }
+
+#[test]
+fn what_was_measured_takes_the_place_of_what_is_assumed() {
+    let old = include_str!("../../../cases/rollout-outpaced/before/main.tf");
+    let root = dir([("main.tf", old)]);
+    let one =
+        |args: &[&str]| as_json(root.path(), &[&["--startup", "35s"], args].concat()).remove(0);
+    // It lives by luck, and of the time from registration to the first check.
+    let guessed = one(&[]);
+    assert_eq!(guessed["verdict"], "depends");
+    assert_eq!(guessed["depends_on_switch"], json!(["registration_latency"]));
+    let measured = one(&["--assume", "registration_latency=5s"]);
+    assert_eq!(measured["verdict"], "completes", "{measured:#}");
+    let assumed = measured["assumed"].as_array().unwrap();
+    assert!(assumed.contains(&json!({
+        "name": "registration_latency", "value": "5s", "source": "--assume"
+    })));
+    // As the guide of 2023 has it: ten failures, and no replacement first.
+    let incident = include_str!("../../../cases/rollout-outpaced/main.tf");
+    let args = ["--startup", "150s", "--phase", "5s", "--assume", "breaker_minimum=10"];
+    let args = [&args[..], &["--assume", "unhealthy_policy=stop-first"]].concat();
+    let patient = as_json(dir([("main.tf", incident)]).path(), &args);
+    let ends = &patient[0]["ends"];
+    assert_eq!(ends["how"], "circuit-breaker");
+    assert!((325.0..=435.0).contains(&ends["at_s"]["p50"].as_f64().unwrap()), "{ends:#}");
+    let answer = rehearse(root.path(), &["--assume", "luck=good"]);
+    assert_eq!(answer.code, Some(2));
+    assert!(
+        answer.err.contains("`luck` is no open point: there are unhealthy_policy"),
+        "{}",
+        answer.err
+    );
+}

@@ -8,7 +8,7 @@ use wonin_model::{
 };
 
 use super::given::{self, Given};
-use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready};
+use super::{Collector, Configured, Home, NO_STARTUP, Platform, Spelling, Unready, assume};
 use crate::closed::{self, TaskNeeds};
 use crate::draw::{Draw, Phase};
 use crate::instances::instance;
@@ -123,6 +123,7 @@ fn plan(
     }
     outside(&mut plan, service, given, &mut collector);
     latencies(&mut plan, service, given, &mut collector);
+    assume::apply(&given.assumed, &mut plan, &mut collector);
     Ok(Configured {
         name: deployment.name.clone(),
         address: deployment.address.clone(),

@@ -2,6 +2,7 @@
 
 use wonin_model::GivenStartup;
 
+use super::Reading;
 use crate::draw::Draw;
 use crate::startup::{Cpu, CpuLaw, Startup};
 
@@ -25,6 +26,8 @@ pub struct Given {
     pub slots: Option<u32>,
     /// `--lose`: when one old task dies, milliseconds after the deployment began.
     pub lost_ms: Option<u64>,
+    /// `--assume`: points that no document settles.
+    pub assumed: Vec<Reading>,
 }
 
 /// The startup time with this amount of CPU; or why it cannot be told.

@@ -1,6 +1,7 @@
 //! From what is configured to a [`Plan`]: which number of which file becomes which setting, and
 //! what had to be assumed.
 
+mod assume;
 mod compose;
 mod ecs;
 mod given;
@@ -17,6 +18,7 @@ use crate::plan::Plan;
 use crate::solve::Setting;
 use crate::startup::Startup;
 
+pub use assume::Reading;
 pub use ecs::task_needs;
 pub use given::Given;
 pub use patch::{edits, edits_or_why};

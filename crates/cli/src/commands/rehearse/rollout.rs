@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use wonin_model::{Evidence, Signal};
 use wonin_read::Files;
 use wonin_report::rollout::{RolloutView, html, json, text};
-use wonin_rollout::configured::{Configured, Given, GivenStartup, duration_ms};
+use wonin_rollout::configured::{Configured, Given, GivenStartup, Reading, duration_ms};
 use wonin_rollout::rehearsal::{Candidate, Rehearsal, Seen, candidates, nearest, rehearse};
 use wonin_rollout::{Outlook, Sampling, Simulator};
 
@@ -97,6 +97,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration_ms)]
     lose: Option<u64>,
 
+    /// A point of ECS that no document settles, as measured: `scheduler_lag=5s`, `eager_stop=false`,
+    /// `breaker_minimum=10`; a wrong name lists all of them
+    #[arg(long, value_name = "NAME=VALUE", value_parser = Reading::parse)]
+    assume: Vec<Reading>,
+
     /// Seed of the rollout that is shown
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -175,6 +180,7 @@ fn given(args: &Args) -> Result<Given, Failure> {
         slow_ppm: args.slow_answers,
         slots: args.slots,
         lost_ms: args.lose,
+        assumed: args.assume.clone(),
     })
 }
 
