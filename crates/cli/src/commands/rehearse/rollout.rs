@@ -81,11 +81,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration_ms)]
     phase: Option<u64>,
 
-    /// Memory that the start uses at its peak: `900M`; where the limit is below, it is killed
+    /// Memory that the start uses at its peak: `900M`; where the limit of a task or pod is below, it
+    /// is killed
     #[arg(long, value_name = "SIZE", value_parser = memory_mib)]
     memory: Option<u32>,
 
-    /// Share of the health checks that a started task answers later than their timeout: `5%`
+    /// Share of the load balancer's checks that a started task of ECS answers later than their
+    /// timeout: `5%`
     #[arg(long, value_name = "PERCENT", value_parser = share_ppm)]
     slow_answers: Option<u32>,
 
@@ -93,7 +95,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER")]
     slots: Option<u32>,
 
-    /// One old task dies this long after the rollout began
+    /// One old task of ECS dies this long after the rollout began
     #[arg(long, value_name = "TIME", value_parser = duration_ms)]
     lose: Option<u64>,
 
