@@ -32,6 +32,9 @@ const LATEST_KILL_ENGINE: Duration = Duration::from_millis(600);
 /// More at a time would only wait for each other.
 const AT_A_TIME: usize = 8;
 
+/// Two engines at a time would measure each other.
+static ENGINE: Mutex<()> = Mutex::new(());
+
 /// Sequence of SplitMix64 (Steele, Lea and Flood, 2014): enough to draw moments.
 fn drawn(seed: u64, index: u64) -> u64 {
     let mut z = seed.wrapping_add((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -276,6 +279,7 @@ fn nothing_stays_broken_when_a_run_is_killed_anywhere() {
 #[test]
 #[ignore = "needs root and a Docker engine; ./test runs it"]
 fn nothing_stays_paused_when_a_run_is_killed_anywhere() {
+    let _alone = ENGINE.lock();
     let Some(engine) = available(Engine::start()) else { return };
     engine.import_busybox();
     let names: Vec<String> = (0..AT_A_TIME).map(|place| format!("target-{place}")).collect();
@@ -367,6 +371,7 @@ fn crash_container(
 #[ignore = "needs root and a Docker engine; ./test runs it"]
 fn no_fault_on_containers_stays_when_a_run_is_killed_anywhere() {
     const ACTS: [&str; 6] = ["stop", "kill", "restart", "disconnect", "cpu-limit", "new-address"];
+    let _alone = ENGINE.lock();
     let Some(engine) = available(Engine::start()) else { return };
     engine.import_busybox();
     let (count, seed) = (setting("WONIN_CRASHES", 96), setting("WONIN_SEED", 20_261));
