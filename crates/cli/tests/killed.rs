@@ -29,27 +29,30 @@ const AT_A_TIME: usize = 4;
 
 /// Three processes that are told apart by how long they sleep, all of them broken, and a proxy.
 fn scenario(listen: &str, sleeps: [&str; 3], cgroups: bool) -> String {
-    let mut text = format!(
+    let head = format!(
         "[scenario]\nname = \"to be killed\"\nsteady = \"100ms\"\nafter = \"1s\"\n\
          [[proxy]]\nname = \"web\"\nlisten = \"{listen}\"\nupstream = \"127.0.0.1:9\"\n\
          [[workload]]\nname = \"work\"\nkind = \"command\"\ncommand = [\"true\"]\n\
          every = \"50ms\"\n\
          [[expect]]\nname = \"it works\"\nsuccess_at_least = \"1%\"\n"
     );
-    let acts = ["act = \"pause\"", "act = \"cpu-quota\"\nshare = 0.1", "act = \"freeze\""];
-    for (index, (sleeps, act)) in sleeps.iter().zip(acts).enumerate() {
-        text += &format!(
+    let process = |(index, sleeps): (usize, &&str)| {
+        format!(
             "[[process]]\nname = \"p{index}\"\ncommand = [\"sh\", \"-c\", \"sleep {sleeps}; :\"]\n"
-        );
-        if index == 0 || cgroups {
-            text += &format!(
-                "[[fault]]\nname = \"f{index}\"\nkind = \"process\"\nprocess = \"p{index}\"\n\
-                 {act}\nat = \"{}ms\"\nfor = \"60s\"\n",
-                500 + 50 * index
-            );
-        }
-    }
-    text
+        )
+    };
+    let fault = |(index, act): (usize, &&str)| {
+        format!(
+            "[[fault]]\nname = \"f{index}\"\nkind = \"process\"\nprocess = \"p{index}\"\n\
+             {act}\nat = \"{}ms\"\nfor = \"60s\"\n",
+            500 + 50 * index
+        )
+    };
+    let acts = ["act = \"pause\"", "act = \"cpu-quota\"\nshare = 0.1", "act = \"freeze\""];
+    let acts = if cgroups { &acts[..] } else { &acts[..1] };
+    let processes: Vec<String> = sleeps.iter().enumerate().map(process).collect();
+    let faults: Vec<String> = acts.iter().enumerate().map(fault).collect();
+    [head, processes.concat(), faults.concat()].concat()
 }
 
 fn start(dir: &Path, more: &[&str]) -> Child {
@@ -154,7 +157,7 @@ fn nothing_is_left_of_a_rehearsal_that_is_killed_anywhere() {
     let cgroups = has_cgroups();
     let begin = Instant::now();
     let next = AtomicU64::new(0);
-    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (ended, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let index = next.fetch_add(1, Relaxed);
@@ -162,7 +165,7 @@ fn nothing_is_left_of_a_rehearsal_that_is_killed_anywhere() {
                 return;
             }
             match crash(index, LATEST_KILL.mul_f64(drawn(seed, index)), cgroups) {
-                Ok(seen) => done.lock().unwrap().push(seen),
+                Ok(one) => ended.lock().unwrap().push(one),
                 Err(left) => failed.lock().unwrap().push(left),
             }
         }
@@ -172,7 +175,7 @@ fn nothing_is_left_of_a_rehearsal_that_is_killed_anywhere() {
             scope.spawn(work);
         }
     });
-    let done = done.into_inner().unwrap();
+    let done = ended.into_inner().unwrap();
     let slowest = done.iter().map(|(_, took)| *took).max().unwrap_or_default();
     let took = begin.elapsed();
     println!("{} runs killed in {took:.1?}, healed after at most {slowest:.0?}", done.len());

@@ -1,9 +1,13 @@
-//! What breaks things, on purpose and provably: the TCP fault proxy, and the one that knows Kafka.
+//! What breaks things, on purpose and provably: the TCP fault proxy, and the one that knows Kafka;
+//! faults on processes and containers.
 //!
 //! An [`Engine`] owns proxies. Each listens, connects every client to its upstream, and holds
 //! faults that connections meet in order: delays, limits, black holes, resets, refusals. Faults are
 //! added, changed and removed while bytes flow; [`api::serve`] offers that over Toxiproxy's HTTP
 //! API. Every fault counts whom it hit, and one seed fixes all that is left to chance.
+//!
+//! An [`inject::Injector`] breaks processes and containers; [`undo`] puts them back, whatever happens
+//! to who broke them.
 //!
 //! This crate touches the world and knows nothing of failure modes.
 

@@ -417,6 +417,35 @@ mod tests {
         assert!(matches!(runtime.block_on(change.undo()).unwrap(), Outcome::Whole(_)));
     }
 
+    /// Both freezers of this machine, as far as it has them and lets us.
+    #[test]
+    fn each_freezer_freezes_and_lets_go() {
+        let all = Hierarchies::detect();
+        let only =
+            |mount: Option<&Mount>| Hierarchies { mounts: mount.into_iter().cloned().collect() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let freezers = [only(all.v1("freezer")), only(all.v2())];
+        for (version, hierarchies) in (1..).zip(freezers) {
+            let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+            let pid = child.id();
+            let before = read_cgroups(pid).unwrap();
+            let name = format!("wonin-test-{}-{version}", std::process::id());
+            match hierarchies.freeze(pid, &name) {
+                Err(why) => println!("skipped: version {version}: {why}"),
+                Ok(change) => {
+                    let process = Identity::of(pid).unwrap();
+                    let seen = runtime.block_on(change.make(&process)).unwrap();
+                    assert!(seen.starts_with(&format!("pid {pid} is frozen in ")), "{seen}");
+                    assert!(matches!(runtime.block_on(change.undo()).unwrap(), Outcome::Healed(_)));
+                    assert_eq!(read_cgroups(pid).unwrap(), before);
+                    assert!(matches!(runtime.block_on(change.undo()).unwrap(), Outcome::Whole(_)));
+                }
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
     #[test]
     fn a_group_that_others_share_is_not_alone() {
         let root = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Before a fault acts, what undoes it is on disk (`journal`). As soon as the process is gone, or
 //! a fault has lasted too long, the [watchdog](watch) undoes what is left; where that was killed,
-//! too, or the machine was started again, [`recover`] does. Undoing may be repeated: it looks what
+//! too, or the machine was started again, [`recover()`] does. Undoing may be repeated: it looks what
 //! is, changes what is not as it was, and looks again. Only then is a record removed.
 
 #[cfg(not(target_os = "linux"))]
