@@ -3,6 +3,7 @@
 
 mod command;
 mod http;
+pub mod kafka;
 pub mod ledger;
 pub mod run;
 pub mod scenario;

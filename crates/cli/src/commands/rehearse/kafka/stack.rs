@@ -1,0 +1,164 @@
+//! What the files say of the cluster and the application.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wonin_model::{
+    ClientKind, ClientLibrary, Diagnosis, Evidence, KafkaBroker, KafkaClient, Settings,
+};
+use wonin_rehearse::kafka::{Application, Claim, Names, claims};
+
+use crate::disk::DiskFiles;
+use crate::failure::Failure;
+
+/// A stack that was read and diagnosed.
+#[derive(Debug)]
+pub(super) struct Stack {
+    path: PathBuf,
+    evidence: Evidence,
+    diagnosis: Diagnosis,
+}
+
+/// The brokers of a Compose project.
+#[derive(Debug)]
+pub(super) struct Project {
+    /// The name under which it runs.
+    pub(super) name: String,
+    /// Services by the id of the broker that they run.
+    pub(super) services: BTreeMap<i32, String>,
+    /// Where this machine reaches the brokers.
+    pub(super) addresses: Vec<String>,
+}
+
+impl Stack {
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let files = DiskFiles::open(&[path.to_owned()])?;
+        let evidence = wonin_read::read(&files);
+        let diagnosis = wonin_modes::examine(&evidence);
+        Ok(Self { path: path.to_owned(), evidence, diagnosis })
+    }
+
+    /// What `diagnose` says of brokers that stop.
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        claims(&self.diagnosis)
+    }
+
+    /// The application whose clients are played: the first one with a producer.
+    pub(super) fn application(&self) -> Application {
+        let clients = &self.evidence.stack.kafka_clients;
+        let of_kind = |kind: ClientKind| clients.iter().find(move |client| client.kind == kind);
+        let Some(producer) = of_kind(ClientKind::Producer).or(of_kind(ClientKind::Unknown)) else {
+            return Application { names: Names::Librdkafka, ..Application::default() };
+        };
+        let consumer = of_kind(ClientKind::Consumer);
+        let names = match producer.library {
+            ClientLibrary::Java => Names::Java,
+            ClientLibrary::Librdkafka | ClientLibrary::Other => Names::Librdkafka,
+        };
+        Application {
+            name: producer.name.clone(),
+            names,
+            producer: settings(&producer.settings),
+            consumer: consumer.map(|client| settings(&client.settings)).unwrap_or_default(),
+            bootstrap: bootstrap(producer),
+        }
+    }
+
+    /// The project that a Compose file makes, or the only one here that runs brokers.
+    pub(super) fn project(
+        &self,
+        file: Option<&Path>,
+        name: Option<String>,
+    ) -> Result<Project, Failure> {
+        let stack = &self.evidence.stack;
+        let wanted = file.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let runs_brokers = |index: &usize| !stack.brokers_in(*index).is_empty();
+        let has_file = |index: &usize| {
+            let Some(wanted) = &wanted else { return true };
+            stack.projects[*index].files.iter().any(|place| {
+                let path = self.evidence.sources.file(place.file).path();
+                path == wanted || path.rsplit('/').next() == Some(wanted) && path == *wanted
+            })
+        };
+        let found: Vec<usize> =
+            (0..stack.projects.len()).filter(runs_brokers).filter(has_file).collect();
+        let index = match found.as_slice() {
+            [only] => *only,
+            [] => {
+                return Err(Failure::new(format!(
+                    "no Compose project with Kafka brokers was found in `{}`",
+                    self.path.display()
+                ))
+                .hint(
+                    "give the file with `--compose FILE`, or brokers with `--bootstrap HOST:PORT`",
+                ));
+            }
+            several => {
+                let files = several.iter().filter_map(|index| {
+                    let place = stack.projects[*index].files.first()?;
+                    Some(self.evidence.sources.file(place.file).path().to_owned())
+                });
+                return Err(Failure::new("several Compose projects here run Kafka brokers").hint(
+                    format!(
+                        "choose one with `--compose FILE`: {}",
+                        files.collect::<Vec<_>>().join(", ")
+                    ),
+                ));
+            }
+        };
+        let brokers = stack.brokers_in(index);
+        let services = brokers.iter().filter_map(|broker| {
+            let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
+            let service = stack.service(broker.service?).name.value.clone();
+            Some((i32::try_from(id.value).ok()?, service))
+        });
+        Ok(Project {
+            name: name.unwrap_or_else(|| self.project_name(index)),
+            services: services.collect(),
+            addresses: brokers.iter().flat_map(|broker| self.reached_at(broker)).collect(),
+        })
+    }
+
+    /// As Compose names it: lower case, letters, digits, `-` and `_` alone.
+    fn project_name(&self, index: usize) -> String {
+        let project = &self.evidence.stack.projects[index];
+        let mut name = project.name.clone();
+        if name.is_empty() || name == "." {
+            let dir = self.path.join(&project.dir);
+            let dir = dir.canonicalize().unwrap_or(dir);
+            name =
+                dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        }
+        let kept = name.to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        kept.skip_while(|c| !c.is_ascii_alphanumeric()).collect()
+    }
+
+    /// Where this machine reaches a broker: what it advertises, if that is on this machine, else
+    /// the port that it publishes.
+    fn reached_at(&self, broker: &KafkaBroker) -> Vec<String> {
+        let advertised = broker.settings.list("advertised.listeners");
+        let told = advertised.iter().filter_map(|one| one.value.split_once("://"));
+        let mut found: Vec<String> = told
+            .map(|(_, address)| address.trim().to_owned())
+            .filter(|address| super::is_near(address))
+            .collect();
+        if found.is_empty()
+            && let Some(service) = broker.service
+        {
+            let ports = self.evidence.stack.service(service).ports.iter();
+            found.extend(
+                ports.filter_map(|port| Some(format!("localhost:{}", port.value.published?))),
+            );
+        }
+        found
+    }
+}
+
+fn settings(settings: &Settings) -> BTreeMap<String, String> {
+    settings.iter().map(|(name, value)| (name.to_owned(), value.value.clone())).collect()
+}
+
+fn bootstrap(client: &KafkaClient) -> Vec<String> {
+    client.settings.list("bootstrap.servers").into_iter().map(|one| one.value).collect()
+}

@@ -1,0 +1,265 @@
+//! Runs the scenarios one after the other, and holds predictions against what happened.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wonin_model::rehearsal::{Expectation, Phase, Rehearsal, Verdict};
+
+use super::outage::{Seen, Window};
+use super::plan::KafkaRehearsal;
+use super::predict::{self, Gone, Slow, Tried};
+use super::scenarios::{Deed, Going, Planned, breaks_at};
+use crate::run::{CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
+use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
+use crate::workload::{Context, Meter, Workload as _};
+
+/// Brokers by id with the addresses that they tell clients.
+pub async fn brokers(bootstrap: &[String]) -> Result<Vec<(i32, String)>, CannotRun> {
+    let admin = Admin::new(bootstrap).map_err(|error| CannotRun::new(error.to_string()))?;
+    admin.brokers().await.map_err(|error| {
+        CannotRun::new(error.to_string())
+            .hint(format!("is a broker listening on {}?", bootstrap.join(" or ")))
+    })
+}
+
+/// Runs all that is planned. `stop` ends it early: what is broken is healed.
+pub async fn rehearse(
+    what: &KafkaRehearsal,
+    options: &RunOptions,
+    seed: u64,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<Rehearsal, CannotRun> {
+    let mut done = Vec::new();
+    let mut tried = Vec::new();
+    for (index, planned) in what.planned.iter().enumerate() {
+        if stop.is_cancelled() {
+            break;
+        }
+        let mut options = options.clone();
+        options.run_id = format!("{}-{index}", options.run_id);
+        let one = Scene { what, planned, options: &options, seed };
+        let place = format!("{} of {}: {}", index + 1, what.planned.len(), planned.name);
+        status.say(place);
+        done.push(one.run(status, stop, &mut tried).await?);
+    }
+    Ok(together(what, done, &tried, seed))
+}
+
+fn together(what: &KafkaRehearsal, done: Vec<Rehearsal>, tried: &[Tried], seed: u64) -> Rehearsal {
+    let is_whole = done.len() == what.planned.len();
+    let verdict = done.iter().map(|one| one.verdict).max().filter(|_| is_whole);
+    let verdict = verdict.unwrap_or(Verdict::Aborted);
+    let of_it: Vec<&Rehearsal> = done.iter().filter(|one| one.verdict == verdict).collect();
+    let why = match (is_whole, of_it.first()) {
+        (false, _) => format!("stopped after {} of {} scenarios", done.len(), what.planned.len()),
+        (true, Some(first)) if verdict != Verdict::Held => {
+            format!("{} of {} scenarios; `{}`: {}", of_it.len(), done.len(), first.name, first.why)
+        }
+        _ => format!("all {} scenarios held", done.len()),
+    };
+    let mut remarks = what.remarks.clone();
+    remarks.extend(predict::steps(tried));
+    let name = "kafka".to_owned();
+    Rehearsal { name, verdict, why, seed, scenarios: done, remarks, ..Rehearsal::default() }
+}
+
+/// One scenario.
+struct Scene<'a> {
+    what: &'a KafkaRehearsal,
+    planned: &'a Planned,
+    options: &'a RunOptions,
+    seed: u64,
+}
+
+impl Scene<'_> {
+    async fn run(
+        &self,
+        status: &Status,
+        stop: &CancellationToken,
+        tried: &mut Vec<Tried>,
+    ) -> Result<Rehearsal, CannotRun> {
+        let report = Report::wanted();
+        let (records, first_port) = self.records(report.clone());
+        let Some(scenario) =
+            self.planned.scenario(&self.what.nodes, records.clone(), first_port, self.seed)
+        else {
+            return self.normal(records, stop).await;
+        };
+        let mut rehearsal = rehearse_scenario(&scenario, self.options, status, stop).await?;
+        if matches!(rehearsal.verdict, Verdict::Held | Verdict::Broke) {
+            self.judge(&mut rehearsal, &report.take(), tried);
+        }
+        Ok(rehearsal)
+    }
+
+    /// The workload, and the first port of the proxy where it needs one of its own.
+    fn records(&self, report: Report) -> (RecordsSpec, Option<u16>) {
+        let what = self.what;
+        let is_start = |id: i32| what.starts_at.is_empty() || what.starts_at.contains(&id);
+        let starts = what.nodes.iter().enumerate().filter(|(_, node)| is_start(node.id));
+        let first_port = self.planned.is_at_proxy().then(|| free_ports(what.nodes.len())).flatten();
+        let bootstrap = match (self.planned.is_at_proxy(), first_port) {
+            (true, Some(first)) => starts
+                .map(|(index, _)| format!("127.0.0.1:{}", u64::from(first) + index as u64))
+                .collect(),
+            // The engine fills in all listeners of the proxy.
+            (true, None) => Vec::new(),
+            (false, _) => starts.map(|(_, node)| node.address.clone()).collect(),
+        };
+        let (mut records, _) = what.application.workload(bootstrap);
+        records.direct = what.nodes.iter().map(|node| node.address.clone()).collect();
+        records.per_second = what.per_second;
+        // Several for each broker, so that each leads some whatever the placement.
+        records.partitions = u32::try_from(what.nodes.len() * 2).ok();
+        records.external.extend(what.external.clone());
+        if what.external.is_some() {
+            records.producers = 0;
+            records.consumers = 0;
+        }
+        records.report = report;
+        (records, first_port)
+    }
+
+    /// The clients alone, while nothing is broken.
+    async fn normal(
+        &self,
+        spec: RecordsSpec,
+        stop: &CancellationToken,
+    ) -> Result<Rehearsal, CannotRun> {
+        let mut records = Records::new(spec);
+        let meter = Arc::new(Meter::new(Instant::now()));
+        let context = Context {
+            meter: Arc::clone(&meter),
+            seed: self.seed,
+            run_id: self.options.run_id.clone(),
+            allow_remote: self.options.allow_remote,
+        };
+        let started = records.start(context).await;
+        started.map_err(|error| CannotRun::new(error.to_string()))?;
+        let began = meter.now();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(self.planned.lasts) => {}
+        }
+        let ended = meter.now();
+        let outcome = records.stop().await;
+        let settled = records.settled();
+        let window =
+            window(&settled, Duration::from_secs(1), ended.saturating_sub(began), Duration::ZERO);
+        let seen = Seen::of(&settled, window);
+        let held = seen.goes_on() && !settled.checked.is_bad();
+        let expectation = Expectation {
+            name: "records are taken and read".to_owned(),
+            phase: Phase::Before,
+            held,
+            seen: seen.words(),
+        };
+        let verdict = match (stop.is_cancelled(), held) {
+            (true, _) => Verdict::Aborted,
+            (_, true) => Verdict::Held,
+            _ => Verdict::Broke,
+        };
+        Ok(Rehearsal {
+            name: self.planned.name.clone(),
+            verdict,
+            why: seen.words(),
+            seed: self.seed,
+            expectations: vec![expectation],
+            delivery: outcome.delivery,
+            remarks: outcome.remarks,
+            ..Rehearsal::default()
+        })
+    }
+
+    fn judge(&self, rehearsal: &mut Rehearsal, settled: &Settled, tried: &mut Vec<Tried>) {
+        let Some(fault) = rehearsal.faults.first() else { return };
+        let from = Duration::from_secs_f64(fault.from_s);
+        let to = fault.to_s.map_or(breaks_at() + self.planned.lasts, Duration::from_secs_f64);
+        match self.planned.deed {
+            Deed::Nothing => {}
+            Deed::Gone { node, how } => self.judge_gone(rehearsal, settled, node, how, (from, to)),
+            Deed::Slow { node, delay } => {
+                tried.push(self.judge_slow(rehearsal, settled, node, delay, (from, to)));
+            }
+        }
+    }
+
+    fn judge_gone(
+        &self,
+        rehearsal: &mut Rehearsal,
+        settled: &Settled,
+        node: i32,
+        how: Going,
+        (from, to): (Duration, Duration),
+    ) {
+        let window = window(settled, from + how.failover(), to, Duration::from_millis(700));
+        let seen = Seen::of(settled, window);
+        let gone = Gone {
+            node,
+            temperature: self.planned.temperature,
+            is_real: how != Going::CutOff,
+            starts_at: &self.what.starts_at,
+        };
+        rehearsal.predictions = predict::of_gone(&self.what.claims, gone, &seen);
+        let waited = crate::scenario::spoken(how.failover());
+        let expectation = Expectation {
+            name: format!("records go on {waited} after broker {node} is gone"),
+            phase: Phase::During,
+            held: seen.goes_on(),
+            seen: seen.words(),
+        };
+        add(rehearsal, expectation);
+    }
+
+    fn judge_slow(
+        &self,
+        rehearsal: &mut Rehearsal,
+        settled: &Settled,
+        node: i32,
+        delay: Duration,
+        (from, to): (Duration, Duration),
+    ) -> Tried {
+        let margin = delay * 6 + Duration::from_millis(500);
+        let seen = Seen::of(settled, window(settled, from, to, margin));
+        let names = self.what.application.names;
+        let bounds = self.what.application.bounds();
+        let slow = Slow { node, delay, temperature: self.planned.temperature, bounds: &bounds };
+        let works = slow.works(&seen);
+        let knob = if works { None } else { predict::knob(&settled.errors, &settled.lines, names) };
+        rehearsal.predictions = vec![slow.prediction(&seen, knob.as_ref())];
+        Tried { delay, temperature: self.planned.temperature, works, knob }
+    }
+}
+
+/// A span of a run, in the history's clock. What began within `margin` of its end is not looked at.
+fn window(settled: &Settled, from: Duration, to: Duration, margin: Duration) -> Window {
+    let at = |time: Duration| settled.began_us + time.as_micros() as u64;
+    let last = to.saturating_sub(margin).max(from + Duration::from_millis(300));
+    Window { from: at(from), to: at(last), answered_by: at(to) }
+}
+
+/// Adds an expectation of our own to what the engine judged.
+fn add(rehearsal: &mut Rehearsal, expectation: Expectation) {
+    if !expectation.held && rehearsal.verdict < Verdict::Invalid {
+        rehearsal.verdict = Verdict::Broke;
+        rehearsal.why = format!("{}: {}", expectation.name, expectation.seen);
+    }
+    let after = rehearsal.expectations.iter().position(|one| one.phase == Phase::After);
+    let at = after.unwrap_or(rehearsal.expectations.len());
+    rehearsal.expectations.insert(at, expectation);
+}
+
+/// The first of so many free ports in a row; others may take them before we do.
+fn free_ports(count: usize) -> Option<u16> {
+    (0..20).find_map(|_| {
+        let first = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+        let last = first.checked_add(u16::try_from(count).ok()?)?;
+        let all: Option<Vec<TcpListener>> =
+            (first..last).map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
+        all.map(|_| first)
+    })
+}
