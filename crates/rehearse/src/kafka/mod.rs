@@ -7,6 +7,7 @@ mod knobs;
 mod outage;
 mod plan;
 mod predict;
+mod processes;
 mod run;
 mod scenarios;
 mod sweep;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::{Call, Outcome, Step};
-use crate::workload::kafka::Settled;
+use crate::workload::kafka::{Observation, Settled};
 
 /// A span of the history's clock, in microseconds: what began in it, and what came of that until
 /// it was over.
@@ -17,6 +17,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Whether a question was asked and answered in it: a late answer may be from after healing.
+    fn has_all_of(self, one: &Observation) -> bool {
+        self.has(one.at_us) && one.answered_us < self.answered_by
+    }
+
     fn has(self, at_us: u64) -> bool {
         self.from <= at_us && at_us < self.to
     }
@@ -63,7 +68,7 @@ impl Seen {
         let partitions = settled.placement.iter().map(led).collect();
         let mut seen = Self { partitions, ..Self::default() };
         seen.count_sends(settled, window);
-        for one in settled.observed.iter().filter(|one| window.has(one.at_us)) {
+        for one in settled.observed.iter().filter(|one| window.has_all_of(one)) {
             match &one.can_create {
                 None => continue,
                 Some(Ok(())) => seen.would_create += 1,
@@ -162,7 +167,6 @@ impl Seen {
 pub(super) mod tests {
     use super::*;
     use crate::ledger::{History, Key, KeyId, Op, RecordId};
-    use crate::workload::kafka::Observation;
 
     /// Two partitions, led by 1 and 2; partition 0 is out from 10 to 20.
     pub(in crate::kafka) fn half_out() -> Settled {
@@ -184,6 +188,7 @@ pub(super) mod tests {
         }
         let observed = (0..30).map(|at| Observation {
             at_us: at * 1_000_000,
+            answered_us: at * 1_000_000 + 1000,
             leaders: vec![if (10..20).contains(&at) { -1 } else { 1 }, 2],
             can_create: Some(if (10..20).contains(&at) {
                 Err("no answer within 4 s".to_owned())

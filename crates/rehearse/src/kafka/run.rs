@@ -11,7 +11,8 @@ use wonin_model::rehearsal::{Expectation, Phase, Rehearsal, Verdict};
 use super::outage::{Seen, Window};
 use super::plan::KafkaRehearsal;
 use super::predict::{self, Gone, Slow, Tried};
-use super::scenarios::{Deed, Going, Planned, breaks_at};
+use super::processes::Processes;
+use super::scenarios::{Deed, Going, Node, Planned, breaks_at};
 use crate::run::{CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
 use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
 use crate::workload::{Context, Meter, Workload as _};
@@ -35,13 +36,15 @@ pub async fn rehearse(
 ) -> Result<Rehearsal, CannotRun> {
     let mut done = Vec::new();
     let mut tried = Vec::new();
+    let processes = Processes::of(&what.nodes);
     for (index, planned) in what.planned.iter().enumerate() {
         if stop.is_cancelled() {
             break;
         }
         let mut options = options.clone();
         options.run_id = format!("{}-{index}", options.run_id);
-        let one = Scene { what, planned, options: &options, seed };
+        let nodes = processes.found_again(&what.nodes);
+        let one = Scene { what, nodes: &nodes, planned, options: &options, seed };
         let place = format!("{} of {}: {}", index + 1, what.planned.len(), planned.name);
         status.say(place);
         done.push(one.run(status, stop, &mut tried).await?);
@@ -70,6 +73,7 @@ fn together(what: &KafkaRehearsal, done: Vec<Rehearsal>, tried: &[Tried], seed: 
 /// One scenario.
 struct Scene<'a> {
     what: &'a KafkaRehearsal,
+    nodes: &'a [Node],
     planned: &'a Planned,
     options: &'a RunOptions,
     seed: u64,
@@ -85,7 +89,7 @@ impl Scene<'_> {
         let report = Report::wanted();
         let (records, first_port) = self.records(report.clone());
         let Some(scenario) =
-            self.planned.scenario(&self.what.nodes, records.clone(), first_port, self.seed)
+            self.planned.scenario(self.nodes, records.clone(), first_port, self.seed)
         else {
             return self.normal(records, stop).await;
         };
@@ -178,7 +182,9 @@ impl Scene<'_> {
     fn judge(&self, rehearsal: &mut Rehearsal, settled: &Settled, tried: &mut Vec<Tried>) {
         let Some(fault) = rehearsal.faults.first() else { return };
         let from = Duration::from_secs_f64(fault.from_s);
-        let to = fault.to_s.map_or(breaks_at() + self.planned.lasts, Duration::from_secs_f64);
+        // Healing begins then, and may take a while: a broker that is starting is half back.
+        let planned = breaks_at() + self.planned.lasts;
+        let to = fault.to_s.map_or(planned, |to_s| Duration::from_secs_f64(to_s).min(planned));
         match self.planned.deed {
             Deed::Nothing => {}
             Deed::Gone { node, how } => self.judge_gone(rehearsal, settled, node, how, (from, to)),

@@ -59,7 +59,8 @@ pub(super) fn run(
         let at_us = recorder.now_us();
         let leaders = leaders(&client, recorder.topic());
         let can_create = Some(runtime.block_on(can_create(&client, &recorder.run)));
-        seen.push(Observation { at_us, leaders, can_create });
+        let answered_us = recorder.now_us();
+        seen.push(Observation { at_us, answered_us, leaders, can_create });
         while !orders.is_over() && recorder.meter().now() < began + EVERY {
             std::thread::sleep(LOOK);
         }

@@ -28,6 +28,8 @@ pub struct Settled {
 pub struct Observation {
     /// When it was asked, in microseconds of the history's clock.
     pub at_us: u64,
+    /// When all was answered, or given up.
+    pub answered_us: u64,
     /// By partition of the topic: its leader, negative for none; empty where nobody answered.
     pub leaders: Vec<i32>,
     /// Whether a topic could be made, or in words why not (nothing was made: it was only checked).
