@@ -29,6 +29,8 @@ pub fn render(view: &RehearsalView, layout: Layout) -> String {
         one(rehearsal, layout, &mut out);
     } else {
         head(rehearsal, layout, &mut out);
+        section(&mut out, layout, "confirmed", rehearsal.confirmed.iter().cloned());
+        section(&mut out, layout, "remarks", rehearsal.remarks.iter().cloned());
     }
     out
 }

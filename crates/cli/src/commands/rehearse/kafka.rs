@@ -57,6 +57,7 @@ Exit codes:
 /// Stop and slow down the brokers of a Kafka cluster, and see what becomes of records
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// Where the files of brokers and application are [default: beside the Compose file, else none
     /// with `--bootstrap`, else this directory]
@@ -155,7 +156,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         .build()
         .map_err(cannot)?;
     let stack = args.stack()?;
-    let (rehearsal, project) = runtime.block_on(plan(args, &stack))?;
+    let (rehearsal, project) = runtime.block_on(plan(args, stack.as_ref()))?;
     let options = args.options(project)?;
     let shown = words(&rehearsal, args.seed);
     if args.dry_run {
@@ -192,9 +193,8 @@ impl Args {
     /// The stack whose application is played and whose findings are held against what happens.
     fn stack(&self) -> Result<Option<stack::Stack>, Failure> {
         let beside = self.compose.as_deref().and_then(std::path::Path::parent);
-        let beside = beside.map(|dir| match dir.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => dir.to_owned(),
+        let beside = beside.map(|dir| {
+            if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() }
         });
         let here = || self.bootstrap.is_empty().then(|| PathBuf::from("."));
         let path = self.path.clone().or(beside).or_else(here);
@@ -218,7 +218,7 @@ impl Args {
 /// What will be done, and the Compose project whose containers are hit, where there is one.
 async fn plan(
     args: &Args,
-    stack: &Option<stack::Stack>,
+    stack: Option<&stack::Stack>,
 ) -> Result<(KafkaRehearsal, Option<String>), Failure> {
     let is_compose = args.compose.is_some() || args.bootstrap.is_empty();
     let project = match (is_compose, stack) {
