@@ -84,3 +84,37 @@ fn without_configuration_the_stale_entry_is_the_cause() {
     assert_eq!(observed[0].role, Role::Cause);
     assert!(observed[0].title.contains("nobody holds 172.24.0.9:8099"), "{}", observed[0].title);
 }
+
+/// `docker inspect` of two containers that were started at these times, with these addresses.
+fn inspected(time: &str, orders: &str, prices: &str) -> String {
+    let one = |name: &str, address: &str| {
+        format!(
+            r#"{{"Created": "2026-03-01T08:00:00Z", "Path": "serve", "Name": "/shop_{name}_1",
+ "State": {{"Status": "running", "StartedAt": "2026-03-01T{time}Z"}}, "RestartCount": 0,
+ "Config": {{"Labels": {{"com.docker.compose.project": "shop", "com.docker.compose.service": "{name}"}}}},
+ "NetworkSettings": {{"Networks": {{"shop": {{"IPAddress": "{address}"}}}}}}}}"#
+        )
+    };
+    format!("[{},\n{}]\n", one("orders", orders), one("prices", prices))
+}
+
+#[test]
+fn what_was_said_before_a_restart_is_history() {
+    let compose = "services:\n  orders:\n    image: a/orders:1\n    expose: ['7000']\n  prices:\n    image: a/prices:1\n    expose: ['7001']\n";
+    let log = "2026-03-01T10:00:00.123Z ERROR 1 --- [front] [main] shop.front.Orders : java.net.ConnectException: Connection refused: /172.30.7.2:7000\n";
+    let before = inspected("08:00:00", "172.30.7.2", "172.30.7.3");
+    let after = inspected("09:00:00", "172.30.7.3", "172.30.7.2");
+    let files = [
+        ("docker-compose.yml", compose),
+        ("live/after.json", &after),
+        ("live/before.json", &before),
+        ("logs/front.log", log),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let diagnosis = wonin_modes::examine(&wonin_read::read(&MemoryFiles::new(files)));
+    let found = observed(&diagnosis);
+    let found = found.iter().find(|one| one.meta.id == "stale-registration").unwrap();
+    assert!(found.title.starts_with("172.30.7.2:7000 is held by prices now"), "{}", found.title);
+    let claims: Vec<&str> = found.because.iter().map(|one| one.claim.as_str()).collect();
+    assert!(claims.contains(&"orders had 172.30.7.2 before it was started anew"), "{claims:?}");
+}

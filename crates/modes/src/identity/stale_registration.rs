@@ -81,8 +81,8 @@ use wonin_model::{
 use crate::shared::hosts::ipv4;
 use crate::shared::seen::Part;
 use crate::shared::stale::{
-    CONNECTIONS, Failing, Holder, container, dead_and_alive, failing, holder, is_dead, kind_of,
-    listeners,
+    CONNECTIONS, Failing, Holder, container, dead_and_alive, failing, former_holders, holder,
+    is_dead, kind_of, listeners,
 };
 use crate::shared::timeouts::is_pinot;
 use crate::shared::words::list;
@@ -133,6 +133,10 @@ fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
         finding = part.tell(finding, &format!("{shown} is dialled in vain"));
     }
     finding = whereabouts(evidence, &wanted, finding);
+    for (service, place) in former_holders(evidence, one.address) {
+        let claim = format!("{service} had {} before it was started anew", one.address);
+        finding = finding.because_at(claim, Origin::Written(place));
+    }
     finding = entries(evidence, one, finding);
     finding = restarts::told(evidence, one, finding);
     Some(repairs(evidence, one, finding))

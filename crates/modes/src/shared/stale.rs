@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use wonin_model::{ContainerState, Evidence, Registration, Signal};
+use wonin_text::Place;
 
 use super::addresses::{pinned, subnets};
 use super::hosts::ipv4;
@@ -122,7 +123,7 @@ pub(crate) fn endpoint(text: &str) -> Option<(Ipv4Addr, Option<u16>)> {
 /// Who has this address now, as far as live state or pinned addresses tell.
 pub(crate) fn holder(evidence: &Evidence, address: Ipv4Addr) -> Holder<'_> {
     let mut knows_network = false;
-    for container in &evidence.containers {
+    for container in current(evidence) {
         for (_, text, _) in &container.addresses {
             let Some(other) = ipv4(text.split('/').next().unwrap_or(text)) else { continue };
             if other == address && is_running(container) {
@@ -140,9 +141,38 @@ pub(crate) fn holder(evidence: &Evidence, address: Ipv4Addr) -> Holder<'_> {
     holders.next().map_or(Holder::Unknown, |(service, _)| Holder::Somebody(&service.name.value))
 }
 
+/// What was said last of each container: of answers from before and after a restart, the one with
+/// the later start.
+fn current(evidence: &Evidence) -> impl Iterator<Item = &ContainerState> + Clone {
+    evidence.containers.iter().filter(|one| !is_former(evidence, one))
+}
+
+/// Whether another answer tells of a later start of the same container.
+fn is_former(evidence: &Evidence, one: &ContainerState) -> bool {
+    let is_later = |other: &ContainerState| {
+        (&other.name, &other.project) == (&one.name, &one.project)
+            && matches!((one.started_ms, other.started_ms), (Some(own), Some(its)) if its > own)
+    };
+    evidence.containers.iter().any(is_later)
+}
+
+/// Who had an address before, as earlier answers say, and where they say it.
+pub(crate) fn former_holders(
+    evidence: &Evidence,
+    address: Ipv4Addr,
+) -> impl Iterator<Item = (&str, Place)> {
+    let former = evidence.containers.iter().filter(|one| is_former(evidence, one));
+    former.flat_map(move |container| {
+        let had = container.addresses.iter().filter(move |(_, text, _)| {
+            ipv4(text.split('/').next().unwrap_or(text)) == Some(address)
+        });
+        had.map(|(_, _, place)| (name(evidence, container), *place))
+    })
+}
+
 /// The container that runs a service.
 pub(crate) fn container<'e>(evidence: &'e Evidence, service: &str) -> Option<&'e ContainerState> {
-    let mut ours = evidence.containers.iter().filter(|one| name(evidence, one) == service);
+    let mut ours = current(evidence).filter(|one| name(evidence, one) == service);
     // Some answers name containers without their addresses.
     let first = ours.clone().next();
     ours.find(|container| !container.addresses.is_empty()).or(first)
