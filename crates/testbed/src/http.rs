@@ -41,12 +41,11 @@ fn exchange(
     let mut stream = TcpStream::connect_timeout(&target, limit)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n\
-         Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n")?;
+    if !body.is_empty() {
+        write!(stream, "Content-Type: {kind}\r\n")?;
+    }
+    write!(stream, "Content-Length: {}\r\n\r\n", body.len())?;
     stream.write_all(body)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
@@ -59,15 +58,12 @@ fn exchange(
 
 /// A value as it stands in a query.
 pub(crate) fn escape(value: &str) -> String {
-    let mut escaped = String::new();
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(byte.into());
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
+    let escaped = value.bytes().map(|byte| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    escaped.collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

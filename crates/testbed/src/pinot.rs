@@ -57,7 +57,7 @@ const TABLE: &str = r#"{"tableName":"visits","tableType":"OFFLINE",
 
 /// The folder with the jars of Pinot 0.11.0, fetched with Maven when it is missing.
 pub fn jars() -> Result<PathBuf, Skip> {
-    let without: String = WITHOUT
+    let without: Vec<String> = WITHOUT
         .iter()
         .map(|(group, artifact)| {
             format!(
@@ -69,7 +69,8 @@ pub fn jars() -> Result<PathBuf, Skip> {
         "pinot-0.11.0",
         &format!(
             "<dependency><groupId>org.apache.pinot</groupId><artifactId>pinot-tools</artifactId>\
-             <version>0.11.0</version><exclusions>{without}</exclusions></dependency>"
+             <version>0.11.0</version><exclusions>{}</exclusions></dependency>",
+            without.concat()
         ),
     )
 }
@@ -136,16 +137,16 @@ impl Hosts {
     /// What the JVMs know instead of a name server, so that nothing is asked that never answers.
     fn write(&self, file: &Path) {
         let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let mut text = format!("127.0.0.1 localhost {}\n", own.trim());
+        let mut lines = vec![format!("127.0.0.1 localhost {}\n", own.trim())];
         for (host, name) in [
             (&self.zookeeper, "pinot-zoo"),
             (&self.controller, "pinot-controller"),
             (&self.broker, "pinot-broker"),
             (&self.server, "pinot-server"),
         ] {
-            text.push_str(&format!("{} {name}\n", host.address()));
+            lines.push(format!("{} {name}\n", host.address()));
         }
-        fs::write(file, text).expect("a folder of our own");
+        fs::write(file, lines.concat()).expect("a folder of our own");
     }
 }
 
@@ -251,10 +252,11 @@ impl Pinot {
             let made = self.controller("POST", path, body);
             assert_eq!(made.status, 200, "POST {path}: {}", made.body);
         }
-        let rows: String = (0..rows).map(|row| format!("page-{row},{row}\n")).collect();
+        let rows: Vec<String> = (0..rows).map(|row| format!("page-{row},{row}\n")).collect();
         let body = format!(
             "--mark\r\nContent-Disposition: form-data; name=\"file\"; filename=\"visits.csv\"\r\n\
-             Content-Type: text/csv\r\n\r\npage,n\n{rows}\r\n--mark--\r\n"
+             Content-Type: text/csv\r\n\r\npage,n\n{}\r\n--mark--\r\n",
+            rows.concat()
         );
         let settings = escape(r#"{"inputFormat":"csv"}"#);
         let path = format!(
@@ -293,7 +295,7 @@ impl Launch<'_> {
     }
 
     /// Starts one part and waits for its health; the server tells it on its port for administration.
-    fn start(&self, host: &Host, part: &str, port: u16, more: &[&str]) -> Process {
+    fn start(&self, host: &Host, role: &str, port: u16, more: &[&str]) -> Process {
         let mut command: Command = host.namespace().command("java");
         command
             .args(["-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
@@ -306,17 +308,17 @@ impl Launch<'_> {
             .arg("-cp")
             .arg(self.jars.join("*"))
             .arg("org.apache.pinot.tools.admin.PinotAdministrator")
-            .arg(format!("Start{part}"))
+            .arg(format!("Start{role}"))
             .args(["-zkAddress", self.zookeeper, "-clusterName", CLUSTER])
-            .args([&format!("-{}Port", part.to_lowercase()), &port.to_string()])
+            .args([&format!("-{}Port", role.to_lowercase()), &port.to_string()])
             .args(more)
             .current_dir(self.folder);
         if self.options.identity == Identity::Name {
-            let part = part.to_lowercase();
-            command.args([format!("-{part}Host"), format!("pinot-{part}")]);
+            let role = role.to_lowercase();
+            command.args([format!("-{role}Host"), format!("pinot-{role}")]);
         }
-        let log = self.folder.join(format!("{part}.log"));
-        let mut process = Process::start(&format!("Pinot's {part}"), &mut command, &log);
+        let log = self.folder.join(format!("{role}.log"));
+        let mut process = Process::start(&format!("Pinot's {role}"), &mut command, &log);
         let health = if port == 8098 { 8097 } else { port };
         let address = format!("{}:{health}", host.address());
         process.wait_ready(READY, || {

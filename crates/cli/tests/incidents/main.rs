@@ -10,3 +10,5 @@
 
 mod diagnosis;
 mod one_broker_down;
+mod stale_address;
+mod swapped_addresses;

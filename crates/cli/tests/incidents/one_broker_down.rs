@@ -23,6 +23,7 @@ log4j.appender.console.layout.ConversionPattern=\
 ";
 
 /// The clients' timeouts: those that count when nobody sets them, or a tenth of them.
+#[allow(clippy::struct_field_names, reason = "units stand in names")]
 struct Timeouts {
     max_block_ms: u64,
     delivery_ms: u64,
@@ -131,11 +132,11 @@ impl Stack {
         let after =
             "settings.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, StringSerializer.class);\n";
         assert!(text.contains(after));
-        let mut with = after.to_owned();
+        let mut with = vec![after.to_owned()];
         for (key, value) in timeouts.settings() {
-            with += &format!("        settings.put(\"{key}\", {value});\n");
+            with.push(format!("        settings.put(\"{key}\", {value});\n"));
         }
-        fs::write(&path, text.replacen(after, &with, 1)).unwrap();
+        fs::write(&path, text.replacen(after, &with.concat(), 1)).unwrap();
     }
 }
 
