@@ -133,6 +133,48 @@ mod unix {
     }
 
     #[test]
+    fn what_nobody_may_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = dir([
+            ("app/compose.yml", TWO_VOTERS),
+            ("shut/compose.yml", TWO_VOTERS),
+            ("good/docker-compose.yml", TWO_VOTERS),
+        ]);
+        let close = |path: &str| {
+            let path = root.path().join(path);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+        };
+        close("app/compose.yml");
+        close("shut");
+        let may_all = fs::read(root.path().join("app/compose.yml")).is_ok();
+        let Some(answer) = diagnosed_by_another(root.path(), may_all) else {
+            eprintln!("skipped: root may read all, and there is no setpriv to be another user");
+            return;
+        };
+        fs::set_permissions(root.path().join("shut"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(answer.code, Some(1), "{answer:?}");
+        assert!(answer.out.contains("app/compose.yml: permission denied"), "{answer:?}");
+        assert!(answer.out.contains("shut: permission denied"), "{answer:?}");
+        assert!(answer.out.contains("critical[quorum-without-spare]"), "{answer:?}");
+    }
+
+    /// What a run answers whose user may not read all: this one, or nobody where this is root.
+    fn diagnosed_by_another(root: &Path, is_root: bool) -> Option<Answer> {
+        if !is_root {
+            return Some(wonin(root, &["diagnose"]).timeout(PATIENCE).output().unwrap().into());
+        }
+        // Nobody must get through to the binary and to the files.
+        let binary = root.join("wonin");
+        fs::copy(assert_cmd::cargo::cargo_bin!("wonin"), &binary).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(root, mode).unwrap();
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        let output = command.arg(&binary).arg("diagnose").current_dir(root).env_clear().output();
+        output.ok().map(Answer::from)
+    }
+
+    #[test]
     fn names_that_are_no_text() {
         use std::os::unix::ffi::OsStrExt as _;
         let root = dir([]);

@@ -200,6 +200,8 @@ pub(crate) struct Notes {
     shared_left: usize,
     /// Whether it was said that there are too many.
     shared_out: bool,
+    /// Whether it was said that something is nested too deeply.
+    nested_out: bool,
     /// How much more interpolated text may grow.
     pub(crate) growth: Growth,
 }
@@ -211,6 +213,7 @@ impl Notes {
             unset: BTreeMap::new(),
             shared_left: MOST_SHARED,
             shared_out: false,
+            nested_out: false,
             growth: Growth::new(),
         }
     }
@@ -218,6 +221,14 @@ impl Notes {
     /// Notes a part that was not understood.
     pub(crate) fn skip(&mut self, place: Place, why: impl Into<String>) {
         self.skipped.push((place, why.into()));
+    }
+
+    /// Notes that a value is nested too deeply, the first one for all.
+    fn skip_nested(&mut self, place: Place) {
+        if !std::mem::replace(&mut self.nested_out, true) {
+            let why = format!("nested more than {MOST_NESTED} levels below a key");
+            self.skip(place, format!("{why}: not read, nor is anything else that deep"));
+        }
     }
 
     /// Takes `count` values that count in one more place; says whether that is allowed.
@@ -325,7 +336,10 @@ impl Converter<'_> {
             Content::Scalar(scalar) => {
                 Data::Text(self.text(&scalar.value, place, scalar.verbatim, &via))
             }
-            _ if depth > MOST_NESTED => Data::Null,
+            _ if depth > MOST_NESTED => {
+                self.notes.skip_nested(place);
+                Data::Null
+            }
             Content::Sequence(items) => {
                 let values = items.iter().map_while(|item| self.value(item, &via, depth + 1));
                 Data::List(values.collect())

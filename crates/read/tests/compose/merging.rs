@@ -186,3 +186,17 @@ fn aliases_of_aliases_do_not_multiply_without_bound() {
     let evidence = of_compose(&text);
     assert!(service(&evidence, "b").restart.is_some());
 }
+
+#[test]
+fn what_is_nested_too_deeply_is_said() {
+    let deep = format!("{}x{}", "{a: ".repeat(9), "}".repeat(9));
+    let text = format!("services:\n  a:\n    image: a\n    deploy: {deep}\n    ulimits: {deep}\n");
+    let evidence = of_compose(&text);
+    assert_eq!(
+        skipped(&evidence),
+        [
+            "docker-compose.yml:4: nested more than 8 levels below a key: not read, nor is anything else that deep"
+        ]
+    );
+    assert!(service(&evidence, "a").image.is_some());
+}
