@@ -53,6 +53,7 @@ use wonin_model::{
 };
 
 use crate::shared::clients::{View, owner_name};
+use crate::shared::measure::setting_ms;
 use crate::shared::timeouts::{self, SeenTimeout};
 use crate::shared::words::duration_ms;
 
@@ -112,10 +113,14 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
         None => true,
     });
     let is_default = default.is_some() && seen.ms.is_some();
+    let set = set_by_property(evidence, seen);
     let tuned_words = tuned.first().map_or(String::new(), |other| {
         format!("; {} = {} does not bound it", other.0, other.1.value)
     });
     let title = match (seen.ms, default) {
+        (Some(ms), _) if set.as_ref().is_some_and(|(_, set)| knob.fits(ms, set.value)) => {
+            format!("{} ends this wait after {ms} ms, as it is set", knob.setting)
+        }
         (Some(ms), Some(default)) if ms == default => {
             format!("{ms} ms is the default of {}, which ends this wait{tuned_words}", knob.setting)
         }
@@ -144,6 +149,9 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
     let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 90);
     finding.service = seen.service(evidence);
     finding = seen.tell(finding, &seen.what());
+    if knob.signal == "grpc.deadline-exceeded" && seen.never_connected() {
+        finding = finding.arithmetic("waiting_for_connection: the call never had a connection; what it calls is down, or its name leads nowhere");
+    }
     if let Some(who) = answered(evidence, knob.signal) {
         finding = finding.arithmetic(who);
     }
@@ -151,6 +159,18 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
         let whose = Located::default_of(default, knob.of, knob.source);
         finding =
             finding.because(format!("{} bounds how long {}", knob.setting, knob.bounds), &whose);
+    } else if finding.arithmetic.is_none() {
+        finding = finding
+            .arithmetic(format!("{} of {} bounds how long {}", knob.setting, knob.of, knob.bounds));
+    }
+    if let Some((property, value)) = &set {
+        let what = match seen.ms {
+            Some(ms) if !knob.fits(ms, value.value) => {
+                format!("{property} is set to something else, in ms: it is not applied there")
+            }
+            _ => format!("{property} sets it, in ms"),
+        };
+        finding = finding.because(what, value);
     }
     for (name, value) in &tuned {
         finding = finding.because(format!("{name} bounds something else"), value);
@@ -159,6 +179,19 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
         "find out why the wait is needed first; to make it longer or shorter, set {}",
         knob.setting
     )))
+}
+
+/// The property that sets what ended the wait, where the application of the log has it.
+fn set_by_property(
+    evidence: &Evidence,
+    seen: &SeenTimeout<'_>,
+) -> Option<(&'static str, Located<u64>)> {
+    let property = seen.knob.property?;
+    let service = seen.service(evidence);
+    let apps = &evidence.stack.apps;
+    let own = apps.iter().find(|app| Some(&app.name) == service.as_ref());
+    let app = own.or(apps.first().filter(|_| apps.len() == 1))?;
+    Some((property, setting_ms(&app.properties, property)?))
 }
 
 /// What the cause below a wait for metadata tells: with one, brokers answered; without, nobody did.

@@ -169,7 +169,10 @@ fn finding(evidence: &Evidence, signal: &Signal, host: &str) -> Finding {
             }
         },
     };
-    let sure = if answering.is_empty() && !services.is_empty() { 90 } else { 80 };
+    let parted = answering
+        .first()
+        .is_some_and(|target| caller.is_some_and(|caller| !shares_network(caller, target)));
+    let sure = if parted || answering.is_empty() && !services.is_empty() { 92 } else { 80 };
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, sure);
     finding.service.clone_from(&signal.service);
     if let Some(target) = answering.first() {

@@ -152,6 +152,11 @@ fn endpoint(values: &Values) -> Option<(String, Option<u16>)> {
     if values.get("errno").is_some_and(|errno| errno != "111") {
         return None;
     }
+    // What ran out of time was not refused.
+    let waited = values.get("why").is_some_and(|why| why.to_lowercase().contains("timed out"));
+    if waited {
+        return None;
+    }
     let address = values.get("address").or(values.get("upstream"))?;
     let address = address
         .split_once("://")

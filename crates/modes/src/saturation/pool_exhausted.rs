@@ -159,7 +159,24 @@ fn observed(evidence: &Evidence) -> Vec<Finding> {
             found.extend(parts.filter_map(|part| of_pool(evidence, &part, what)));
         }
     }
+    for signal in signals(evidence, &["hikari.leak-detected"]) {
+        let service = signal.service.as_deref();
+        if beside(evidence, "hikari.connection-not-available", service).is_none() {
+            found.push(leaking(signal));
+        }
+    }
     found
+}
+
+/// A pool that loses connections and still has some.
+fn leaking(signal: &Signal) -> Finding {
+    let title = "a connection of the pool was kept for longer than leakDetectionThreshold: likely a path of the code does not give it back";
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 75);
+    finding.service.clone_from(&signal.service);
+    finding = Part::whole(signal).tell(finding, "kept for too long: a leak, or a slow statement");
+    finding.fix(Fix::advice(
+        "the trace below the text names the code that took the connection: close it in every path, or make what it does shorter",
+    ))
 }
 
 /// A signal pool by pool, where its texts name several.
@@ -250,6 +267,9 @@ fn bound(evidence: &Evidence, signal: &Signal, size: Option<u64>, mut finding: F
     if signal.name == "hikari.connection-not-available" && size == Some(10) {
         let whose = Located::default_of(10, "HikariCP", "HikariConfig");
         finding = finding.because("maximumPoolSize is at its default", &whose);
+    }
+    if size.is_none() && knob.default_ms.is_none() {
+        return finding.arithmetic(format!("{} of {}: {}", knob.setting, knob.of, knob.bounds));
     }
     match size {
         Some(size) => finding.arithmetic(format!(

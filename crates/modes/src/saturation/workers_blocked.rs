@@ -35,7 +35,7 @@
 //! - gunicorn, "Settings", `timeout` (30 s). Vert.x, `BlockedThreadChecker` (2 s for an event loop).
 //!   Tomcat, `StuckThreadDetectionValve`. .NET, `ThreadPool`.
 
-use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked};
+use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Severity};
 
 use crate::shared::rows::{Row, recognised, row};
 
@@ -65,6 +65,13 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "gunicorn.worker-killed",
+        "follows: the worker was killed",
+        |_| "gunicorn kills workers in the middle of a request: one took longer than --timeout, 30 s unless it is set".to_owned(),
+        &[],
+    )
+    .weigh(Severity::Medium, 70),
+    row(
         "vertx.blocked-thread",
         "an event loop was blocked",
         |_| "an event loop is blocked: everything that it serves waits".to_owned(),
@@ -82,6 +89,16 @@ const ROWS: &[Row] = &[
         |_| "all request threads of Tomcat are in use: further requests wait".to_owned(),
         FIND,
     ),
+    row(
+        "hikari.thread-starvation",
+        "a thread that wakes every 30 s woke late",
+        |values| {
+            let delta = values.get("delta").map_or("long", String::as_str);
+            format!("the process stood still: a thread that wakes every 30 s was away for {delta}")
+        },
+        &["look at that moment for a collector's pause (-Xlog:gc), a processor quota that is used up (cpu.stat, nr_throttled), or a host that was suspended"],
+    )
+    .weigh(Severity::Medium, 80),
     row(
         "dotnet.pool-starved",
         "no thread was free for work that was ready",

@@ -16,6 +16,8 @@ pub(crate) enum Number {
     Doubled(&'static str),
     /// The setting in seconds, under this name.
     Seconds(&'static str),
+    /// Two thirds of the setting, in milliseconds, and a little more.
+    TwoThirds(&'static str),
     /// The setting in words: `1 minute(s)`.
     Words(&'static str),
     /// The text has no number; the time between events has.
@@ -45,6 +47,8 @@ pub(crate) struct Knob {
     pub(crate) property: Option<&'static str>,
     /// The mode that tells of it, where that is not `wrong-knob`.
     pub(crate) told_by: Option<&'static str>,
+    /// Where several rows share a signal: a value and what it must hold for this one.
+    pub(crate) when: Option<(&'static str, &'static str)>,
 }
 
 const JAVA: &str = "the Apache Kafka 3.9 Java client";
@@ -70,6 +74,7 @@ const fn knob(
         kafka: None,
         property: None,
         told_by: None,
+        when: None,
     }
 }
 
@@ -90,6 +95,17 @@ impl Knob {
         Self { told_by: Some(mode), ..self }
     }
 
+    const fn when(self, value: &'static str, holds: &'static str) -> Self {
+        Self { when: Some((value, holds)), ..self }
+    }
+
+    /// Whether these values are what tells this row from others of its signal.
+    pub(crate) fn is_meant(&self, values: Option<&Values>) -> bool {
+        self.when.is_none_or(|(name, text)| {
+            values.and_then(|values| values.get(name)).is_some_and(|value| value.contains(text))
+        })
+    }
+
     /// The number that these values hold, in milliseconds.
     pub(crate) fn read(&self, values: &Values) -> Option<u64> {
         match self.number {
@@ -101,6 +117,7 @@ impl Knob {
                 (0.0..1e9).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
             }
             Number::Words(name) => words_ms(values.get(name)?),
+            Number::TwoThirds(name) => Some(number(values, name)?.saturating_mul(3) / 2),
             Number::Absent => None,
         }
     }
@@ -110,7 +127,7 @@ impl Knob {
         match self.number {
             Number::Exact(_) | Number::Words(_) | Number::Absent => seen_ms == setting_ms,
             // A scheduler's delay or a collector's pause comes on top.
-            Number::AtLeast(_) | Number::Seconds(_) => {
+            Number::AtLeast(_) | Number::Seconds(_) | Number::TwoThirds(_) => {
                 seen_ms >= setting_ms && seen_ms - setting_ms <= 500.max(setting_ms / 20)
             }
             Number::Doubled(_) => {
@@ -145,7 +162,7 @@ pub(crate) fn of(signal: &str) -> impl Iterator<Item = &'static Knob> {
     KNOBS.iter().filter(move |knob| knob.signal == signal)
 }
 
-use Number::{Absent, AtLeast, Doubled, Exact, Seconds, Words};
+use Number::{Absent, AtLeast, Doubled, Exact, Seconds, TwoThirds, Words};
 
 /// All of them; several rows of one signal are told apart by their numbers.
 pub(crate) const KNOBS: &[Knob] = &[
@@ -191,7 +208,31 @@ pub(crate) const KNOBS: &[Knob] = &[
     knob("http-client.read-timeout", "readTimeout", Some(60_000), Exact("ms"), "AsyncHttpClient", "ahc-default.properties", "the time between two reads"),
     knob("http-client.request-timeout", "requestTimeout", Some(60_000), Exact("ms"), "AsyncHttpClient", "ahc-default.properties", "a whole request"),
     knob("grpc.deadline-exceeded", "the caller's deadline", None, Seconds("s"), "gRPC", "ClientCallImpl", "one call; gRPC has no default"),
+    // Clients that are told by the frames below their exception.
+    knob("client.connect-timeout", "connectTimeout", Some(10_000), Absent, "OkHttp", "OkHttpClient", "a connection is opened (readTimeout, writeTimeout: the same; callTimeout: none)").when("library", "okhttp3"),
+    knob("client.connect-timeout", "connectTimeout", None, Absent, "Apache HttpClient 4.5", "RequestConfig", "a connection is opened (-1: as long as the system waits)").when("library", "org.apache.http"),
+    knob("client.connect-timeout", "connectTimeout", Some(180_000), Absent, "Apache HttpClient 5", "RequestConfig", "a connection is opened").when("library", "org.apache.hc"),
+    knob("client.connect-timeout", "connectionTimeout", Some(2000), Absent, "Jedis", "Protocol.DEFAULT_TIMEOUT", "a connection is opened").when("library", "redis.clients.jedis"),
+    knob("client.connect-timeout", "connectionTimeout", Some(10_000), Absent, "the AWS SDK for Java 1", "ClientConfiguration", "a connection is opened").when("library", "com.amazonaws"),
+    knob("client.connect-timeout", "connectTimeout", Some(10_000), Absent, "the PostgreSQL JDBC driver", "PGProperty", "a connection is opened").when("library", "org.postgresql"),
+    knob("client.connect-timeout", "connectTimeout", None, Absent, "MySQL Connector/J", "PropertyDefinitions", "a connection is opened (0: without end)").when("library", "com.mysql"),
+    knob("client.connect-timeout", "net.ipv4.tcp_syn_retries", Some(127_000), Absent, "Linux", "ip-sysctl", "the kernel tries to connect (6 tries, about 127 s): the client has no limit of its own").when("kernel", "timed out"),
+    knob("client.connect-timeout", "the client's connect timeout", None, Absent, "the client", "its documentation", "a connection is opened"),
+    knob("client.read-timeout", "readTimeout", Some(10_000), Absent, "OkHttp", "OkHttpClient", "the time between two reads").when("library", "okhttp3"),
+    knob("client.read-timeout", "soTimeout", Some(2000), Absent, "Jedis", "Protocol.DEFAULT_TIMEOUT", "an answer of Redis").when("library", "redis.clients.jedis"),
+    knob("client.read-timeout", "socketTimeout", Some(50_000), Absent, "the AWS SDK for Java 1", "ClientConfiguration", "the time between two reads").when("library", "com.amazonaws"),
+    knob("client.read-timeout", "socketTimeout", None, Absent, "the PostgreSQL JDBC driver", "PGProperty", "an answer of the database (0: without end)").when("library", "org.postgresql"),
+    knob("client.read-timeout", "socketTimeout", None, Absent, "MySQL Connector/J", "PropertyDefinitions", "an answer of the database (0: without end)").when("library", "com.mysql"),
+    knob("client.read-timeout", "socketTimeout", None, Absent, "Apache HttpClient 4.5", "RequestConfig", "the time between two reads (-1: without end)").when("library", "org.apache.http"),
+    knob("client.read-timeout", "the client's read timeout", None, Absent, "the client", "its documentation", "the time between two reads"),
+    knob("http-client.lease-timeout", "connectionRequestTimeout", Some(180_000), Exact("ms"), "Apache HttpClient 5", "RequestConfig", "a caller waits for a connection of the pool (25 in all, 5 to one host)"),
+    knob("http-client.connect-failed", "connectTimeout", None, Absent, "Apache HttpClient 4.5", "RequestConfig", "a connection is opened (-1: as long as the system waits)").when("why", "timed out"),
+    knob("http-client.pool-exhausted", "maxConnPerRoute", None, Absent, "Apache HttpClient 4.5", "PoolingHttpClientConnectionManager", "connections that one host may have (likely 2 unless it is set, 20 in all)").told_by("pool-exhausted"),
+    knob("aws.request-failed", "connectionTimeout", Some(10_000), Absent, "the AWS SDK for Java 1", "ClientConfiguration", "a connection is opened (50000 in early versions)").when("why", "onnect timed out"),
+    knob("aws.request-failed", "socketTimeout", Some(50_000), Absent, "the AWS SDK for Java 1", "ClientConfiguration", "the time between two reads").when("why", "Read timed out"),
+    knob("aws.request-failed", "maxConnections", None, Absent, "the AWS SDK for Java 1", "ClientConfiguration", "connections at once (50): streams that nobody closes keep theirs").when("why", "waiting for connection from pool"),
     // ZooKeeper.
+    knob("zookeeper.session-timed-out", "sessionTimeout", Some(30_000), TwoThirds("ms"), "Helix and Pinot", "ZkClient", "a session without a sign of life; the client gives its server up after two thirds of it (inferred), and the server allows 2 to 20 ticks"),
     knob("zookeeper.session-expired", "sessionTimeout", None, Exact("ms"), "ZooKeeper", "Programmer's Guide, Sessions", "a session without a sign of life, as negotiated"),
     // Gateways.
     knob("nginx.upstream-timed-out", "proxy_connect_timeout", Some(60_000), Absent, "nginx", "ngx_http_proxy_module", "a connection to an upstream is opened"),
@@ -229,6 +270,9 @@ mod tests {
         assert_eq!(lettuce.read(&values("time", "1 minute(s)")), Some(60_000));
         assert_eq!(lettuce.read(&values("time", "10 second(s)")), Some(10_000));
         assert_eq!(lettuce.read(&values("time", "no timeout")), None);
+        let session = knob_of("zookeeper.session-timed-out");
+        assert_eq!(session.read(&values("ms", "20008")), Some(30_012));
+        assert!(session.fits(30_012, 30_000));
         let grpc = knob_of("grpc.deadline-exceeded");
         assert_eq!(grpc.read(&values("s", "4.999")), Some(4999));
         assert_eq!(grpc.read(&values("s", "NaN")), None);

@@ -2,6 +2,8 @@
 
 use wonin_model::{Evidence, Finding, KafkaClient, ServerProduct, Signal};
 
+use wonin_text::Place;
+
 use super::clients::{View, owner_name};
 use super::knobs::{self, Knob};
 use super::measure::parse_ms;
@@ -36,6 +38,21 @@ impl SeenTimeout<'_> {
         self.part.tell(finding, what)
     }
 
+    /// Whether the text leaves open whose timeout it is.
+    fn is_unnamed(&self) -> bool {
+        self.knob.of == "the client"
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.part.hit.map(|hit| hit.place)
+    }
+
+    /// Whether a call of gRPC ended before there was a connection.
+    pub(crate) fn never_connected(&self) -> bool {
+        let hits = self.signal.hits.iter();
+        hits.into_iter().any(|hit| hit.values.contains_key("waiting_for_connection"))
+    }
+
     /// Who waited.
     pub(crate) fn service(&self, evidence: &Evidence) -> Option<String> {
         let client = self.client.and_then(|index| evidence.stack.kafka_clients.get(index));
@@ -56,6 +73,20 @@ pub(crate) fn seen(evidence: &Evidence) -> Vec<SeenTimeout<'_>> {
             found.push(SeenTimeout { knob, part, signal, ms, client });
         }
     }
+    // What a text says with the client's name need not be said again without.
+    let named: Vec<Place> =
+        found.iter().filter(|seen| !seen.is_unnamed()).filter_map(SeenTimeout::place).collect();
+    found.retain(|seen| {
+        let near = |at: Place| {
+            let meets = |other: &Place| {
+                other.file == at.file
+                    && other.span.start < at.span.end
+                    && at.span.start < other.span.end
+            };
+            named.iter().any(meets)
+        };
+        !(seen.is_unnamed() && seen.place().is_some_and(near))
+    });
     found
 }
 
@@ -95,12 +126,19 @@ fn choose(
     ms: Option<u64>,
     part: &Part<'_>,
 ) -> Option<&'static Knob> {
-    let mut rows = knobs::of(signal.name);
+    let values = part.hit.map(|hit| &hit.values);
+    let rows: Vec<&'static Knob> =
+        knobs::of(signal.name).filter(|knob| knob.is_meant(values)).collect();
+    let mut rows = rows.into_iter();
     match signal.name {
-        "netty.connect-timeout" => rows.find(|knob| {
-            let fits = ms.is_some() && knob.default_ms == ms;
-            fits && (knob.of != "the Pinot client" || is_pinot(evidence, part))
-        }),
+        "netty.connect-timeout" => {
+            let is_default = |knob: &&Knob| {
+                let fits = ms.is_some() && knob.default_ms == ms;
+                fits && (knob.of != "the Pinot client" || is_pinot(evidence, part))
+            };
+            // A number that is nobody's default was set; older texts have none.
+            rows.clone().find(is_default).or_else(|| rows.last())
+        }
         "nginx.upstream-timed-out" => {
             let doing = part.hit.and_then(|hit| hit.values.get("doing"));
             let connecting = doing.is_some_and(|doing| doing.starts_with("connecting"));

@@ -140,8 +140,16 @@ pub(super) const TEXTS: &[Text] = &[
         "Connect to ",
         r"Connect to (?P<address>\S+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
     ),
-    text("client.connect-timeout", "connect timed out", r"[Cc]onnect timed out"),
-    text("client.connect-timeout", "Connect timed out", r"Connect timed out"),
+    text(
+        "client.connect-timeout",
+        "connect timed out",
+        r"[Cc]onnect timed out(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
+    text(
+        "client.connect-timeout",
+        "Connect timed out",
+        r"Connect timed out(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
     text("client.connect-timeout", "i/o timeout", r"dial tcp (?P<address>\S+): i/o timeout"),
     text(
         "client.connect-timeout",
@@ -151,9 +159,23 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "client.connect-timeout",
         "Connection timed out",
-        r"(?:ConnectException|ConnectTimeoutException|TimeoutError|OSError)[^\n]*Connection timed out(?:[^\n]*?: (?:[^/\s]*/)?(?P<address>\S+:\d+))?",
+        r"(?:ConnectException|ConnectTimeoutException|TimeoutError|OSError)[^\n]*(?P<kernel>Connection timed out)(?:[^\n]*?: (?:[^/\s]*/)?(?P<address>\S+:\d+))?",
     ),
-    text("client.read-timeout", "Read timed out", r"Read timed out"),
+    text(
+        "client.read-timeout",
+        "Read timed out",
+        r"Read timed out(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
+    text(
+        "client.read-timeout",
+        "SocketTimeoutException: timeout",
+        r"SocketTimeoutException: timeout(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
+    text(
+        "http-client.lease-timeout",
+        "Timeout deadline: ",
+        r"Timeout deadline: (?P<ms>\d+) MILLISECONDS, actual: (?P<actual_ms>\d+) MILLISECONDS",
+    ),
     text(
         "grpc.deadline-exceeded",
         "deadline exceeded after",

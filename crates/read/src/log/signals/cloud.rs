@@ -46,6 +46,11 @@ pub(super) const TEXTS: &[Text] = &[
     text("aws.throttled", "SlowDown", r"SlowDown"),
     // ECS events.
     text(
+        "aws.request-failed",
+        "Unable to execute HTTP request: ",
+        r"Unable to execute HTTP request: (?P<why>[^\n]+)",
+    ),
+    text(
         "ecs.unhealthy",
         "is unhealthy in",
         r"\(service (?P<service>[^),]+)[^)]*\).*?(?:\((?:task|instance) (?P<task>[^)\s]+)\).*?)?is unhealthy in \(?target-group (?P<target_group>[^)\s]+)\)?(?: due to \(reason (?P<why>[^)]+)\))?",

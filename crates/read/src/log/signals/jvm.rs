@@ -157,6 +157,11 @@ pub(super) const TEXTS: &[Text] = &[
     text("python.memory-error", "MemoryError", r"(?m)^MemoryError"),
     text("node.out-of-memory", "JavaScript heap out of memory", r"JavaScript heap out of memory"),
     text("node.unhandled-rejection", "UnhandledPromiseRejection", r"UnhandledPromiseRejection"),
+    text(
+        "gunicorn.worker-killed",
+        "was sent SIGKILL! Perhaps out of memory?",
+        r"Worker \(pid:(?P<pid>\d+)\) was sent SIGKILL! Perhaps out of memory\?",
+    ),
     text("gunicorn.worker-timeout", "WORKER TIMEOUT", r"WORKER TIMEOUT \(pid:(?P<pid>\d+)\)"),
     text("dotnet.pool-starved", "ThreadPool is starved", r"ThreadPool is starved"),
     text(
