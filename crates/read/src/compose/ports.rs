@@ -5,15 +5,16 @@ use std::ops::RangeInclusive;
 use indexmap::IndexMap;
 use wonin_model::{Located, Port};
 
-use super::value::{Data, Value};
+use super::value::{Data, Notes, Value};
 
 /// How many ports one entry may name; longer ranges are cut.
-const MOST_PORTS: u16 = 1_024;
+const MOST_PORTS: u16 = 256;
 
 /// The published ports; of two entries for the same address, port and protocol the later counts.
-pub(crate) fn ports(list: &Value) -> Vec<Located<Port>> {
+pub(crate) fn ports(list: &Value, notes: &mut Notes) -> Vec<Located<Port>> {
     let mut ports = IndexMap::new();
     for item in list.items() {
+        note_cut(item, notes);
         for port in entry(item) {
             let Port { host_ip, published, target, protocol } = &port.value;
             let key = (host_ip.clone(), *published, *target, protocol.clone());
@@ -23,9 +24,23 @@ pub(crate) fn ports(list: &Value) -> Vec<Located<Port>> {
     ports.into_values().collect()
 }
 
+/// Says of a range that is cut what is left of it.
+fn note_cut(item: &Value, notes: &mut Notes) {
+    let target = item.text_at(&["target"]).or(item.text()).map_or("", |text| text.value.as_str());
+    let target = without_protocol(target).0;
+    let target = target.rsplit_once(':').map_or(target, |(_, target)| target);
+    if let Some((first, last)) = bounds(target)
+        && last - first >= MOST_PORTS
+    {
+        let why = format!("more than {MOST_PORTS} ports at once: only the first of them are read");
+        notes.skip(item.place, why);
+    }
+}
+
 /// The exposed ports.
-pub(crate) fn expose(list: &Value) -> Vec<Located<u16>> {
+pub(crate) fn expose(list: &Value, notes: &mut Notes) -> Vec<Located<u16>> {
     let mut ports = IndexMap::new();
+    list.items().iter().for_each(|item| note_cut(item, notes));
     for text in list.items().iter().filter_map(Value::text) {
         for port in exposed(&text.value) {
             ports.insert(port, text.with(port));
@@ -100,10 +115,16 @@ fn pairs(published: &str, target: &str) -> impl Iterator<Item = (Option<u16>, u1
 }
 
 fn range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = bounds(text)?;
+    Some(first..=last.min(first.saturating_add(MOST_PORTS - 1)))
+}
+
+/// The first and the last port of a range, which may be one.
+fn bounds(text: &str) -> Option<(u16, u16)> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let first: u16 = first.trim().parse().ok()?;
     let last: u16 = last.trim().parse().ok()?;
-    (first <= last).then(|| first..=last.min(first.saturating_add(MOST_PORTS - 1)))
+    (first <= last).then_some((first, last))
 }
 
 fn without_protocol(text: &str) -> (&str, &str) {

@@ -87,7 +87,13 @@ fn parse(id: FileId, file: &SourceFile, skipped: &mut Vec<Skipped>) -> Content {
         let why = problem.message.clone();
         skipped.push(Skipped { path: file.path().to_owned(), place, why });
     }
-    Content::Spring(understand(id, file.path(), &tree))
+    let understood = understand(id, file.path(), &tree);
+    if understood.documents.iter().any(|document| document.entries.len() >= MAX_PROPERTIES) {
+        let place = Some(Place { file: id, span: Span::default() });
+        let why = format!("{MAX_PROPERTIES} properties or more: what comes after them is left out");
+        skipped.push(Skipped { path: file.path().to_owned(), place, why });
+    }
+    Content::Spring(understood)
 }
 
 /// The documents of a tree.
@@ -210,6 +216,23 @@ mod tests {
         assert_eq!(&text[key.place().unwrap().span.range()], "session.timeout.ms");
         assert_eq!(key.value, "spring.kafka.consumer.session.timeout.ms");
         assert_eq!(file.documents[1].on_profile.as_ref().unwrap().value, "prod");
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_cut_and_named() {
+        let list = |of: &str| [of; 10].join(", ");
+        let text = format!(
+            "a: &a [{}]\nb: &b [{}]\nc: &c [{}]\nd: &d [{}]\ne: [{}]\n",
+            list("x"),
+            list("*a"),
+            list("*b"),
+            list("*c"),
+            list("*d"),
+        );
+        let mut skipped = Vec::new();
+        parse(FileId(0), &SourceFile::new("application.yml", text), &mut skipped);
+        let [cut] = skipped.as_slice() else { panic!("one: {skipped:?}") };
+        assert_eq!(cut.why, "20000 properties or more: what comes after them is left out");
     }
 
     #[test]

@@ -329,3 +329,15 @@ services:
     assert!(of_compose("").stack.services.is_empty());
     assert!(of_compose("- services").stack.services.is_empty());
 }
+
+#[test]
+fn ranges_of_ports_are_cut_and_named() {
+    let evidence = of_compose(
+        "services:\n  a:\n    image: a\n    ports: ['30000-39999:10000-19999/udp', '80:80']\n",
+    );
+    assert_eq!(service(&evidence, "a").ports.len(), 257);
+    assert_eq!(
+        skipped(&evidence),
+        ["docker-compose.yml:4: more than 256 ports at once: only the first of them are read"]
+    );
+}
