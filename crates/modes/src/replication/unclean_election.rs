@@ -72,6 +72,8 @@
 use wonin_model::{Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity};
 
 use crate::shared::kafka::{Cluster, clusters};
+use crate::shared::seen::{Part, Shown, recognise, signals};
+use crate::shared::words::list;
 
 pub(crate) struct UncleanElection;
 
@@ -92,8 +94,36 @@ impl Mode for UncleanElection {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let several = clusters(stack).into_iter().filter(|one| one.broker_count() > 1);
-        findings.extend(several.filter_map(|cluster| finding(&cluster)));
+        let mut own: Vec<Finding> = several.filter_map(|cluster| finding(&cluster)).collect();
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises a failover to a replica that was not in sync, as the controller logs it.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let mut partitions: Vec<&str> = Vec::new();
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in signals(evidence, &["kafka.unclean-election"]) {
+        partitions.extend(signal.all("partition"));
+        shown
+            .push((Part::whole(signal), "a replica that was not in sync became leader".to_owned()));
+    }
+    partitions.sort_unstable();
+    partitions.dedup();
+    partitions.truncate(4);
+    recognise(own, &shown, || {
+        let title = format!(
+            "a replica that had missed records became leader of {}: what it missed is lost",
+            list(&partitions)
+        );
+        let finding = Finding::new(&META, title)
+            .weigh(Role::Cause, Severity::High, 95)
+            .leads_to("acknowledged-records-lost");
+        Some(finding.fix(Fix::advice(format!(
+            "set {SETTING}=false on brokers and topics; compare what producers had acknowledged with what is there"
+        ))))
+    });
 }
 
 fn finding(cluster: &Cluster<'_>) -> Option<Finding> {

@@ -68,6 +68,7 @@ use wonin_rollout::closed::run_failure_probability;
 
 use crate::shared::deploys::{Telling, ecs_services, is_http, workloads};
 use crate::shared::edits::add_entry;
+use crate::shared::seen::{Part, Shown, Values, recognise_each, signals};
 
 pub(crate) struct CheckTimeoutTooShort;
 
@@ -77,6 +78,30 @@ static META: ModeMeta = ModeMeta {
     summary: "an answer that is merely slow fails the check",
     source: include_str!("check_timeout_too_short.rs"),
 };
+
+/// Recognises checks that connect and get no answer in time. One that kills is told as such.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let is_late = |values: &Values| {
+        let why = values.get("why").map_or("", String::as_str);
+        why.contains("deadline exceeded")
+            || why.contains("timed out")
+            || why.contains("Request timed out")
+    };
+    let names = ["kubernetes.readiness-failed", "ecs.unhealthy"];
+    let parts = signals(evidence, &names).into_iter();
+    let shown: Shown<'_> = parts
+        .filter_map(|signal| Part::of(signal, is_late))
+        .filter(|part| part.events >= 3)
+        .map(|part| (part, "the check got no answer in time".to_owned()))
+        .collect();
+    recognise_each(evidence, own, &shown, || {
+        let title = "health checks run out of time again and again: what they ask is slower than their timeout";
+        let finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 75);
+        Some(finding.fix(Fix::advice(
+            "measure how long the check takes under load; give it more time (timeoutSeconds is 1 unless it is set), and let it ask nothing that others hold up",
+        )))
+    });
+}
 
 impl Mode for CheckTimeoutTooShort {
     fn meta(&self) -> &'static ModeMeta {
@@ -113,7 +138,10 @@ impl Mode for CheckTimeoutTooShort {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let mut own = Vec::new();
+        telling.finish(META.id, &mut own, open);
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
 }
 

@@ -66,6 +66,7 @@ use wonin_model::{
 use crate::shared::deploys::Telling;
 use crate::shared::edits::add_service_key;
 use crate::shared::measure::setting_ms;
+use crate::shared::seen::{all_of, recognise_each};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct KilledHard;
@@ -101,9 +102,29 @@ impl Mode for KilledHard {
                 telling.say(deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
-        findings.extend(evidence.stack.apps.iter().filter_map(|app| of_compose(evidence, app)));
+        let mut own = Vec::new();
+        telling.finish(META.id, &mut own, open);
+        own.extend(evidence.stack.apps.iter().filter_map(|app| of_compose(evidence, app)));
+        recognise_each(evidence, &mut own, &all_of(evidence, SEEN), || Some(observed()));
+        findings.extend(own);
     }
+}
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] = &[
+    ("app.shutdown-aborted", "requests were still open when the time for a graceful stop was over"),
+    ("systemd.stop-killed", "systemd killed it: its stop took longer than TimeoutStopSec"),
+];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    let title = "a stop ended before its requests did: what was open is cut off";
+    Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 85)
+        .leads_to("requests-cut")
+        .fix(Fix::advice(
+            "give the stop more time, from the inside out: spring.lifecycle.timeout-per-shutdown-phase < the time until SIGKILL; and find the request that takes so long",
+        ))
 }
 
 /// How long an application may take to shut down, where it is told to do so in order.

@@ -76,6 +76,8 @@ use wonin_text::Sources;
 
 use crate::shared::deploys::{Telling, ecs_services, is_http};
 use crate::shared::edits::replace_text;
+use crate::shared::seen::{Part, Shown, Values, recognise, signals};
+use crate::shared::words::list;
 
 pub(crate) struct MatcherExcludesStatus;
 
@@ -108,8 +110,41 @@ impl Mode for MatcherExcludesStatus {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let mut own = Vec::new();
+        telling.finish(META.id, &mut own, open);
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises tasks that answer their check, with a status that does not count.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let is_answer = |values: &Values| {
+        let codes = values.get("codes").map_or("", String::as_str);
+        let mut each = codes.split([',', ' ']).filter(|code| !code.is_empty()).peekable();
+        each.peek().is_some()
+            && each.all(|code| code.starts_with('3') || matches!(code, "401" | "403"))
+    };
+    let mut codes: Vec<&str> = Vec::new();
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in signals(evidence, &["ecs.health-checks-failed"]) {
+        let Some(part) = Part::of(signal, is_answer) else { continue };
+        codes.extend(signal.all("codes"));
+        shown.push((
+            part,
+            "the task answers its check, with a status that does not count".to_owned(),
+        ));
+    }
+    recognise(own, &shown, || {
+        let codes = list(&codes);
+        let title = format!(
+            "tasks are up and answer {codes} to their health check, which does not take it: the path redirects or asks for a login"
+        );
+        let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92);
+        Some(finding.fix(Fix::advice(format!(
+            "ask a path that answers 200 without login and redirect (/actuator/health), or let the matcher take {codes}"
+        ))))
+    });
 }
 
 /// Codes that a matcher of an Application Load Balancer may hold.

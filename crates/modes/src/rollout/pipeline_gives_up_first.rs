@@ -88,6 +88,13 @@ static META: ModeMeta = ModeMeta {
 /// What shows it at work.
 const SEEN: &[(&str, &str)] = &[("ecs.not-steady-in-time", "the pipeline gave up")];
 
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "the pipeline gave up before the deployment was through: it counts as failed, and it may still complete")
+        .weigh(Role::Contributing, Severity::Medium, 75)
+        .fix(Fix::advice("look how the deployment ended before starting it again; let the pipeline wait longer than a deployment takes"))
+}
+
 impl Mode for PipelineGivesUpFirst {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -106,7 +113,7 @@ impl Mode for PipelineGivesUpFirst {
             }
         }
         let seen = Seen { evidence, signals: SEEN };
-        telling.finish_seen(META.id, &seen, findings, open, || None);
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

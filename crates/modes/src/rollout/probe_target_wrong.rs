@@ -70,6 +70,7 @@ use wonin_text::Sources;
 
 use crate::shared::deploys::{Ecs, Kube, Telling, ecs_services, workloads};
 use crate::shared::edits::replace_text;
+use crate::shared::seen::{Part, Shown, Values, recognise_each, signals};
 use crate::shared::words::list;
 
 pub(crate) struct ProbeTargetWrong;
@@ -103,8 +104,38 @@ impl Mode for ProbeTargetWrong {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let mut own = Vec::new();
+        telling.finish(META.id, &mut own, open);
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises checks that are answered with 404: the program is up, and the path is not there.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    let is_missing = |values: &Values| {
+        let says =
+            |name: &str, text: &str| values.get(name).is_some_and(|value| value.contains(text));
+        says("why", "statuscode: 404") || says("codes", "404")
+    };
+    let names = [
+        "kubernetes.readiness-failed",
+        "kubernetes.liveness-failed",
+        "kubernetes.startup-failed",
+        "ecs.health-checks-failed",
+    ];
+    let parts = signals(evidence, &names).into_iter();
+    let shown: Shown<'_> = parts
+        .filter_map(|signal| Part::of(signal, is_missing))
+        .map(|part| (part, "the check is answered with 404".to_owned()))
+        .collect();
+    recognise_each(evidence, own, &shown, || {
+        let title = "the health check asks a path that is not there: the program answers 404";
+        let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92);
+        Some(finding.fix(Fix::advice(
+            "ask the path from inside the container; a context path (server.servlet.context-path, a base path) stands before it",
+        )))
+    });
 }
 
 /// What a port says: a number, a name, or text that a template fills in later.

@@ -83,6 +83,13 @@ static META: ModeMeta = ModeMeta {
 /// What shows it at work.
 const SEEN: &[(&str, &str)] = &[("kubernetes.progress-deadline", "a rollout counted as failed")];
 
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "a rollout counted as failed: its new pods were not ready within progressDeadlineSeconds, 600 s unless it is set; nothing is rolled back")
+        .weigh(Role::Contributing, Severity::Medium, 75)
+        .fix(Fix::advice("the events of the new pods say why they are not ready; raise the deadline only where a good start takes longer"))
+}
+
 impl Mode for ProgressDeadlineTooShort {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -111,7 +118,7 @@ impl Mode for ProgressDeadlineTooShort {
             }
         }
         let seen = Seen { evidence, signals: SEEN };
-        telling.finish_seen(META.id, &seen, findings, open, || None);
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -69,6 +69,13 @@ static META: ModeMeta = ModeMeta {
 /// What shows it at work.
 const SEEN: &[(&str, &str)] = &[("ecs.rolling-back", "the old revision is put back")];
 
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(&META, "the old revision was put back: the new tasks did not become healthy, and the pipeline may have said that all is well")
+        .weigh(Role::Contributing, Severity::High, 85)
+        .fix(Fix::advice("the stopped tasks say why (`aws ecs describe-tasks`, stoppedReason); let the pipeline compare the revision that runs with the one it deployed"))
+}
+
 impl Mode for SilentRollback {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -87,7 +94,7 @@ impl Mode for SilentRollback {
             }
         }
         let seen = Seen { evidence, signals: SEEN };
-        telling.finish_seen(META.id, &seen, findings, open, || None);
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

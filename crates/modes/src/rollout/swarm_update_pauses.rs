@@ -64,6 +64,7 @@ use wonin_rollout::configured;
 
 use crate::shared::checks::{unhealthy_after_ms, written_check};
 use crate::shared::deploys::{Start, start_of};
+use crate::shared::seen::{all_of, recognise};
 use crate::shared::words::duration_ms;
 
 pub(crate) struct SwarmUpdatePauses;
@@ -86,6 +87,7 @@ impl Mode for SwarmUpdatePauses {
         findings: &mut Vec<Finding>,
         open: &mut Vec<NotChecked>,
     ) {
+        let mut own = Vec::new();
         for service in &evidence.stack.services {
             let Some(update) = &service.update else { continue };
             let name = &service.name.value;
@@ -93,7 +95,7 @@ impl Mode for SwarmUpdatePauses {
                 .and_then(|start| Some((start_ms(service, &start)?, start)));
             match (written_check(service), known) {
                 (Some(check), Some((start_ms, start))) => {
-                    findings.extend(pauses(service, update, check, start_ms, &start));
+                    own.extend(pauses(service, update, check, start_ms, &start));
                 }
                 (Some(check), None) => open.push(NotChecked {
                     mode: META.id,
@@ -104,11 +106,29 @@ impl Mode for SwarmUpdatePauses {
                     ),
                 }),
                 (None, known) => {
-                    findings.extend(unnoticed(service, update, known.map(|(ms, _)| ms)));
+                    own.extend(unnoticed(service, update, known.map(|(ms, _)| ms)));
                 }
             }
         }
+        let shown = all_of(evidence, SEEN);
+        recognise(&mut own, &shown, || Some(paused()));
+        findings.extend(own);
     }
+}
+
+/// What shows it at work.
+const SEEN: &[(&str, &str)] =
+    &[("swarm.update-paused", "the engine paused the update at a task that failed")];
+
+/// What is left to say where nothing is known of the service.
+fn paused() -> Finding {
+    let title = "a Swarm update is paused: its first task failed, and old and new tasks stay side by side until somebody goes on";
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 90)
+        .leads_to("update-paused")
+        .fix(Fix::advice(
+            "`docker service ps SERVICE --no-trunc` says why the task failed; repair that and update again, or `docker service rollback SERVICE`",
+        ))
 }
 
 /// The longest start with the CPU that the service has.

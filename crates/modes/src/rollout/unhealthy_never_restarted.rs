@@ -53,10 +53,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
-    Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Restart, Role, Service, Severity,
+    ContainerState, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Restart, Role,
+    Service, Severity, Standing,
 };
 
 use crate::shared::checks::written_check;
+use crate::shared::stale;
 use crate::shared::words::{count, list};
 
 pub(crate) struct UnhealthyNeverRestarted;
@@ -83,8 +85,44 @@ impl Mode for UnhealthyNeverRestarted {
                 by_project.entry(service.project).or_default().push(service);
             }
         }
-        findings.extend(by_project.values().map(|services| report(services)));
+        let mut own: Vec<Finding> = by_project.values().map(|services| report(services)).collect();
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+/// Recognises containers that run on although they are unhealthy.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    // Kubernetes and ECS replace what is unhealthy.
+    let engines = ["docker-inspect", "docker-ps", "compose-ps"];
+    let is_left = |one: &&ContainerState| {
+        engines.contains(&one.source)
+            && one.health.as_deref() == Some("unhealthy")
+            && one.status.as_deref() == Some("running")
+    };
+    let left: Vec<&ContainerState> = evidence.containers.iter().filter(is_left).collect();
+    let Some(first) = left.first() else { return };
+    let finding = if own.is_empty() {
+        let title = format!(
+            "{} is unhealthy and runs on: the engine only says so and restarts nothing",
+            stale::name(evidence, first)
+        );
+        let finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 90);
+        finding.fix(Fix::advice(
+            "find out what the check finds (`docker inspect`, State.Health.Log); a restart may help for now",
+        ))
+    } else {
+        own.remove(0)
+    };
+    let mut finding = finding;
+    finding.standing = Standing::Observed;
+    finding.severity = finding.severity.max(Severity::Medium);
+    finding.confidence = finding.confidence.max(90);
+    for container in left {
+        let claim = format!("{} is unhealthy and runs on", container.name);
+        finding = finding.because_at(claim, Origin::Written(container.place));
+    }
+    own.insert(0, finding);
 }
 
 /// A check and a restart policy together: whoever wrote them expects one to trigger the other.

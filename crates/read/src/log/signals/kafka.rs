@@ -227,6 +227,11 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     // The quorum.
     text(
+        "kafka.unclean-election",
+        "UNCLEAN partition change for",
+        r"UNCLEAN partition change for (?P<partition>\S+?)(?: with topic ID \S+?)?: [^\n]*?leader: (?P<from>-?\d+) -> (?P<to>-?\d+)",
+    ),
+    text(
         "kafka.raft-candidate",
         "due to fetch timeout",
         r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Become candidate due to fetch timeout",
