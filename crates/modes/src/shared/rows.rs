@@ -10,7 +10,7 @@ pub(crate) struct Row {
     pub(crate) signal: &'static str,
     /// What it shows: `the disk took nothing more`.
     pub(crate) shows: &'static str,
-    /// The finding's title, made of what the text names; of two texts with one title both are told
+    /// The finding's title, made of what the text names, empty where it is none; of two texts with one title both are told
     /// in one finding.
     pub(crate) title: fn(&Values) -> String,
     pub(crate) severity: Severity,
@@ -59,7 +59,7 @@ fn by_title(signal: &Signal, title: fn(&Values) -> String) -> Vec<(String, Part<
     let mut titles: Vec<String> = Vec::new();
     for (values, _) in &signal.values {
         let one = title(values);
-        if !titles.contains(&one) {
+        if !one.is_empty() && !titles.contains(&one) {
             titles.push(one);
         }
     }

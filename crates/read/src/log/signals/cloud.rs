@@ -27,7 +27,11 @@ pub(super) const TEXTS: &[Text] = &[
         r"Unable to load AWS credentials from any provider in the chain",
     ),
     text("aws.no-credentials", "NoCredentialsError", r"NoCredentialsError"),
-    text("aws.invalid-token", "InvalidToken", r"InvalidToken"),
+    text(
+        "aws.invalid-token",
+        "InvalidToken",
+        r"\(InvalidToken\) when|Code: InvalidToken\b|<Code>InvalidToken<|api error InvalidToken\b",
+    ),
     text("aws.unknown-key", "InvalidClientTokenId", r"InvalidClientTokenId"),
     text("aws.unknown-key", "UnrecognizedClientException", r"UnrecognizedClientException"),
     text("aws.unknown-key", "InvalidAccessKeyId", r"InvalidAccessKeyId"),
@@ -36,14 +40,22 @@ pub(super) const TEXTS: &[Text] = &[
     text("aws.clock-skewed", "RequestInTheFuture", r"RequestInTheFuture"),
     text("aws.clock-skewed", "Signature not yet current", r"Signature not yet current"),
     text("aws.signature-mismatch", "SignatureDoesNotMatch", r"SignatureDoesNotMatch"),
-    text("aws.access-denied", "AccessDenied", r"AccessDenied(?:Exception)?"),
+    text(
+        "aws.access-denied",
+        "AccessDenied",
+        r"\(AccessDenied(?:Exception)?\) when|Code: AccessDenied\b|<Code>AccessDenied<|api error AccessDenied|AccessDeniedException: User: arn:",
+    ),
     text("aws.throttled", "ThrottlingException", r"ThrottlingException"),
     text(
         "aws.throttled",
         "ProvisionedThroughputExceededException",
         r"ProvisionedThroughputExceededException",
     ),
-    text("aws.throttled", "SlowDown", r"SlowDown"),
+    text(
+        "aws.throttled",
+        "SlowDown",
+        r"\(SlowDown\)|Code: SlowDown\b|<Code>SlowDown<|api error SlowDown|SlowDown: Please reduce",
+    ),
     // ECS events.
     text(
         "aws.request-failed",

@@ -188,8 +188,8 @@ pub(super) const TEXTS: &[Text] = &[
         "LOADING Redis is loading",
         r"LOADING Redis is loading the dataset in memory",
     ),
-    text("redis.authentication-failed", "NOAUTH", r"NOAUTH"),
-    text("redis.authentication-failed", "WRONGPASS", r"WRONGPASS"),
+    text("redis.authentication-failed", "NOAUTH", r"NOAUTH Authentication required"),
+    text("redis.authentication-failed", "WRONGPASS", r"WRONGPASS invalid"),
     text(
         "redis.save-failed",
         "Can't save in background",
@@ -214,7 +214,17 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("mongo.not-primary", "not master", r"not master and slaveOk=false"),
     text("mongo.not-primary", "NotWritablePrimary", r"NotWritablePrimary"),
-    text("mongo.authentication-failed", "Authentication failed", r"Authentication failed"),
+    text("mongo.authentication-failed", "AuthenticationFailed", r"AuthenticationFailed"),
+    text(
+        "mongo.authentication-failed",
+        "MongoSecurityException",
+        r"MongoSecurityException: (?P<why>[^\n]+)",
+    ),
+    text(
+        "mongo.authentication-failed",
+        "MongoServerError: Authentication failed",
+        r"MongoServerError: Authentication failed",
+    ),
     text(
         "mongo.pool-exhausted",
         "while waiting for a connection to server",
@@ -284,7 +294,7 @@ pub(super) const TEXTS: &[Text] = &[
         "missed heartbeats from client",
         r"missed heartbeats from client, timeout: (?P<s>\d+)s",
     ),
-    text("rabbitmq.authentication-failed", "ACCESS_REFUSED", r"ACCESS_REFUSED"),
+    text("rabbitmq.authentication-failed", "ACCESS_REFUSED", r"ACCESS_REFUSED - "),
     text(
         "rabbitmq.delivery-timeout",
         "delivery acknowledgement on channel",

@@ -17,7 +17,11 @@ pub(super) const TEXTS: &[Text] = &[
     text("host.cannot-allocate", "Cannot allocate memory", r"Cannot allocate memory"),
     text("host.disk-full", "No space left on device", r"No space left on device"),
     text("host.disk-full", "no space left on device", r"no space left on device"),
-    text("host.disk-full", "ENOSPC", r"ENOSPC"),
+    text(
+        "host.disk-full",
+        "ENOSPC",
+        r#"ENOSPC(?::? (?:no space|write|open|mkdir|copyfile|rename|close|fsync)|['"),;]|$)"#,
+    ),
     text("host.disk-full", "Disk quota exceeded", r"Disk quota exceeded"),
     text("host.read-only", "Read-only file system", r"Read-only file system"),
     text("host.io-error", "Input/output error", r"Input/output error"),
@@ -37,7 +41,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "host.port-in-use",
         "Address already in use",
-        r"(?:(?:0\.0\.0\.0|127\.0\.0\.1|\[?::\]?|\*)?:(?P<port>\d+)[^\n]{0,40})?Address already in use",
+        r"(?:(?P<sshd>Bind to port \d+ on 0\.0\.0\.0 failed: )|(?:0\.0\.0\.0|127\.0\.0\.1|\[?::\]?|\*)?:(?P<port>\d+)[^\n]{0,40})?Address already in use",
     ),
     text(
         "host.port-in-use",
