@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
+use std::fmt::Write as _;
+
 use wonin_model::Finding;
 use wonin_read::MemoryFiles;
 
@@ -71,7 +73,8 @@ fn words(finding: &Finding) -> String {
         text.push('\n');
         text.push_str(&because.claim);
         text.push_str(because.value.as_deref().unwrap_or(""));
-        text.push_str(&format!("{:?}", because.origin));
+        // Writing to a string cannot fail.
+        _ = write!(text, "{:?}", because.origin);
     }
     for fix in &finding.fixes {
         text.push_str(&fix.title);

@@ -123,11 +123,10 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             Holder::Somebody(other) if !wanted.is_empty() && !wanted.iter().any(|w| w == other) => {
                 (format!("{other} holds it now"), 90)
             }
-            Holder::Somebody(_) => continue,
             Holder::Unknown if unreachable && one.address.is_private() => {
                 ("no host has this address".to_owned(), 82)
             }
-            Holder::Unknown => continue,
+            Holder::Somebody(_) | Holder::Unknown => continue,
         };
         let mut shown: Shown<'_> = one
             .parts

@@ -35,7 +35,7 @@
 //!
 //! ## How to rehearse
 //!
-//! Stop what is called.
+//! Stop what is call.
 //!
 //! ## Evidence
 //!
@@ -75,14 +75,14 @@ const CALLS: &[&str] = &[
 const EVENTS_MIN: u64 = 3;
 
 /// One endpoint that is called in vain.
-struct Called<'e> {
+struct Call<'e> {
     host: String,
     port: Option<u16>,
     caller: Option<String>,
     parts: Vec<Part<'e>>,
 }
 
-impl Called<'_> {
+impl Call<'_> {
     fn shown(&self) -> String {
         match self.port {
             Some(port) => format!("{}:{port}", self.host),
@@ -109,15 +109,15 @@ impl Mode for DependencyDown {
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        for called in calls(evidence) {
-            findings.extend(finding(evidence, &called));
+        for call in calls(evidence) {
+            findings.extend(finding(evidence, &call));
         }
     }
 }
 
 /// What is called in vain, by caller and endpoint.
-fn calls(evidence: &Evidence) -> Vec<Called<'_>> {
-    let mut found: Vec<Called<'_>> = Vec::new();
+fn calls(evidence: &Evidence) -> Vec<Call<'_>> {
+    let mut found: Vec<Call<'_>> = Vec::new();
     for signal in signals(evidence, CALLS) {
         let mut told: Vec<(String, Option<u16>)> = Vec::new();
         for (values, _) in &signal.values {
@@ -128,17 +128,17 @@ fn calls(evidence: &Evidence) -> Vec<Called<'_>> {
             let is_it = |values: &Values| {
                 endpoint(values).is_some_and(|(other, number)| other == host && number == port)
             };
-            let Some(part) = Part::of(signal, is_it) else { continue };
-            let same = |one: &&mut Called<'_>| {
+            let Some(seen) = Part::of(signal, is_it) else { continue };
+            let same = |one: &&mut Call<'_>| {
                 one.host == host && one.port == port && one.caller == signal.service
             };
             match found.iter_mut().find(same) {
-                Some(known) => known.parts.push(part),
-                None => found.push(Called {
+                Some(known) => known.parts.push(seen),
+                None => found.push(Call {
                     host,
                     port,
                     caller: signal.service.clone(),
-                    parts: vec![part],
+                    parts: vec![seen],
                 }),
             }
         }
@@ -172,37 +172,37 @@ fn endpoint(values: &Values) -> Option<(String, Option<u16>)> {
     (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
-fn finding(evidence: &Evidence, called: &Called<'_>) -> Option<Finding> {
+fn finding(evidence: &Evidence, call: &Call<'_>) -> Option<Finding> {
     // An address that nobody holds is another matter, and told as such.
-    let address = ipv4(&called.host);
+    let address = ipv4(&call.host);
     if address.is_some_and(|one| matches!(stale::holder(evidence, one), Holder::Nobody)) {
         return None;
     }
     let stack = &evidence.stack;
-    let caller = called.caller.as_deref();
+    let caller = call.caller.as_deref();
     let is_container = stack.services.iter().any(|one| Some(one.name.value.as_str()) == caller);
-    if is_loopback(&called.host) && !is_container {
-        return unknown(called);
+    if is_loopback(&call.host) && !is_container {
+        return unknown(call);
     }
-    if is_loopback(&called.host) {
-        return Some(to_itself(evidence, called));
+    if is_loopback(&call.host) {
+        return Some(to_itself(evidence, call));
     }
-    let target = target(evidence, called);
-    let down = target.as_deref().and_then(|target| ended(evidence, called, target));
+    let target = target(evidence, call);
+    let down = target.as_deref().and_then(|target| ended(evidence, call, target));
     match (down, target) {
-        (Some(down), Some(target)) => Some(is_down(called, &target, down)),
-        _ => unknown(called),
+        (Some(down), Some(target)) => Some(is_down(call, &target, down)),
+        _ => unknown(call),
     }
 }
 
-fn start(called: &Called<'_>, title: String, severity: Severity, confidence: u8) -> Finding {
+fn start(call: &Call<'_>, title: String, severity: Severity, confidence: u8) -> Finding {
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, severity, confidence);
-    finding.service.clone_from(&called.caller);
-    for part in &called.parts {
+    finding.service.clone_from(&call.caller);
+    for part in &call.parts {
         let what = if part.signal.name == "client.no-route" {
-            format!("no host takes calls at {}", called.shown())
+            format!("no host takes calls at {}", call.shown())
         } else {
-            format!("{} is refused: nobody listens", called.shown())
+            format!("{} is refused: nobody listens", call.shown())
         };
         finding = part.tell(finding, &what);
     }
@@ -210,42 +210,42 @@ fn start(called: &Called<'_>, title: String, severity: Severity, confidence: u8)
 }
 
 /// `localhost` inside a container.
-fn to_itself(evidence: &Evidence, called: &Called<'_>) -> Finding {
-    let caller = called.caller.as_deref().unwrap_or("the container");
+fn to_itself(evidence: &Evidence, call: &Call<'_>) -> Finding {
+    let caller = call.caller.as_deref().unwrap_or("the container");
     let title = format!(
         "{caller} calls {} inside its own container, where nobody listens: localhost is the container itself",
-        called.shown()
+        call.shown()
     );
-    let listeners = called.port.map(|port| stale::listeners(evidence, port)).unwrap_or_default();
-    let advice = match listeners.iter().find(|one| Some(one.as_str()) != called.caller.as_deref()) {
+    let listeners = call.port.map(|port| stale::listeners(evidence, port)).unwrap_or_default();
+    let advice = match listeners.iter().find(|one| Some(one.as_str()) != call.caller.as_deref()) {
         Some(other) => {
-            format!("call it by the name of its service: {other}:{}", called.port.unwrap_or(0))
+            format!("call it by the name of its service: {other}:{}", call.port.unwrap_or(0))
         }
         None => {
             "call it by the name of its service, or host.docker.internal for what runs on the host"
                 .to_owned()
         }
     };
-    start(called, title, Severity::High, 88).fix(Fix::advice(advice))
+    start(call, title, Severity::High, 88).fix(Fix::advice(advice))
 }
 
 /// The service that is called: by its name, by who has the address, or by the only one that listens
 /// on the port.
-fn target(evidence: &Evidence, called: &Called<'_>) -> Option<String> {
+fn target(evidence: &Evidence, call: &Call<'_>) -> Option<String> {
     let services = &evidence.stack.services;
-    if let Some(service) = services.iter().find(|service| service.answers_to(&called.host)) {
+    if let Some(service) = services.iter().find(|service| service.answers_to(&call.host)) {
         return Some(service.name.value.clone());
     }
-    if let Some(address) = ipv4(&called.host) {
+    if let Some(address) = ipv4(&call.host) {
         if let Holder::Somebody(name) = stale::holder(evidence, address) {
             return Some(name.to_owned());
         }
-        let listeners = stale::listeners(evidence, called.port?);
+        let listeners = stale::listeners(evidence, call.port?);
         return <[String; 1]>::try_from(listeners).ok().map(|[only]| only);
     }
     let by_log = evidence.logs.iter().filter_map(|log| log.service.as_deref());
     let by_state = evidence.containers.iter().map(|one| stale::name(evidence, one));
-    by_log.chain(by_state).find(|name| *name == called.host).map(str::to_owned)
+    by_log.chain(by_state).find(|name| *name == call.host).map(str::to_owned)
 }
 
 /// How it is known that something is down.
@@ -276,13 +276,13 @@ const ENDS: &[(&str, &str)] = &[
     ("host.port-in-use", "its port is taken"),
 ];
 
-/// What shows that a service was down while it was called.
-fn ended<'e>(evidence: &'e Evidence, called: &Called<'_>, target: &str) -> Option<Down<'e>> {
+/// What shows that a service was down while it was call.
+fn ended<'e>(evidence: &'e Evidence, call: &Call<'_>, target: &str) -> Option<Down<'e>> {
     let state = stale::container(evidence, target).filter(|container| !runs(container));
     if let Some(container) = state {
         return Some(by_state(container));
     }
-    let from = called.first_ms();
+    let from = call.first_ms();
     for (name, how) in ENDS {
         for signal in signals(evidence, &[name]) {
             if signal.service.as_deref() != Some(target) {
@@ -301,15 +301,15 @@ fn ended<'e>(evidence: &'e Evidence, called: &Called<'_>, target: &str) -> Optio
             });
         }
     }
-    silent(evidence, called, target)
+    silent(evidence, call, target)
 }
 
 /// A log that ends before the calls fail, and stays silent while the caller goes on.
-fn silent<'e>(evidence: &'e Evidence, called: &Called<'_>, target: &str) -> Option<Down<'e>> {
+fn silent<'e>(evidence: &'e Evidence, call: &Call<'_>, target: &str) -> Option<Down<'e>> {
     let logs = evidence.logs.iter();
     let log: &Log =
         logs.filter(|log| log.service.as_deref() == Some(target)).max_by_key(|log| log.last_ms)?;
-    let (last, end) = (log.last_ms?, called.last_ms()?);
+    let (last, end) = (log.last_ms?, call.last_ms()?);
     let final_one = log.templates.iter().max_by_key(|template| template.last_ms)?;
     let is_silent = !log.date_assumed && end.saturating_sub(last) >= 60_000;
     is_silent.then(|| Down {
@@ -346,10 +346,10 @@ fn by_state(container: &ContainerState) -> Down<'_> {
     }
 }
 
-fn is_down(called: &Called<'_>, target: &str, down: Down<'_>) -> Finding {
-    let caller = called.caller.as_deref().map_or(String::new(), |name| format!("{name} calls "));
-    let title = format!("{caller}{} in vain: {target} is down, {}", called.shown(), down.how);
-    let mut finding = start(called, title, Severity::High, down.sure);
+fn is_down(call: &Call<'_>, target: &str, down: Down<'_>) -> Finding {
+    let caller = call.caller.as_deref().map_or(String::new(), |name| format!("{name} calls "));
+    let title = format!("{caller}{} in vain: {target} is down, {}", call.shown(), down.how);
+    let mut finding = start(call, title, Severity::High, down.sure);
     finding = match down.signal {
         Some(signal) => Part::whole(signal).tell(finding, &down.claim),
         None => finding.because_at(down.claim, down.origin),
@@ -360,24 +360,24 @@ fn is_down(called: &Called<'_>, target: &str, down: Down<'_>) -> Finding {
 }
 
 /// What the way of failing alone tells.
-fn unknown(called: &Called<'_>) -> Option<Finding> {
-    if called.events() < EVENTS_MIN {
+fn unknown(call: &Call<'_>) -> Option<Finding> {
+    if call.events() < EVENTS_MIN {
         return None;
     }
-    let no_route = called.parts.iter().all(|part| part.signal.name == "client.no-route");
+    let no_route = call.parts.iter().all(|part| part.signal.name == "client.no-route");
     let (title, arithmetic, advice) = if no_route {
         (
-            format!("no host answers at {}", called.shown()),
+            format!("no host answers at {}", call.shown()),
             "no route = the neighbours were asked, about 3 s, and nobody has the address",
             "find out who had this address and where it is written: a registry, a configuration, a name looked up once",
         )
     } else {
         (
-            format!("nobody listens at {}", called.shown()),
+            format!("nobody listens at {}", call.shown()),
             "refused at once = the host is up, the port is closed: the program is down, starting, or bound to another address",
             "on that host: does the program run, and on which address does it listen (`ss -ltn`)",
         )
     };
-    let finding = start(called, title, Severity::Medium, 75).arithmetic(arithmetic);
+    let finding = start(call, title, Severity::Medium, 75).arithmetic(arithmetic);
     Some(finding.fix(Fix::advice(advice)))
 }

@@ -47,8 +47,8 @@ fn silence(runs: &[AnswerRun]) -> Option<(&AnswerRun, Finding)> {
         let same = |run: &&AnswerRun| {
             failing.table.is_none() || run.table.is_none() || run.table == failing.table
         };
-        let later = runs[index + 1..].iter().filter(same);
-        let quiet = later.skip_while(|run| is_failing(run)).next()?;
+        let mut later = runs[index + 1..].iter().filter(same);
+        let quiet = later.find(|run| !is_failing(run))?;
         (quiet.outcome == AnswerOutcome::NobodyAsked).then(|| (failing, silent(failing, quiet)))
     })
 }

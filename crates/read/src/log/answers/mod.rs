@@ -73,12 +73,13 @@ pub(super) fn read(files: &dyn Files, path: &str) -> Option<Told> {
     if entries.is_empty() {
         return None;
     }
-    Some(reader::report(reported(SourceFile::new(path, text), entries), signals::matcher()?))
+    let file = SourceFile::new(path, text);
+    Some(reader::report(reported(&file, entries), signals::matcher()?))
 }
 
 /// Events in the order of time. What occurred several times is there for the first time, and then
 /// for all others at once.
-fn reported(file: SourceFile, entries: Vec<Entry>) -> Vec<Reported> {
+fn reported(file: &SourceFile, entries: Vec<Entry>) -> Vec<Reported> {
     let mut reported = Vec::new();
     for entry in entries {
         let line = file.position(entry.span.start as usize).line;
