@@ -239,7 +239,9 @@ fn java_producer(client: &KafkaClient) -> Option<Finding> {
     let request = wished.written_int("request.timeout.ms")?;
     let block = View { client, literal: false }.int("max.block.ms")?.value;
     let block_wished = wished.written_int("max.block.ms");
-    let raised = request.value > REQUEST_TIMEOUT_MS && request.value > block.value;
+    // Who sets max.block.ms with effect knows that it is another wait.
+    let knows = block_wished.as_ref().is_some_and(|wished| wished.value == block.value);
+    let raised = request.value > REQUEST_TIMEOUT_MS && request.value > block.value && !knows;
     let lowered = request.value < REQUEST_TIMEOUT_MS && block_wished.is_none();
     if !raised && !lowered {
         return None;

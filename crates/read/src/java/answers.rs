@@ -207,6 +207,9 @@ impl<'a> Finder<'_, 'a> {
             return None;
         }
         let body = method.statements();
+        if waits_otherwise(body) {
+            return None;
+        }
         let mut statements: Vec<&'a Stmt> = Vec::new();
         walk(body, &mut |visit, _| {
             match visit {

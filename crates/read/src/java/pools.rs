@@ -154,7 +154,9 @@ impl<'a> Finder<'_, 'a> {
         }
         let by =
             |sure| Some(By { runs: Runs::Call, class, word: &method.name, period_ms: None, sure });
-        if around.in_loop && made.thing != Thing::Thread {
+        // A container calls it once: as often as its loop goes round, and no more.
+        let of_container = method.annotation("PostConstruct").is_some();
+        if around.in_loop && made.thing != Thing::Thread && !of_container {
             return by(0.8);
         }
         let decl = code.class(class).decl;

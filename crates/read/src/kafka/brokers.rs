@@ -61,7 +61,7 @@ pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention
     };
     let starts_server = words.runs("kafka-server-start") || runs_start_script(words);
     let does_another_thing = OTHER_PROGRAMS.iter().any(|program| words.runs(program));
-    if does_another_thing && !starts_server {
+    if (does_another_thing || is_client_of_another(service, words)) && !starts_server {
         return None;
     }
     // A command of its own and nothing that a broker needs: a shell, a tool, a waiting container.
@@ -69,6 +69,21 @@ pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention
     let configured =
         has("KAFKA_") + has("KAFKA_CFG_") > 0 || !words.flags(&["--override"]).is_empty();
     (starts_server || configured || !has_own_command).then_some(convention)
+}
+
+/// Whether a service with a command of its own is told where the brokers are and nothing that a
+/// broker says of itself: a script that makes topics, in an image made from the broker's.
+fn is_client_of_another(service: &Service, words: &Words) -> bool {
+    const SAYS_NOTHING: &str = "ZOOKEEPER_CONNECT";
+    let names = || service.environment.keys();
+    let told = names().any(|name| {
+        ["BOOTSTRAP_SERVER", "BOOTSTRAP_SERVERS"].iter().any(|end| name.ends_with(end))
+    });
+    let mut own = BROKER_VARIABLES.iter().filter(|variable| **variable != SAYS_NOTHING);
+    let is_broker = own.any(|variable| {
+        names().any(|name| name.strip_prefix("KAFKA_").is_some_and(|rest| rest.ends_with(variable)))
+    });
+    told && !is_broker && !words.is_empty()
 }
 
 /// Whether an image that is not known may be a broker by its name.

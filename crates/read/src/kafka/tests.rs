@@ -127,6 +127,23 @@ fn tools_of_the_same_image_are_no_brokers() {
 }
 
 #[test]
+fn a_script_in_an_image_made_from_the_brokers_is_no_broker() {
+    let dockerfile =
+        "FROM confluentinc/cp-kafka:5.4.0\nCOPY ./setup.sh ./setup.sh\nCMD ./setup.sh\n";
+    let brokers = |environment: &str| {
+        let compose = format!(
+            "services:\n  kafka:\n    image: confluentinc/cp-kafka:5.4.0\n    environment: \
+             {{KAFKA_ZOOKEEPER_CONNECT: 'zk:2181', KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:29092'}}\n  \
+             other:\n    build: other\n    environment: {{KAFKA_ZOOKEEPER_CONNECT: 'zk:2181', {environment}}}\n"
+        );
+        let evidence = evidence(&[("compose.yaml", &compose), ("other/Dockerfile", dockerfile)]);
+        evidence.stack.brokers.len()
+    };
+    assert_eq!(brokers("KAFKA_BOOTSTRAP_SERVER: 'kafka:29092'"), 1);
+    assert_eq!(brokers("KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://other:29092'"), 2);
+}
+
+#[test]
 fn files_alone_are_nodes_of_their_directory() {
     let node = |id: u8| format!("broker.id={id}\nzookeeper.connect=localhost:2181\n");
     let evidence = evidence(&[

@@ -19,12 +19,17 @@ fn of_handler(body: &str) -> Vec<EarlyAnswer> {
             @PostMapping(\"/send\") ResponseEntity<String> send() throws Exception {{ {body} }}
         }}
         @Service class Mailer {{
-            private KafkaTemplate<String, String> out;
+            private KafkaTemplate<String, String> out; private ExecutorService pool;
             @Async void later() {{ }}
             CompletableFuture<String> future() {{ return CompletableFuture.supplyAsync(() -> \"x\"); }}
             void through() {{ inner(); }}
             private void inner() {{ out.send(\"t\", \"v\"); }}
             void waits() {{ out.send(\"t\", \"v\").get(); }}
+            void counts() {{
+                CountDownLatch left = new CountDownLatch(2);
+                for (int i = 0; i < 2; i++) {{ pool.submit(() -> left.countDown()); }}
+                left.await();
+            }}
         }}"
     ))
 }
@@ -69,6 +74,7 @@ fn results_that_count_and_honest_answers() {
         format!("var f = template.send(\"t\", \"v\"); f.get(1, TimeUnit.SECONDS); {ok}"),
         format!("var f = template.send(\"t\", \"v\"); CompletableFuture.allOf(f).join(); {ok}"),
         format!("mailer.waits(); {ok}"),
+        format!("mailer.counts(); {ok}"),
         format!("String x = mailer.future().join(); {ok}"),
         "template.send(\"t\", \"v\"); return ResponseEntity.accepted().build();".to_owned(),
         "template.send(\"t\", \"v\"); return new ResponseEntity<>(HttpStatus.ACCEPTED);".to_owned(),

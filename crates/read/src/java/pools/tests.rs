@@ -101,6 +101,9 @@ fn what_is_ended_kept_once_or_made_at_the_start_is_fine() {
             private final ExecutorService field = Executors.newFixedThreadPool(3);
             @Bean Executor bean() { return Executors.newFixedThreadPool(3); }
             @PostConstruct void begin() { Executors.newFixedThreadPool(3).submit(t); }
+            @PostConstruct public void init() {
+                for (int i = 0; i < n; i++) { all.add(Executors.newSingleThreadExecutor()); }
+            }
             public static void main(String[] a) { Executors.newFixedThreadPool(3).submit(t); }
         }",
     );
