@@ -138,6 +138,8 @@ pub(crate) fn yaml(written: &str, scalar: &Scalar, is_key: bool) -> Alone {
         ["---", "...", "%", ":", "?", "-"].iter().any(|mark| line.trim_start().starts_with(mark))
     });
     let (before, after) = match scalar.style {
+        // Text within brackets, a mistake outside of them.
+        Style::Plain if matches!(written.trim(), "?" | "-" | ":") => return Alone::CannotTell,
         Style::Plain if is_single_line && !is_key => ("k: ", ""),
         Style::Plain if could_be_a_marker => return Alone::CannotTell,
         Style::Plain if is_single_line => ("", ": v"),
