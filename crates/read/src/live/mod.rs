@@ -175,10 +175,21 @@ fn read_lines(
         return false;
     }
     while let Some(line) = lines.next() {
-        let text = String::from_utf8_lossy(line.bytes);
+        let text = match std::str::from_utf8(line.bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(line.bytes),
+        };
         let Some(inner) = envelope.open(&text, &mut scratch) else {
             continue;
         };
+        if inner.service.is_none()
+            && let Some(readers) = readers.get_mut(&None)
+        {
+            for reader in readers {
+                reader.line(line.number, inner.text, found);
+            }
+            continue;
+        }
         let key = inner.service.map(str::to_owned);
         if !readers.contains_key(&key) && readers.len() < SERVICES_MAX {
             readers.insert(key.clone(), self::readers(path, inner.text, is_log));

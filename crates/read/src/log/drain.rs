@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use indexmap::IndexSet;
+
 use super::mask::{Kind, Piece, cut};
 
 /// Signatures held at once; more of them are laid together, and then the rarest forgotten.
@@ -49,6 +51,26 @@ impl Hasher for Mixed {
 
 type ByHash = HashMap<u64, u32, BuildHasherDefault<Mixed>>;
 
+/// Words are hashed eight bytes at a time.
+#[derive(Default)]
+struct Text(u64);
+
+impl Hasher for Text {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_bytes(self.0, bytes);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.0 = mix(self.0, u64::from(value));
+    }
+}
+
+type Words = IndexSet<Box<str>, BuildHasherDefault<Text>>;
+
 /// One step of a hash.
 pub(super) fn mix(hash: u64, value: u64) -> u64 {
     let mixed = (hash ^ value).wrapping_mul(0x9fb2_1c65_1e98_df25);
@@ -77,7 +99,7 @@ struct Token {
 }
 
 /// Messages that are equal but for their values.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct Signature {
     key: u64,
     tokens: Vec<Token>,
@@ -113,8 +135,8 @@ pub(super) struct Miner {
     by_hash: ByHash,
     /// Signatures that hold words turned values, which no hash finds.
     tree: BTreeMap<Leaf, Vec<u32>>,
-    numbers: HashMap<Box<str>, u32>,
-    words: Vec<Box<str>>,
+    /// Words by their numbers; the first one stands for a value.
+    words: Words,
     signatures: Vec<Signature>,
     /// Whether words were turned into values at all.
     is_laid: bool,
@@ -132,8 +154,7 @@ impl Default for Miner {
             pieces: Vec::new(),
             by_hash: ByHash::default(),
             tree: BTreeMap::new(),
-            numbers: HashMap::new(),
-            words: vec![VALUE_TEXT.into()],
+            words: std::iter::once(VALUE_TEXT.into()).collect(),
             signatures: Vec::new(),
             is_laid: false,
         }
@@ -210,13 +231,8 @@ impl Miner {
     }
 
     fn word(&mut self, text: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(text) {
-            return number;
-        }
-        let number = self.words.len() as u32;
-        self.words.push(text.into());
-        self.numbers.insert(text.into(), number);
-        number
+        let known = self.words.get_index_of(text);
+        known.unwrap_or_else(|| self.words.insert_full(text.into()).0) as u32
     }
 
     /// A signature whose values cover the message just cut. Words that no signature has get no
@@ -225,7 +241,8 @@ impl Miner {
         let word = |piece: &Piece| match piece.kind {
             Kind::Value => Some(VALUE),
             Kind::Word | Kind::Mark => {
-                self.numbers.get(&message[piece.start as usize..piece.end as usize]).copied()
+                let text = &message[piece.start as usize..piece.end as usize];
+                self.words.get_index_of(text).map(|number| number as u32)
             }
         };
         let leaf = (key, self.pieces.len(), word(self.pieces.first()?)?);
@@ -257,31 +274,32 @@ impl Miner {
     /// Turns words into values where many different ones stand at one place of an otherwise equal
     /// text, until nothing changes.
     fn turn_columns(&mut self) {
+        let mut columns: Vec<Column> = Vec::new();
         loop {
-            let mut columns: Vec<Column> = Vec::new();
+            columns.clear();
             for (number, signature) in self.signatures.iter().enumerate() {
                 add_columns(signature, number as u32, &mut columns);
             }
             columns.sort_unstable();
-            let mut turned: Vec<(u32, usize)> = Vec::new();
-            for column in columns.chunk_by(|one, other| one.0 == other.0 && one.1 == other.1) {
+            let mut turned: Vec<(u32, u32)> = Vec::new();
+            for column in columns.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
                 let words = column.chunk_by(|one, other| one.2 == other.2).count();
                 if words >= WORDS_OF_VALUE {
-                    turned.extend(column.iter().map(|&(at, _, _, number)| (number, at)));
+                    turned.extend(column.iter().map(|&(_, at, _, number)| (number, at)));
                 }
             }
             if turned.is_empty() {
                 return;
             }
             for (number, at) in turned {
-                self.signatures[number as usize].tokens[at].word = VALUE;
+                self.signatures[number as usize].tokens[at as usize].word = VALUE;
             }
         }
     }
 
     /// Makes signatures one that are alike, the most frequent first.
     fn cluster(&mut self) -> Vec<u32> {
-        let old = std::mem::take(&mut self.signatures);
+        let mut old = std::mem::take(&mut self.signatures);
         let mut order: Vec<usize> = (0..old.len()).collect();
         order.sort_by_key(|&number| (std::cmp::Reverse(old[number].count), number));
         let mut leaves: BTreeMap<Leaf, Vec<u32>> = BTreeMap::new();
@@ -306,7 +324,7 @@ impl Miner {
             } else {
                 new[number] = self.signatures.len() as u32;
                 leaf.push(new[number]);
-                self.signatures.push(signature.clone());
+                self.signatures.push(std::mem::take(&mut old[number]));
             }
         }
         new
@@ -314,16 +332,16 @@ impl Miner {
 
     /// Keeps the most frequent signatures; the others become one per key.
     fn forget_rare(&mut self) -> Vec<u32> {
-        let old = std::mem::take(&mut self.signatures);
+        let mut old = std::mem::take(&mut self.signatures);
         let mut order: Vec<usize> = (0..old.len()).collect();
         order.sort_by_key(|&number| (std::cmp::Reverse(old[number].count), number));
         let mut new = vec![0; old.len()];
         let mut others: BTreeMap<u64, u32> = BTreeMap::new();
         for (rank, number) in order.into_iter().enumerate() {
-            let signature = &old[number];
+            let signature = &mut old[number];
             if rank < SIGNATURES_MAX / 4 && !signature.tokens.is_empty() {
                 new[number] = self.signatures.len() as u32;
-                self.signatures.push(signature.clone());
+                self.signatures.push(std::mem::take(signature));
                 continue;
             }
             let other = *others.entry(signature.key).or_insert_with(|| {
@@ -339,16 +357,20 @@ impl Miner {
 
     /// Words, tree and hashes anew from the signatures.
     fn rebuild(&mut self) {
-        let words = std::mem::take(&mut self.words);
-        self.numbers.clear();
+        let mut old: Vec<(Box<str>, u32)> =
+            std::mem::take(&mut self.words).into_iter().map(|word| (word, VALUE)).collect();
         self.by_hash.clear();
         self.tree.clear();
-        self.words.push(VALUE_TEXT.into());
+        self.words.insert(VALUE_TEXT.into());
         let mut signatures = std::mem::take(&mut self.signatures);
         for (number, signature) in signatures.iter_mut().enumerate() {
             for token in &mut signature.tokens {
                 if token.word != VALUE {
-                    token.word = self.word(&words[token.word as usize]);
+                    let (word, number) = &mut old[token.word as usize];
+                    if *number == VALUE {
+                        *number = self.words.insert_full(std::mem::take(word)).0 as u32;
+                    }
+                    token.word = *number;
                 }
             }
             self.tree.entry(signature.leaf()).or_default().push(number as u32);
@@ -358,8 +380,8 @@ impl Miner {
     }
 }
 
-/// A word's place, the hash of all around it, the word, and the signature's number.
-type Column = (usize, u64, u32, u32);
+/// The hash of all around a word, its place, the word, and the signature's number.
+type Column = (u64, u32, u32, u32);
 
 /// The words of a signature that could be values. The first one stays: it says what the text is
 /// about; and something must stay that the texts have in common.
@@ -376,7 +398,7 @@ fn add_columns(signature: &Signature, number: u32, columns: &mut Vec<Column>) {
     let mut before = mix(signature.key, tokens.len() as u64);
     for (at, token) in tokens.iter().enumerate() {
         if at > 0 && signature.is_word(at) {
-            columns.push((at, mix(before, after[at + 1]), token.word, number));
+            columns.push((mix(before, after[at + 1]), at as u32, token.word, number));
         }
         before = mix(before, u64::from(token.word));
     }

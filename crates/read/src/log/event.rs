@@ -104,7 +104,9 @@ impl Event {
         let found = self.text.get(part.start..part.end.min(end).max(part.start)).unwrap_or("");
         let found = found.lines().next().unwrap_or("");
         // Escapes and cuts make the two texts differ; then the line as a whole is the place.
-        let within = match shown.find(found) {
+        let start = self.lines.get(index).map_or(0, |line| line.text);
+        let at = part.start.saturating_sub(start);
+        let within = match place_of(found, shown, at, end.saturating_sub(start)) {
             Some(at) if !found.is_empty() => at..at + found.len(),
             _ => 0..shown.len(),
         };
@@ -127,6 +129,14 @@ impl Event {
         }
         if message.trim().is_empty() { first } else { message }
     }
+}
+
+/// Where a part is in a line as it stands. What is around a line mostly stands before it only; then
+/// its own place, or that counted from the end, is the right one without a search.
+fn place_of(part: &str, shown: &str, at: usize, len: usize) -> Option<usize> {
+    let is_at = |at: &usize| shown.get(*at..).is_some_and(|rest| rest.starts_with(part));
+    let from_end = shown.len().checked_sub(len).map(|before| before + at);
+    [Some(at), from_end].into_iter().flatten().find(is_at).or_else(|| shown.find(part))
 }
 
 /// The beginning of a text, at most so many bytes.

@@ -236,7 +236,20 @@ fn compound_len(bytes: &[u8]) -> usize {
         return pairs;
     }
     let ends = |byte: u8| is_mark(byte) && !matches!(byte, b':' | b'=' | b'&' | b'!' | b'?');
-    let mut len = bytes.iter().position(|byte| ends(*byte)).unwrap_or(bytes.len());
+    // Most words hold none of what makes a path or an address, and are left in one pass.
+    let (mut has_slash, mut has_colon) = (false, false);
+    let mut len = 0;
+    for &byte in bytes {
+        if ends(byte) {
+            break;
+        }
+        has_slash |= matches!(byte, b'/' | b'\\');
+        has_colon |= byte == b':';
+        len += 1;
+    }
+    if !has_slash && !has_colon {
+        return 0;
+    }
     while len > 0 && matches!(bytes[len - 1], b':' | b'.' | b'!' | b'?') {
         len -= 1;
     }
@@ -271,6 +284,9 @@ fn host_port_len(part: &[u8]) -> Option<usize> {
 
 /// Six and more pairs of hexadecimal digits with colons: a hardware address, a fingerprint.
 fn pairs_len(bytes: &[u8]) -> usize {
+    if bytes.get(2) != Some(&b':') {
+        return 0;
+    }
     let is_pair = |at: usize| {
         bytes.get(at..at + 2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
     };

@@ -1,6 +1,9 @@
 //! Thread dumps as text: `jstack`, `jcmd PID Thread.print` and `kill -3` of JDK 8 to 25, and the
 //! plain form of Spring Boot's `/actuator/threaddump`; alone, several in a file, or within a log.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use wonin_model::{Thread, ThreadDump};
 
 use super::THREADS_MAX;
@@ -10,6 +13,7 @@ use crate::live::found::Found;
 use crate::log::time;
 
 const BEGIN: &str = "Full thread dump ";
+static FIND_BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGIN));
 
 /// Whether a text begins with a dump, or with threads whose heading was cut off.
 pub(in crate::live) fn accepts(head: &str) -> bool {
@@ -42,7 +46,7 @@ struct Open {
 
 impl LineReader for DumpText {
     fn line(&mut self, number: u64, line: &str, found: &mut Found) {
-        if let Some(at) = line.find(BEGIN) {
+        if let Some(at) = FIND_BEGIN.find(line.as_bytes()) {
             self.begin(number, line, at, found);
             return;
         }

@@ -1,6 +1,10 @@
 //! Slow statements within logs of applications: p6spy (single and multi-line), Hibernate, and lines
 //! that call a statement or request slow and say how long it took.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::summary::Summary;
 use super::{Event, TimeIs, address_in, template, time_us, with_unit};
 use crate::live::LineReader;
@@ -37,9 +41,13 @@ impl LineReader for Inline {
     fn line(&mut self, number: u64, text: &str, _: &mut Found) {
         if let Some((call, line, shown)) = self.open.take() {
             count(&mut self.p6spy, &call, text, line, &shown);
-        } else if let Some((call, statement)) = single(text) {
+            return;
+        }
+        // Cheap: most lines of a log hold no bar, and nothing slow.
+        let has_bar = memchr::memchr(b'|', text.as_bytes()).is_some();
+        if has_bar && let Some((call, statement)) = single(text) {
             count(&mut self.p6spy, &call, statement, number, text);
-        } else if let Some(call) = multi(text) {
+        } else if has_bar && let Some(call) = multi(text) {
             self.open = Some((call, number, beginning(text, 512).to_owned()));
         } else if let Some((call, statement)) = told(text) {
             count(&mut self.slow, &call, statement, number, text);
@@ -99,10 +107,12 @@ fn multi(text: &str) -> Option<Call> {
     Some(Call { at_us: time_us(now).map(|(us, _)| us), duration_us, client: None })
 }
 
+static LOW: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("low"));
+
 /// `… SlowQuery: 812 milliseconds. SQL: '…'` of Hibernate; `slow query (812 ms): select …`.
 fn told(text: &str) -> Option<(Call, &str)> {
     // Cheap: most lines of a log leave here.
-    let at = text.find("low")?;
+    let at = LOW.find(text.as_bytes())?;
     let is_word = text[..at].ends_with(['s', 'S']) && at > 0;
     is_word.then_some(())?;
     let rest = text[at + 3..].trim_start_matches([' ', '-', '_']);

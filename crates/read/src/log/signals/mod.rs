@@ -82,7 +82,37 @@ const EXCEPTION_LITERALS: &[&str] =
 #[derive(Debug)]
 pub(super) struct Matcher {
     literals: AhoCorasick,
-    texts: Vec<(Text, OnceLock<Option<Regex>>)>,
+    texts: Vec<Row>,
+}
+
+/// A row with its pattern, which is made at the first use.
+#[derive(Debug)]
+struct Row {
+    text: Text,
+    /// Whether the pattern begins with the literal, so that nothing need be searched.
+    begins: bool,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Row {
+    fn of(text: Text) -> Self {
+        // With several ways to match, one may begin elsewhere.
+        let begins =
+            text.pattern.starts_with(&regex::escape(text.literal)) && !text.pattern.contains('|');
+        Self { text, begins, regex: OnceLock::new() }
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        let make = || {
+            let pattern = self.text.pattern;
+            if self.begins {
+                Regex::new(&format!("^(?:{pattern})")).ok()
+            } else {
+                Regex::new(pattern).ok()
+            }
+        };
+        self.regex.get_or_init(make).as_ref()
+    }
 }
 
 static MATCHER: LazyLock<Option<Matcher>> = LazyLock::new(Matcher::new);
@@ -102,7 +132,7 @@ impl Matcher {
             .kind(Some(AhoCorasickKind::DFA))
             .build(literals)
             .ok()?;
-        let texts = texts.into_iter().map(|text| (text, OnceLock::new())).collect();
+        let texts = texts.into_iter().map(Row::of).collect();
         Some(Self { literals, texts })
     }
 
@@ -113,30 +143,34 @@ impl Matcher {
         let mut tried: Vec<usize> = Vec::new();
         for hit in self.literals.find_overlapping_iter(event) {
             let index = hit.pattern().as_usize();
-            let Some((text, regex)) = self.texts.get(index) else {
+            let Some(row) = self.texts.get(index) else {
                 may_have_exception = true;
                 continue;
             };
             // A literal that occurs often is tried a few times only.
             if tried.iter().filter(|&&other| other == index).count() >= 4
-                || found.iter().any(|found| found.name == text.name && !found.values.is_empty())
+                || found.iter().any(|found| found.name == row.text.name && !found.values.is_empty())
             {
                 continue;
             }
             tried.push(index);
-            let Some(regex) = regex.get_or_init(|| Regex::new(text.pattern).ok()) else {
+            let Some(regex) = row.regex() else {
                 continue;
             };
-            let start = event[..hit.start()].rfind('\n').map_or(0, |at| at + 1);
+            let start = if row.begins {
+                hit.start()
+            } else {
+                event[..hit.start()].rfind('\n').map_or(0, |at| at + 1)
+            };
             let mut end = event.len().min(start + WINDOW_BYTES).max(hit.end());
             while !event.is_char_boundary(end) {
                 end -= 1;
             }
-            let Some(here) = capture(regex, text.name, &event[start..end], start) else {
+            let Some(here) = capture(regex, row.text.name, &event[start..end], start) else {
                 continue;
             };
             // Of two texts for one signal the one with values counts.
-            match found.iter_mut().find(|found| found.name == text.name) {
+            match found.iter_mut().find(|found| found.name == row.text.name) {
                 None => found.push(here),
                 Some(known) if !here.values.is_empty() => *known = here,
                 Some(_) => {}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use wonin_model::Signal;
 
+use crate::log::drain::hash_bytes;
+
 /// Widths of a time slot in milliseconds, each a multiple of the one before.
 const SLOTS_MS: [i64; 10] = [
     1_000,
@@ -25,6 +27,12 @@ const VALUE_BYTES_MAX: usize = 512;
 /// Values of one hit by name.
 pub(in crate::log) type Values = BTreeMap<&'static str, String>;
 
+fn hash_of(values: &Values) -> u64 {
+    values.iter().fold(1, |hash, (name, value)| {
+        hash_bytes(hash_bytes(hash, name.as_bytes()), value.as_bytes())
+    })
+}
+
 /// A hit as the reader of one file sees it.
 #[derive(Clone, Debug)]
 pub(in crate::log) struct Seen {
@@ -45,7 +53,8 @@ pub(in crate::log) struct Tally {
     pub(in crate::log) last_ms: Option<i64>,
     pub(in crate::log) hits: Vec<Seen>,
     pub(in crate::log) last: Option<Seen>,
-    values: Vec<(Values, u64)>,
+    /// Each with its hash, so that most are told apart without a look.
+    values: Vec<(u64, Values, u64)>,
     slots: BTreeMap<i64, u64>,
     width: usize,
 }
@@ -78,14 +87,17 @@ impl Tally {
     }
 
     fn add_values(&mut self, values: &Values, count: u64) {
-        if let Some((_, known)) = self.values.iter_mut().find(|(known, _)| known == values) {
+        let hash = hash_of(values);
+        let same = |one: &&mut (u64, Values, u64)| one.0 == hash && one.1 == *values;
+        if let Some((_, _, known)) = self.values.iter_mut().find(same) {
             *known += count;
         } else if self.values.len() < Signal::KEPT - 1 {
-            self.values.push((values.clone(), count));
-        } else if let Some((_, rest)) = self.values.iter_mut().find(|(known, _)| known.is_empty()) {
+            self.values.push((hash, values.clone(), count));
+        } else if let Some((_, _, rest)) = self.values.iter_mut().find(|one| one.1.is_empty()) {
             *rest += count;
         } else {
-            self.values.push((Values::new(), count));
+            let rest = Values::new();
+            self.values.push((hash_of(&rest), rest, count));
         }
     }
 
@@ -129,7 +141,7 @@ impl Tally {
         self.count += other.count;
         self.first_ms = [self.first_ms, other.first_ms].into_iter().flatten().min();
         self.last_ms = [self.last_ms, other.last_ms].into_iter().flatten().max();
-        for (values, count) in &other.values {
+        for (_, values, count) in &other.values {
             self.add_values(values, *count);
         }
         if other.width > self.width {
@@ -146,7 +158,8 @@ impl Tally {
 
     /// Value combinations, the most frequent first, in the order of appearance among equals.
     pub(in crate::log) fn values(&self) -> Vec<(Values, u64)> {
-        let mut values = self.values.clone();
+        let mut values: Vec<(Values, u64)> =
+            self.values.iter().map(|(_, values, count)| (values.clone(), *count)).collect();
         values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         values
     }
