@@ -27,7 +27,8 @@ async function main() {
       read.add(number);
     },
   });
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+  // Its idempotent producer takes records for stored that a leader which moved has not.
+  const producer = kafka.producer({ idempotent: false });
   await producer.connect();
   const end = Date.now() + Number(seconds) * 1000;
   while (Date.now() < end) {
