@@ -30,6 +30,9 @@ struct Comment {
     used: bool,
 }
 
+/// Whether a path is meant.
+pub type PathTest<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// Takes back the findings for which all that is given holds.
 pub struct Rule<'a> {
     /// Where the rule stands.
@@ -37,7 +40,7 @@ pub struct Rule<'a> {
     /// The mode's id.
     pub mode: Option<String>,
     /// Whether the path of a finding's first place is meant.
-    pub path: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+    pub path: Option<PathTest<'a>>,
     /// The service that a finding is about.
     pub service: Option<String>,
     used: bool,
