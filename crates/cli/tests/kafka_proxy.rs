@@ -30,7 +30,7 @@ use wonin_testbed::kafka::{self, Cluster, Options};
 /// How long clients send.
 const SECONDS: &str = "40";
 /// Longer than any client takes.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 /// Tells a copy of this program to be the client of librdkafka.
 const AS_CLIENT: &str = "WONIN_TEST_LIBRDKAFKA";
 
@@ -80,7 +80,7 @@ impl Proxy {
             }
         });
         let told = proxy.ask("GET", "/kafka/brokers", "").1;
-        proxy.bootstrap = told["bootstrap"].as_str().unwrap().to_owned();
+        told["bootstrap"].as_str().unwrap().clone_into(&mut proxy.bootstrap);
         proxy
     }
 
@@ -307,9 +307,9 @@ fn librdkafka_client() {
         thread::sleep(Duration::from_millis(10));
     }
     // With idempotence everything is acknowledged in time or the flush fails.
-    producer.flush(Duration::from_secs(60)).unwrap();
+    producer.flush(Duration::from_mins(1)).unwrap();
     let mut read = BTreeMap::<Vec<u8>, u64>::new();
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while (read.len() as u64) < sent && Instant::now() < patience {
         if let Ok(number) = told.recv_timeout(Duration::from_millis(200)) {
             *read.entry(number).or_default() += 1;
@@ -444,6 +444,25 @@ fn errors_are_understood_by_the_java_client() {
         let hits = proxy.hits(api);
         println!("{api}: {hits}");
         assert_eq!(hits["requests"], count, "{api}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said_at_once() {
+    // Nobody listens there: the port was free a moment ago, and is not given again so soon.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (bootstrap, word) in [
+        (nobody.to_string(), "no broker can be reached"),
+        ("192.0.2.1:9092".to_owned(), "--allow-remote"),
+        ("broker".to_owned(), "HOST:PORT"),
+    ] {
+        let output = Command::new(assert_cmd::cargo::cargo_bin!("wonin"))
+            .args(["proxy", "--listen", "127.0.0.1:0", "--kafka", &bootstrap])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(word), "{text}");
     }
 }
 

@@ -17,7 +17,7 @@ use kafka_protocol::messages::ApiKey;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::core::{Core, Edge, lock};
 use super::error::Patch;
@@ -253,11 +253,19 @@ impl Link {
                 socket::reset_on_drop(&client);
                 return Ok(());
             }
-            Some(Ok(upstream)) => upstream,
+            Some(Ok(upstream)) => {
+                if self.edge.is_gone.swap(false, Relaxed) {
+                    info!(node = %self.edge.node, "the broker can be reached again");
+                }
+                upstream
+            }
             Some(Err(error)) => {
                 // A broker that is not there resets, it does not say goodbye.
                 socket::reset_on_drop(&client);
-                warn!(node = %self.edge.node, upstream = %self.edge.upstream(), %error, "cannot reach the broker");
+                // Clients try again and again; once is enough to tell.
+                if !self.edge.is_gone.swap(true, Relaxed) {
+                    warn!(node = %self.edge.node, upstream = %self.edge.upstream(), %error, "cannot reach the broker");
+                }
                 return Ok(());
             }
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -29,6 +29,8 @@ pub(crate) struct Edge {
     upstream: Mutex<Arc<str>>,
     pub(crate) accepted: AtomicU64,
     pub(crate) open: AtomicUsize,
+    /// The last connection to the node failed.
+    pub(crate) is_gone: AtomicBool,
     /// Revision of the plan that the listener follows.
     pub(crate) applied: AtomicU64,
 }
@@ -130,6 +132,7 @@ impl Core {
             upstream: Mutex::new(upstream.into()),
             accepted: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            is_gone: AtomicBool::new(false),
             applied: AtomicU64::new(self.plan.borrow().revision),
         });
         info!(%node, listen = %edge.listen, upstream = %edge.upstream(), "listening");

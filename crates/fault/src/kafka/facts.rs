@@ -46,6 +46,7 @@ pub(crate) struct Facts {
 
 /// What requests of an API can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Names {
     pub(crate) topic: bool,
     pub(crate) partition: bool,

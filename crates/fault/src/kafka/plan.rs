@@ -104,7 +104,7 @@ impl Rule {
     pub(crate) fn new(id: u64, name: &str, fault: KafkaFault, seed: u64, clock: Clock) -> Self {
         let from = |start: Instant, ms| start.checked_add(Duration::from_millis(ms));
         let now = Instant::now();
-        let never = now + Duration::from_secs(100 * 365 * 86_400);
+        let never = now + Duration::from_hours(100 * 365 * 24);
         let opens = from(now, fault.on.from_ms.unwrap_or(0)).unwrap_or(never);
         let closes = fault.on.for_ms.and_then(|ms| from(opens, ms));
         Self {
@@ -232,8 +232,8 @@ impl Rule {
         let jitter = Duration::from_millis(jitter_ms.min(LONGEST_MS));
         // The first draw is the one of `probability`.
         let mut draws = self.draws(number).at_ordinal(frame + 1);
-        let drawn = Duration::from_micros(draws.below(jitter.as_micros() as u64 * 2));
-        (base + drawn).saturating_sub(jitter)
+        let extra = Duration::from_micros(draws.below(jitter.as_micros() as u64 * 2));
+        (base + extra).saturating_sub(jitter)
     }
 }
 
@@ -346,6 +346,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
     fn rule(on: serde_json::Value) -> Rule {
         let fault = json!({"on": on, "act": "disconnect"});
         Rule::new(1, "f", serde_json::from_value(fault).unwrap(), 7, Clock::new())

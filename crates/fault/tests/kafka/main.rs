@@ -1,6 +1,8 @@
 //! The Kafka proxy before brokers that are played here, on real sockets.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
 
+mod api;
 mod client;
 mod edges;
 mod fake;
@@ -30,6 +32,7 @@ async fn proxy_with_seed(cluster: &Cluster, seed: u64) -> KafkaProxy {
 }
 
 /// A fault from its words.
+#[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 fn fault(on: serde_json::Value, act: serde_json::Value) -> KafkaFault {
     serde_json::from_value(json!({"on": on, "act": act})).unwrap()
 }

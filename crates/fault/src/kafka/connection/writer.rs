@@ -70,7 +70,7 @@ impl Link {
             let length = match slowest.min() {
                 None => rest.len().min(SLICE_BYTES),
                 Some((bytes_per_s, rule)) => {
-                    let length = rate.slice(rest.len(), bytes_per_s);
+                    let length = Rate::slice(rest.len(), bytes_per_s);
                     if !rate.wait(rule, length, bytes_per_s, plan).await {
                         // Other faults act now.
                         continue;
@@ -125,7 +125,7 @@ struct Rate {
 }
 
 impl Rate {
-    fn slice(&self, rest: usize, bytes_per_s: u64) -> usize {
+    fn slice(rest: usize, bytes_per_s: u64) -> usize {
         let most = u128::from(bytes_per_s) * SLICE_TIME.as_millis() / 1000;
         rest.min(usize::try_from(most).unwrap_or(usize::MAX).clamp(1, SLICE_BYTES))
     }

@@ -34,6 +34,7 @@ fn topic(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 fn rule(on: serde_json::Value, side: &str) -> Arc<Rule> {
     let fault = json!({"on": on, "act": {"type": "error", "code": 15, "side": side}});
     Arc::new(Rule::new(1, "f", serde_json::from_value(fault).unwrap(), 7, Clock::new()))
@@ -43,9 +44,8 @@ fn planned<Q: Encodable>(key: ApiKey, version: i16, request: &Q, rule: &Arc<Rule
     let frame = request_frame(key, version, 42, request).unwrap();
     let head = RequestHead::parse(&frame).unwrap();
     let facts = facts(&frame, &head).unwrap();
-    let side = match rule.fault.act {
-        crate::kafka::Act::Error { side, .. } => side,
-        _ => unreachable!("all faults here are errors"),
+    let crate::kafka::Act::Error { side, .. } = rule.fault.act else {
+        unreachable!("all faults here are errors")
     };
     plan(&frame, &head, &facts, rule, &Arc::default(), (ErrorCode(15), side))
         .unwrap_or_else(|problem| panic!("{key:?} v{version}: {problem}"))

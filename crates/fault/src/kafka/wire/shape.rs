@@ -114,11 +114,11 @@ impl Walk<'_> {
             Type::Fixed(length) => self.skip(*length),
             Type::Text => {
                 let length = self.length(|rest| rest.try_get_i16().ok().map(i32::from))?;
-                self.skip(length.unwrap_or(0))
+                self.skip(length)
             }
             Type::Bytes => {
                 let length = self.length(|rest| rest.try_get_i32().ok())?;
-                self.skip(length.unwrap_or(0))
+                self.skip(length)
             }
             Type::Struct { is_nullable, fields } => {
                 if *is_nullable && self.rest.try_get_i8().ok()? < 0 {
@@ -127,7 +127,7 @@ impl Walk<'_> {
                 self.fields(fields)
             }
             Type::List(element) => {
-                let count = self.length(|rest| rest.try_get_i32().ok())?.unwrap_or(0);
+                let count = self.length(|rest| rest.try_get_i32().ok())?;
                 self.elements += count;
                 if self.elements > ELEMENTS || count > self.rest.len() {
                     return None;
@@ -141,14 +141,14 @@ impl Walk<'_> {
         (length <= self.rest.len()).then(|| self.rest.advance(length))
     }
 
-    /// A length in the layout of the version, inner none for null.
-    fn length(&mut self, old: impl FnOnce(&mut &[u8]) -> Option<i32>) -> Option<Option<usize>> {
+    /// A length in the layout of the version; 0 for null, of which nothing follows either.
+    fn length(&mut self, old: impl FnOnce(&mut &[u8]) -> Option<i32>) -> Option<usize> {
         if self.is_flexible {
-            return Some(usize::try_from(varint(&mut self.rest)?).ok()?.checked_sub(1));
+            return Some(usize::try_from(varint(&mut self.rest)?).ok()?.saturating_sub(1));
         }
         match old(&mut self.rest)? {
-            -1 => Some(None),
-            length => Some(Some(usize::try_from(length).ok()?)),
+            -1 => Some(0),
+            length => usize::try_from(length).ok(),
         }
     }
 }
