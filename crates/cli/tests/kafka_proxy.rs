@@ -448,6 +448,49 @@ fn errors_are_understood_by_the_java_client() {
 }
 
 #[test]
+#[ignore = "starts three real brokers: see the comment at the top"]
+fn transactions_survive_errors_and_a_late_end() {
+    let Some(cluster) = cluster(45) else { return };
+    let proxy = Proxy::start(&cluster.bootstrap(), &[]);
+    cluster.create_topic("transactions", 1, 3, &[]);
+    let id = "librdkafka-1";
+    for (api, code) in [
+        ("InitProducerId", "COORDINATOR_LOAD_IN_PROGRESS"),
+        ("AddPartitionsToTxn", "CONCURRENT_TRANSACTIONS"),
+        ("EndTxn", "COORDINATOR_NOT_AVAILABLE"),
+    ] {
+        proxy.add(&json!({
+            "name": api, "on": {"api": api, "transactional_id": id, "nth": 1},
+            "act": {"type": "error", "code": code},
+        }));
+    }
+    proxy.add(&json!({
+        "name": "late", "on": {"api": "EndTxn", "transactional_id": "librdkafka-*", "nth": 2},
+        "act": {"type": "delay", "ms": 1500},
+    }));
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        config(&proxy.bootstrap).set("transactional.id", id).create().unwrap();
+    let limit = Duration::from_secs(30);
+    producer.init_transactions(limit).unwrap();
+    let mut took = Vec::new();
+    for number in ["0", "1", "2"] {
+        producer.begin_transaction().unwrap();
+        producer.send(BaseRecord::to("transactions").key(number).payload(number)).unwrap();
+        let start = Instant::now();
+        producer.commit_transaction(limit).unwrap();
+        took.push(start.elapsed());
+    }
+    println!("commits took {took:?}");
+    // The first request got its error before the second fault saw it.
+    assert!(took[1] >= Duration::from_millis(1500) && took[2] < Duration::from_millis(1500));
+    for name in ["InitProducerId", "AddPartitionsToTxn", "EndTxn", "late"] {
+        assert_eq!(proxy.hits(name)["requests"], 1, "{name}");
+    }
+    let read = read_all(&cluster.bootstrap(), "transactions", 1, 3);
+    assert_eq!(read.values().collect::<Vec<_>>(), [&1, &1, &1]);
+}
+
+#[test]
 fn what_cannot_be_is_said_at_once() {
     // Nobody listens there: the port was free a moment ago, and is not given again so soon.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -25,7 +25,8 @@ pub struct KafkaFault {
 ///
 /// Requests that fit are numbered from 1 in the order in which the proxy read them; `nth`, `every`,
 /// `count` and `probability` decide by that number. For a fault of a whole edge, connections are
-/// numbered instead.
+/// numbered instead. Faults see a request in the order in which they were added; one that was given
+/// an error, lost or cut off is not seen, and not numbered, by those that follow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Select {
