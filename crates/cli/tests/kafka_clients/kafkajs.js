@@ -33,10 +33,13 @@ async function main() {
   const end = Date.now() + Number(seconds) * 1000;
   while (Date.now() < end) {
     const batch = [];
+    // One partition for each call: where a call has several and a leader moves to a broker that has
+    // answered already, the client sends that partition to nobody and calls it done.
+    const partition = (sent / 5) % 6;
     for (let n = 0; n < 5; n += 1) {
       const number = String(sent);
       sent += 1;
-      batch.push({ key: number, value: number });
+      batch.push({ key: number, value: number, partition });
     }
     try {
       await producer.send({ topic, acks: -1, messages: batch });
