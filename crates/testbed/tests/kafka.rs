@@ -8,15 +8,24 @@ use wonin_testbed::kafka::{Cluster, Options, java};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// The node that leads the topic's partition. A broker that was asked too early does not know the
+/// topic yet, or of no leader; it is asked again.
 fn leader(cluster: &Cluster) -> String {
-    let described = cluster.tool(
-        "org.apache.kafka.tools.TopicCommand",
-        &["--describe", "--topic", "orders"],
-        LIMIT,
-    );
-    let text = String::from_utf8_lossy(&described.stdout).into_owned();
-    let (_, after) = text.split_once("Leader: ").unwrap_or_else(|| panic!("{described:?}"));
-    after.split_whitespace().next().unwrap_or_default().to_owned()
+    let begin = Instant::now();
+    loop {
+        let described = cluster.tool(
+            "org.apache.kafka.tools.TopicCommand",
+            &["--describe", "--topic", "orders"],
+            LIMIT,
+        );
+        let text = String::from_utf8_lossy(&described.stdout).into_owned();
+        let after = text.split_once("Leader: ").map(|(_, after)| after);
+        let leader = after.and_then(|after| after.split_whitespace().next()).unwrap_or("none");
+        if leader != "none" {
+            return leader.to_owned();
+        }
+        assert!(begin.elapsed() < LIMIT, "no leader: {described:?}");
+    }
 }
 
 #[test]
