@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::Path;
 
+use clap::ValueEnum;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::Deserialize;
 use toml::Spanned;
@@ -53,9 +54,10 @@ struct Written {
     ignore: Vec<Spanned<Entry>>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// The least severe finding that is shown, as files and the command line name it.
+#[derive(Clone, Copy, Debug, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-enum Floor {
+pub(crate) enum Floor {
     Low,
     Medium,
     High,

@@ -69,13 +69,31 @@ impl FromStr for Target {
     }
 }
 
-/// Refuses two formats on one standard output.
-pub(crate) fn check(targets: &[Target]) -> Result<(), Failure> {
+/// Where the answer goes: what was asked for, else text on standard output. Refuses two formats on
+/// one standard output.
+pub(crate) fn targets(given: &[Target]) -> Result<Vec<Target>, Failure> {
+    let targets = if given.is_empty() { vec![Target::text()] } else { given.to_vec() };
     if targets.iter().filter(|target| target.file.is_none()).count() > 1 {
         return Err(Failure::new("several formats would mix on standard output")
             .hint("give all but one a file: `--format text --format json=diagnosis.json`"));
     }
-    Ok(())
+    Ok(targets)
+}
+
+/// The same for an answer that has no other than the `allowed` formats; `what` it is.
+pub(crate) fn targets_among(
+    given: &[Target],
+    allowed: &[Format],
+    what: &str,
+) -> Result<Vec<Target>, Failure> {
+    let targets = targets(given)?;
+    if targets.iter().all(|target| allowed.contains(&target.format)) {
+        return Ok(targets);
+    }
+    let known = FORMATS.iter().filter(|(_, format)| allowed.contains(format));
+    let names: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
+    let (last, rest) = names.split_last().expect("every answer has a format");
+    Err(Failure::new(format!("{what} is shown as {} or {last} alone", rest.join(", "))))
 }
 
 /// Writes the view to every target.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use wonin_model::{Diagnosis, Evidence, GivenStartup, Severity};
 use wonin_report::{Limits, View, suppress};
 
-use crate::config::Config;
+use crate::config::{Config, Floor};
 use crate::disk::DiskFiles;
 use crate::failure::Failure;
 use crate::output::{self, Target};
@@ -99,28 +98,8 @@ pub(crate) struct Args {
     write_baseline: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Floor {
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl From<Floor> for Severity {
-    fn from(floor: Floor) -> Self {
-        match floor {
-            Floor::Low => Self::Low,
-            Floor::Medium => Self::Medium,
-            Floor::High => Self::High,
-            Floor::Critical => Self::Critical,
-        }
-    }
-}
-
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
-    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
-    output::check(&targets)?;
+    let targets = output::targets(&args.formats)?;
     let known = args.baseline.as_deref().map(baseline::read).transpose()?;
     let files = open(args)?;
     let config = if args.no_config {

@@ -8,19 +8,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use wonin_model::rehearsal::Rehearsal;
 use wonin_rehearse::kafka::{
     Application, Claim, KafkaRehearsal, Names, Node, Reach, Wanted, brokers, rehearse,
 };
 use wonin_rehearse::run::{RunOptions, Status};
 use wonin_rehearse::workload::kafka::ExternalSpec;
-use wonin_report::rehearsal::{RehearsalView, json, junit, text};
 use wonin_text::Sources;
 
-use super::run::{cannot_run, confirm, exit_code, run_id};
-use super::{injector, watched_until_interrupted};
+use super::{
+    cannot_run, confirm, injector, run_id, runtime, show, targets, watched_until_interrupted,
+};
 use crate::failure::Failure;
-use crate::output::{self, Format, Target};
+use crate::output::{self, Target};
 use crate::progress::watched;
 use crate::terminal::Terminal;
 
@@ -143,18 +142,8 @@ fn delay(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
-    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
-    output::check(&targets)?;
-    let allowed = [Format::Text, Format::Json, Format::Junit];
-    if targets.iter().any(|target| !allowed.contains(&target.format)) {
-        return Err(Failure::new("a rehearsal is shown as `text`, `json` or `junit` alone"));
-    }
-    let cannot = |cause| Failure::new("cannot start threads").because(cause);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(cannot)?;
+    let targets = targets(&args.formats)?;
+    let runtime = runtime()?;
     let stack = args.stack()?;
     let (rehearsal, project) = runtime.block_on(plan(args, stack.as_ref()))?;
     let options = args.options(project)?;
@@ -176,17 +165,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         || status.text(),
         || runtime.block_on(watched_until_interrupted(work, &stop)),
     )?;
-    show(&targets, terminal, &done.map_err(cannot_run)?)
-}
-
-fn show(targets: &[Target], terminal: Terminal, done: &Rehearsal) -> Result<ExitCode, Failure> {
-    let view = RehearsalView::new(done, &Sources::default());
-    output::write_with(targets, terminal, |format, layout| match format {
-        Format::Json => json::render(&view),
-        Format::Junit => junit::render(&view),
-        _ => text::render(&view, layout),
-    })?;
-    Ok(ExitCode::from(exit_code(done)))
+    show(&targets, terminal, &done.map_err(cannot_run)?, &Sources::default())
 }
 
 impl Args {

@@ -119,12 +119,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
-    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
-    output::check(&targets)?;
     let allowed = [Format::Text, Format::Json, Format::Html];
-    if targets.iter().any(|target| !allowed.contains(&target.format)) {
-        return Err(Failure::new("a rollout is shown as `text`, `json` or `html` alone"));
-    }
+    let targets = output::targets_among(&args.formats, &allowed, "a rollout")?;
     let given = given(args)?;
     let files = open(args)?;
     let message = || format!("{} files read", files.loaded());

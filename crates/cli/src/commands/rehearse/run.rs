@@ -1,24 +1,24 @@
 //! `wonin rehearse run SCENARIO.toml`: breaks real things on a timeline and says what held.
 
 use std::fs;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
-use wonin_model::rehearsal::{Plan, Rehearsal, Verdict};
+use wonin_model::rehearsal::{Plan, Rehearsal};
 use wonin_model::secret::Masker;
 use wonin_rehearse::run::{CannotRun, RunOptions, Status, plan, rehearse};
 use wonin_rehearse::scenario::{KnownTimeout, Problem, Scenario};
-use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan as plan_text, text};
+use wonin_report::rehearsal::{PlanView, plan as plan_text};
 use wonin_text::{SourceFile, Sources};
 
 use super::injector::InjectorArgs;
-use super::timeouts;
-use super::watched_until_interrupted;
+use super::{
+    cannot_run, confirm, run_id, runtime, show, targets, timeouts, watched_until_interrupted,
+};
 use crate::failure::Failure;
-use crate::output::{self, Format, Target};
+use crate::output::{self, Target};
 use crate::progress::watched;
 use crate::terminal::Terminal;
 
@@ -103,12 +103,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
-    let targets = if args.formats.is_empty() { vec![Target::text()] } else { args.formats.clone() };
-    output::check(&targets)?;
-    let allowed = [Format::Text, Format::Json, Format::Junit];
-    if targets.iter().any(|target| !allowed.contains(&target.format)) {
-        return Err(Failure::new("a rehearsal is shown as `text`, `json` or `junit` alone"));
-    }
+    let targets = targets(&args.formats)?;
     let (path, text) = read(&args.scenario)?;
     let scenario = understand(args, &path, &text)?;
     let mut sources = Sources::default();
@@ -119,12 +114,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         injector: args.injector.options()?,
         run_id: run_id(),
     };
-    let cannot = |cause| Failure::new("cannot start threads").because(cause);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(cannot)?;
+    let runtime = runtime()?;
     let masker = Masker::new(&sources);
     let hidden = |error: CannotRun| cannot_run(error.map(|text| masker.text(text).into_owned()));
     let planned = runtime.block_on(plan(&scenario, &options)).map_err(hidden)?;
@@ -144,13 +134,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         || runtime.block_on(run_watched(&scenario, &options, &status)),
     )?
     .map_err(hidden)?;
-    let view = RehearsalView::new(&rehearsal, &sources);
-    output::write_with(&targets, terminal, |format, layout| match format {
-        Format::Json => json::render(&view),
-        Format::Junit => junit::render(&view),
-        _ => text::render(&view, layout),
-    })?;
-    Ok(ExitCode::from(exit_code(&rehearsal)))
+    show(&targets, terminal, &rehearsal, &sources)
 }
 
 /// The path to show, and the text.
@@ -196,14 +180,6 @@ fn wrong(problems: &[Problem]) -> Failure {
     }
 }
 
-pub(super) fn cannot_run(error: CannotRun) -> Failure {
-    let failure = Failure::new(error.what);
-    match error.hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
 /// What cannot be done is told before anything is done.
 fn refuse_impossible(planned: &Plan, masker: &Masker) -> Result<(), Failure> {
     let failure = |why: &String| {
@@ -225,23 +201,6 @@ fn refuse_impossible(planned: &Plan, masker: &Masker) -> Result<(), Failure> {
     }
 }
 
-/// Shows what will be broken, and asks.
-pub(super) fn confirm(shown: &str) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::new("nobody is here to confirm what will be broken")
-            .hint("see it with `--dry-run`, then start it with `--yes`"));
-    }
-    output::tell(shown);
-    output::tell("Break these now? [y/N]");
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.map_err(|cause| Failure::new("cannot read the answer").because(cause))?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::new("not confirmed: nothing was started or broken")),
-    }
-}
-
 /// Runs it; Ctrl-C ends it early and heals.
 async fn run_watched(
     scenario: &Scenario,
@@ -251,20 +210,4 @@ async fn run_watched(
     let stop = CancellationToken::new();
     let work = rehearse(scenario, options, status, &stop);
     watched_until_interrupted(work, &stop).await
-}
-
-pub(super) fn exit_code(rehearsal: &Rehearsal) -> u8 {
-    match rehearsal.verdict {
-        Verdict::Held => 0,
-        Verdict::Broke => 1,
-        Verdict::Invalid => 3,
-        Verdict::Aborted => 4,
-    }
-}
-
-/// Unlike any other run of this machine.
-pub(super) fn run_id() -> String {
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u32(std::process::id());
-    format!("{:08x}", hasher.finish() as u32)
 }
