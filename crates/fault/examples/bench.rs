@@ -3,6 +3,9 @@
 //! `cargo run --release -p wonin-fault --example bench [ROUNDS]`. HAProxy is found on the path,
 //! Toxiproxy in `.cache/clients/bin/server` (`./test` builds it). The proxy is this program itself,
 //! as a process of its own, without faults unless said.
+//!
+//! `… --example bench threads [ROUNDS]` shows alone what 50 clients see with one to four threads for
+//! each processor, beside HAProxy.
 #![allow(clippy::print_stdout, reason = "a bench prints figures")]
 #![allow(clippy::disallowed_methods, reason = "a bench measures")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on ends")]
@@ -25,18 +28,22 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["serve", config] => serve(config),
+        ["serve", workers, config] => serve(workers.parse().unwrap(), config),
+        ["threads"] => measure_threads(15),
+        ["threads", rounds] => measure_threads(rounds.parse().unwrap()),
         [] => measure(15),
         [rounds] => measure(rounds.parse().unwrap()),
-        _ => println!("usage: bench [ROUNDS]"),
+        _ => println!("usage: bench [threads] [ROUNDS]"),
     }
 }
 
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// This proxy, until killed.
-fn serve(config: &str) {
+fn serve(workers: usize, config: &str) {
     wonin_fault::raise_descriptor_limit();
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let workers = wonin_fault::workers_for(processors);
     let options =
         wonin_fault::Options { seed: 1, workers, max_connections: 20_000, allow_remote: false };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -91,8 +98,9 @@ impl Way {
     }
 }
 
-fn ways(sink: SocketAddr, echo: SocketAddr, idle: usize) -> Vec<Way> {
-    let mut ways = vec![Way { name: "direct", bulk: sink, echo, process: None }];
+/// HAProxy without and with `splice-auto`, where it is installed.
+fn haproxies(sink: SocketAddr, echo: SocketAddr, idle: usize) -> Vec<Way> {
+    let mut ways = Vec::new();
     if Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().is_ok() {
         for (name, option) in [("HAProxy", ""), ("HAProxy, splice-auto", "option splice-auto")] {
             ways.push(Way::new(name, |bulk_listen, echo_listen| {
@@ -112,17 +120,34 @@ fn ways(sink: SocketAddr, echo: SocketAddr, idle: usize) -> Vec<Way> {
     } else {
         println!("HAProxy is not installed");
     }
-    let list = |bulk: SocketAddr, answer: SocketAddr, toxics: &str| {
-        format!(
-            r#"[{{"name":"bulk","listen":"{bulk}","upstream":"{sink}"{toxics}}},
-                {{"name":"echo","listen":"{answer}","upstream":"{echo}"{toxics}}}]"#
-        )
-    };
+    ways
+}
+
+/// The two proxies in the form that Toxiproxy and this proxy read.
+fn list([bulk, answer]: [SocketAddr; 2], [sink, echo]: [SocketAddr; 2], toxics: &str) -> String {
+    format!(
+        r#"[{{"name":"bulk","listen":"{bulk}","upstream":"{sink}"{toxics}}},
+            {{"name":"echo","listen":"{answer}","upstream":"{echo}"{toxics}}}]"#
+    )
+}
+
+fn own(name: &'static str, workers: usize, upstreams: [SocketAddr; 2], toxics: &str) -> Way {
+    Way::new(name, |bulk, echo| {
+        let program = std::env::current_exe().unwrap();
+        let config = list([bulk, echo], upstreams, toxics);
+        Command::new(program).args(["serve", &workers.to_string(), &config]).spawn().unwrap()
+    })
+}
+
+fn ways(sink: SocketAddr, echo: SocketAddr, idle: usize) -> Vec<Way> {
+    let mut ways = vec![Way { name: "direct", bulk: sink, echo, process: None }];
+    ways.extend(haproxies(sink, echo, idle));
+    let upstreams = [sink, echo];
     let server = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.cache/clients/bin/server");
     if server.is_file() {
         ways.push(Way::new("Toxiproxy", |bulk, echo| {
             let path = std::env::temp_dir().join(format!("bench-{}.json", bulk.port()));
-            fs::write(&path, list(bulk, echo, "")).unwrap();
+            fs::write(&path, list([bulk, echo], upstreams, "")).unwrap();
             let mut command = Command::new(server);
             command.arg("-config").arg(path).args(["-port", &free().port().to_string()]);
             command.env("LOG_LEVEL", "error").stdout(Stdio::null()).spawn().unwrap()
@@ -130,23 +155,19 @@ fn ways(sink: SocketAddr, echo: SocketAddr, idle: usize) -> Vec<Way> {
     } else {
         println!("Toxiproxy is not installed");
     }
-    let own = |name, toxics: &str| {
-        let config = |bulk, echo| list(bulk, echo, toxics);
-        Way::new(name, |bulk, echo| {
-            let program = std::env::current_exe().unwrap();
-            Command::new(program).args(["serve", &config(bulk, echo)]).spawn().unwrap()
-        })
-    };
-    ways.push(own("wonin", ""));
+    let workers = wonin_fault::workers_for(processors());
+    ways.push(own("wonin", workers, upstreams, ""));
     ways.push(own(
         "wonin, latency 0",
+        workers,
+        upstreams,
         r#","toxics":[{"type":"latency"},{"type":"latency","stream":"upstream"}]"#,
     ));
     ways
 }
 
-fn measure(rounds: usize) {
-    let idle = raise_limits();
+/// A server that swallows, and one that answers.
+fn servers() -> [SocketAddr; 2] {
     let sink = server(|mut client| {
         let mut buffer = vec![0; 128 << 10];
         while let Ok(len @ 1..) = client.read(&mut buffer) {
@@ -157,6 +178,35 @@ fn measure(rounds: usize) {
         let mut buffer = [0; 64];
         while client.read_exact(&mut buffer).is_ok() && client.write_all(&buffer).is_ok() {}
     });
+    [sink, echo]
+}
+
+fn measure_threads(rounds: usize) {
+    let idle = raise_limits();
+    let [sink, echo] = servers();
+    let mut ways = haproxies(sink, echo, idle);
+    let names = ["1 for each", "2 for each", "3 for each", "4 for each"];
+    for (each, name) in (1..).zip(names) {
+        ways.push(own(name, each * processors(), [sink, echo], ""));
+    }
+    let mut seen: Vec<[Vec<f64>; 3]> = ways.iter().map(|_| Default::default()).collect();
+    for _ in 0..rounds {
+        for (way, seen) in ways.iter().zip(&mut seen) {
+            let (p50, p99, rate) = ping(way.echo, 50);
+            seen.iter_mut().zip([p50, p99, rate]).for_each(|(seen, value)| seen.push(value));
+        }
+    }
+    println!("medians of {rounds} rounds, in turns; times in us\n");
+    println!("| | echo, 50: p50 | p99 | requests/s |\n|---|---|---|---|");
+    for (way, seen) in ways.iter().zip(&seen) {
+        let [p50, p99, rate] = [0, 1, 2].map(|n| median(&seen[n]));
+        println!("| {} | {p50:.0} | {p99:.0} | {rate:.0} |", way.name);
+    }
+}
+
+fn measure(rounds: usize) {
+    let idle = raise_limits();
+    let [sink, echo] = servers();
     let ways = ways(sink, echo, idle);
     let mut seen: Vec<[Vec<f64>; 8]> = ways.iter().map(|_| Default::default()).collect();
     for _ in 0..rounds {
