@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Answer, dir, put, run};
+use support::{Answer, dir, held, parsed, put, run};
 use tempfile::TempDir;
 
 const EXAMPLE: &str = include_str!("../../../docs/scenarios/slow-upstream.toml");
@@ -93,18 +93,11 @@ fn rehearse(dir: &Path, args: &[&str]) -> Answer {
 /// The JSON answer of a run, held against its schema, with the exit code.
 fn json(dir: &Path) -> (Option<i32>, Value) {
     let answer = rehearse(dir, &["--yes", "--journal", "undo", "--format", "json"]);
-    let value: Value = serde_json::from_str(&answer.out)
-        .unwrap_or_else(|error| panic!("{error}: {}\n{}", answer.out, answer.err));
+    let value = parsed(&answer);
     let schema = include_str!("../../../docs/schema/wonin.rehearsal-1.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
     assert_eq!(schema::problems(&schema, &value), [""; 0]);
     (answer.code, value)
-}
-
-fn held(value: &Value, name: &str, phase: &str) -> bool {
-    let all = value["expectations"].as_array().unwrap().iter();
-    let mut found = all.filter(|one| one["name"] == name && one["phase"] == phase);
-    found.next().unwrap_or_else(|| panic!("{name} {phase}: {value:#}"))["held"] == true
 }
 
 #[test]
@@ -328,7 +321,7 @@ fn ctrl_c_heals_and_tells() {
     let output = child.wait_with_output().unwrap();
     let answer = Answer::from(output);
     assert_eq!(answer.code, Some(4), "{answer:?}");
-    let value: Value = serde_json::from_str(&answer.out).unwrap();
+    let value = parsed(&answer);
     assert_eq!(value["verdict"], "aborted");
     assert!(value["why"].as_str().unwrap().starts_with("stopped by a person after "));
     assert!(value["faults"][0]["to_s"].as_f64().is_some(), "it was healed: {value:#}");

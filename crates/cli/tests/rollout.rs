@@ -9,8 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Answer, dir, put, run, wonin};
-use tempfile::TempDir;
+use support::{Answer, apply, dir, parsed, put, run, wonin};
 
 const INCIDENT: &str = include_str!("../../../cases/rollout-outpaced/main.tf");
 const MEASURED: [&str; 4] = ["--startup", "35s@1024", "--startup", "150s@256"];
@@ -28,8 +27,7 @@ fn rehearse(dir: &Path, args: &[&str]) -> Answer {
 /// The JSON answer, held against its schema.
 fn json(dir: &Path, args: &[&str]) -> Value {
     let answer = rehearse(dir, &[args, &["--format", "json"]].concat());
-    let value: Value = serde_json::from_str(&answer.out)
-        .unwrap_or_else(|error| panic!("{error}: {}\n{}", answer.out, answer.err));
+    let value = parsed(&answer);
     let schema = include_str!("../../../docs/schema/wonin.rollout-1.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
     assert_eq!(schema::problems(&schema, &value), [""; 0], "{args:?}");
@@ -153,21 +151,6 @@ fn honest(files: &[(&str, &str)], args: &[&str]) -> Vec<String> {
         applied.push(names.collect::<Vec<_>>().join(" + "));
     }
     applied
-}
-
-fn apply(files: &[(&str, &str)], edits: &[Value]) -> TempDir {
-    let changed = dir(files.iter().copied());
-    let mut edits: Vec<&Value> = edits.iter().collect();
-    // From the end, so that earlier offsets stay right.
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit["start"].as_u64()));
-    for edit in edits {
-        let path = changed.path().join(edit["path"].as_str().unwrap());
-        let mut text = fs::read_to_string(&path).unwrap();
-        let at = |name: &str| edit[name].as_u64().unwrap() as usize;
-        text.replace_range(at("start")..at("end"), edit["replacement"].as_str().unwrap());
-        fs::write(path, text).unwrap();
-    }
-    changed
 }
 
 fn has(applied: &[String], wanted: &str) {

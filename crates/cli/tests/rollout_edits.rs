@@ -5,36 +5,10 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
-use support::{dir, run};
-use tempfile::TempDir;
-
-fn rehearse(dir: &Path, args: &[&str]) -> Vec<Value> {
-    let answer = run(dir, &[&["rehearse", "rollout"], args, &["--format", "json"]].concat());
-    let value: Value =
-        serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
-    value.as_array().cloned().unwrap_or_else(|| vec![value])
-}
-
-fn named<'a>(all: &'a [Value], service: &str) -> &'a Value {
-    all.iter().find(|one| one["service"] == service).unwrap_or_else(|| panic!("no {service}"))
-}
-
-fn apply(files: &[(&str, &str)], edits: &[Value]) -> TempDir {
-    let changed = dir(files.iter().copied());
-    let mut edits: Vec<&Value> = edits.iter().collect();
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit["start"].as_u64()));
-    for edit in edits {
-        let path = changed.path().join(edit["path"].as_str().unwrap());
-        let mut text = fs::read_to_string(&path).unwrap();
-        let at = |name: &str| edit[name].as_u64().unwrap() as usize;
-        text.replace_range(at("start")..at("end"), edit["replacement"].as_str().unwrap());
-        fs::write(path, text).unwrap();
-    }
-    changed
-}
+use support::{apply, dir, named, rollouts};
 
 /// Settings of a proposal with their values.
 fn changes(proposal: &Value) -> String {
@@ -54,7 +28,7 @@ fn honest(
     args: &[&str],
 ) -> (Vec<String>, Vec<(String, String)>) {
     let root = dir(files.iter().copied());
-    let before = rehearse(root.path(), args);
+    let before = rollouts(root.path(), args);
     let found = named(&before, service);
     assert!(found["verdict"] != "completes", "{found:#}");
     let (mut made, mut open) = (Vec::new(), Vec::new());
@@ -65,7 +39,7 @@ fn honest(
             open.push((changes(proposal), why));
             continue;
         }
-        let after = rehearse(apply(files, edits).path(), args);
+        let after = rollouts(apply(files, edits).path(), args);
         for one in &before {
             let name = one["service"].as_str().unwrap();
             let now = named(&after, name);
@@ -241,7 +215,7 @@ fn an_anchor_with_one_user_is_changed_and_a_shared_one_is_overruled() {
     has(&made, "start_period 66");
     assert!(open.is_empty(), "{open:?}");
     let root = dir(files);
-    let found = rehearse(root.path(), &NINETY);
+    let found = rollouts(root.path(), &NINETY);
     let retries = named(&found, "db")["proposals"].as_array().unwrap().iter();
     let retries = retries.clone().find(|one| changes(one) == "retries 9").unwrap();
     let text = retries["edits"][0]["replacement"].as_str().unwrap();

@@ -7,20 +7,10 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Answer, dir, run, wonin};
+use support::{Answer, dir, each, rollouts, run, wonin};
 
 fn rehearse(dir: &Path, args: &[&str]) -> Answer {
     run(dir, &[&["rehearse", "rollout"], args].concat())
-}
-
-fn parsed(answer: &Answer) -> Vec<Value> {
-    let value: Value =
-        serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
-    value.as_array().cloned().unwrap_or_else(|| vec![value])
-}
-
-fn as_json(dir: &Path, args: &[&str]) -> Vec<Value> {
-    parsed(&rehearse(dir, &[args, &["--format", "json"]].concat()))
 }
 
 /// As `helm template` prints it: comments with the source, several documents, hooks, an empty one.
@@ -105,7 +95,7 @@ fn piped(text: &str, args: &[&str]) -> Answer {
 #[test]
 fn a_chart_comes_through_a_pipe() {
     let answer = piped(CHART, &["--startup", "90s", "--format", "json"]);
-    let found = parsed(&answer);
+    let found = each(&answer);
     let [shop] = found.as_slice() else { panic!("one service: {found:#?}") };
     assert_eq!(shop["service"], "release-name-shop");
     assert_eq!((&shop["verdict"], &shop["desired"]), (&"never".into(), &2.into()));
@@ -113,7 +103,7 @@ fn a_chart_comes_through_a_pipe() {
     assert_eq!(answer.code, Some(1));
     // The same with a file of Windows, and with what Helm adds when it fails to be quiet.
     let windows = CHART.replace('\n', "\r\n");
-    assert_eq!(parsed(&piped(&windows, &["--startup", "90s", "--format", "json"])).len(), 1);
+    assert_eq!(each(&piped(&windows, &["--startup", "90s", "--format", "json"])).len(), 1);
     let text = piped(CHART, &["--startup", "90s"]).out;
     assert!(text.contains("release-name-shop never completes"), "{text}");
     assert!(text.contains("+           startupProbe:") || text.contains("startupProbe:"), "{text}");
@@ -178,7 +168,7 @@ fn a_plan_is_rehearsed_from_a_file_and_through_a_pipe() {
     let plan = plan();
     let root = dir([("plan.json", plan.as_str())]);
     let args = ["--startup", "35s@1024", "--startup", "150s@256", "--phase", "5s"];
-    let found = as_json(root.path(), &args);
+    let found = rollouts(root.path(), &args);
     let [api] = found.as_slice() else { panic!("one service: {found:#?}") };
     assert_eq!((&api["service"], &api["verdict"]), (&"api".into(), &"never".into()));
     assert_eq!(api["ends"]["at_s"]["p50"], 110.0);
@@ -186,7 +176,7 @@ fn a_plan_is_rehearsed_from_a_file_and_through_a_pipe() {
     assert_eq!((&grace["to"], &grace["path"]), (&180.into(), &"plan.json".into()));
 
     let args = [&["--stdin-name", "plan.json", "--format", "json"], &args[..]].concat();
-    let piped = parsed(&piped(&plan, &args));
+    let piped = each(&piped(&plan, &args));
     assert_eq!((piped.len(), &piped[0]["verdict"]), (1, &"never".into()));
 }
 
@@ -231,7 +221,7 @@ fn answers_of_the_aws_command_line_belong_together() {
         ("alarms.json", alarms.as_str()),
     ];
     let root = dir(files);
-    let found = as_json(root.path(), &["--startup", "150s"]);
+    let found = rollouts(root.path(), &["--startup", "150s"]);
     let [api] = found.as_slice() else { panic!("one service: {found:#?}") };
     assert_eq!((&api["service"], &api["verdict"]), (&"api".into(), &"never".into()));
     let setting = |name: &str| {
@@ -327,7 +317,7 @@ resource "aws_ecs_service" "right" {
         assert!(answer.err.contains(wanted), "`{wanted}` is not in\n{}", answer.err);
     }
     assert_eq!(answer.code, Some(2));
-    let found = as_json(root.path(), &["--startup", "30s"]);
+    let found = rollouts(root.path(), &["--startup", "30s"]);
     let right = found.iter().find(|one| one["service"] == "right").unwrap();
     assert_eq!(right["verdict"], "completes");
     assert_eq!(found.len(), 7);
@@ -392,7 +382,7 @@ services:
     ] {
         assert!(told.contains(wanted), "`{wanted}` is not in\n{}", answer.out);
     }
-    let found = as_json(root.path(), &["--startup", "30s"]);
+    let found = rollouts(root.path(), &["--startup", "30s"]);
     let right = found.iter().find(|one| one["service"] == "right").unwrap();
     assert_eq!(right["verdict"], "completes");
 }
@@ -437,7 +427,7 @@ const WEB: &str = include_str!("../../../cases/rollout-outpaced/fixed/main.tf");
 fn what_the_caller_lets_happen_shows() {
     let root = dir([("main.tf", WEB)]);
     let one =
-        |args: &[&str]| as_json(root.path(), &[&["--startup", "20s"], args].concat()).remove(0);
+        |args: &[&str]| rollouts(root.path(), &[&["--startup", "20s"], args].concat()).remove(0);
     assert_eq!(one(&[])["verdict"], "completes");
     let slow = one(&["--slow-answers", "60%"]);
     assert_eq!(slow["verdict"], "depends", "{slow:#}");
@@ -460,7 +450,7 @@ fn what_was_measured_takes_the_place_of_what_is_assumed() {
     let old = include_str!("../../../cases/rollout-outpaced/before/main.tf");
     let root = dir([("main.tf", old)]);
     let one =
-        |args: &[&str]| as_json(root.path(), &[&["--startup", "35s"], args].concat()).remove(0);
+        |args: &[&str]| rollouts(root.path(), &[&["--startup", "35s"], args].concat()).remove(0);
     // It lives by luck, and of the time from registration to the first check.
     let guessed = one(&[]);
     assert_eq!(guessed["verdict"], "depends");
@@ -475,7 +465,7 @@ fn what_was_measured_takes_the_place_of_what_is_assumed() {
     let incident = include_str!("../../../cases/rollout-outpaced/main.tf");
     let args = ["--startup", "150s", "--phase", "5s", "--assume", "breaker_minimum=10"];
     let args = [&args[..], &["--assume", "unhealthy_policy=stop-first"]].concat();
-    let patient = as_json(dir([("main.tf", incident)]).path(), &args);
+    let patient = rollouts(dir([("main.tf", incident)]).path(), &args);
     let ends = &patient[0]["ends"];
     assert_eq!(ends["how"], "circuit-breaker");
     assert!((325.0..=435.0).contains(&ends["at_s"]["p50"].as_f64().unwrap()), "{ends:#}");

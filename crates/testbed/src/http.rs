@@ -13,47 +13,54 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends one request to `address` (`host:port`) and reads the answer to its end. HTTP/1.0, so that
-/// the body comes in one piece.
-pub fn http(
-    address: &str,
-    method: &str,
-    path: &str,
-    kind: &str,
-    body: &[u8],
-    limit: Duration,
-) -> Answer {
-    match exchange(address, method, path, kind, body, limit) {
-        Ok(answer) => answer,
-        Err(error) => Answer { status: 0, body: error.to_string() },
-    }
+/// A request; HTTP/1.0, so that the body of the answer comes in one piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// HTTP's method.
+    pub method: &'a str,
+    /// The path with its query.
+    pub path: &'a str,
+    /// The body's type; not sent where there is no body.
+    pub kind: &'a str,
+    /// The body.
+    pub body: &'a [u8],
 }
 
-fn exchange(
-    address: &str,
-    method: &str,
-    path: &str,
-    kind: &str,
-    body: &[u8],
-    limit: Duration,
-) -> io::Result<Answer> {
-    let target: SocketAddr = address.parse().map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&target, limit)?;
-    stream.set_read_timeout(Some(limit))?;
-    stream.set_write_timeout(Some(limit))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n")?;
-    if !body.is_empty() {
-        write!(stream, "Content-Type: {kind}\r\n")?;
+impl<'a> Request<'a> {
+    /// A request for what is at `path`.
+    pub fn get(path: &'a str) -> Self {
+        Self { method: "GET", path, kind: "", body: b"" }
     }
-    write!(stream, "Content-Length: {}\r\n\r\n", body.len())?;
-    stream.write_all(body)?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other(format!("no HTTP: {head}")))?;
-    Ok(Answer { status, body: body.to_owned() })
+
+    /// Sends it to `address` (`host:port`) and reads the answer to its end. Connecting, writing and
+    /// each read may take `limit`.
+    pub fn send(&self, address: &str, limit: Duration) -> Answer {
+        match self.exchange(address, limit) {
+            Ok(answer) => answer,
+            Err(error) => Answer { status: 0, body: error.to_string() },
+        }
+    }
+
+    fn exchange(&self, address: &str, limit: Duration) -> io::Result<Answer> {
+        let Self { method, path, kind, body } = self;
+        let target: SocketAddr = address.parse().map_err(io::Error::other)?;
+        let mut stream = TcpStream::connect_timeout(&target, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_write_timeout(Some(limit))?;
+        write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n")?;
+        if !body.is_empty() {
+            write!(stream, "Content-Type: {kind}\r\n")?;
+        }
+        write!(stream, "Content-Length: {}\r\n\r\n", body.len())?;
+        stream.write_all(body)?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no HTTP: {head}")))?;
+        Ok(Answer { status, body: body.to_owned() })
+    }
 }
 
 /// A value as it stands in a query.

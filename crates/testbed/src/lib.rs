@@ -21,7 +21,7 @@ pub mod zookeeper;
 
 use std::fmt;
 
-pub use http::{Answer, http};
+pub use http::{Answer, Request};
 pub use process::{Process, run, tail, wait_until};
 
 /// Why something cannot be started on this machine.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::http::{Answer, escape, http};
+use crate::http::{Answer, Request, escape};
 use crate::net::{Host, Net};
 use crate::zookeeper::ZooKeeper;
 use crate::{Process, Skip, cache, guard};
@@ -220,7 +220,8 @@ impl Pinot {
     /// A request to the controller.
     pub fn controller(&self, method: &str, path: &str, body: &str) -> Answer {
         let address = format!("{}:9000", self.hosts.controller.address());
-        self.request(&address, method, path, "application/json", body.as_bytes())
+        let (kind, body) = ("application/json", body.as_bytes());
+        self.send(&address, Request { method, path, kind, body })
     }
 
     /// `GET` of the controller; anything but 200 is a failure.
@@ -239,11 +240,12 @@ impl Pinot {
     pub fn query(&self, sql: &str) -> Answer {
         let address = format!("{}:8099", self.hosts.broker.address());
         let body = format!("{{\"sql\":\"{sql}\"}}");
-        self.request(&address, "POST", "/query/sql", "application/json", body.as_bytes())
+        let (path, kind, body) = ("/query/sql", "application/json", body.as_bytes());
+        self.send(&address, Request { method: "POST", path, kind, body })
     }
 
-    fn request(&self, address: &str, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
-        self.hosts.net.hub().enter(|| http(address, method, path, kind, body, CALL))
+    fn send(&self, address: &str, request: Request<'_>) -> Answer {
+        self.hosts.net.hub().enter(|| request.send(address, CALL))
     }
 
     /// Makes the table `visits` (columns `page` and `n`) with `rows` rows.
@@ -264,7 +266,8 @@ impl Pinot {
         );
         let address = format!("{}:9000", self.hosts.controller.address());
         let kind = "multipart/form-data; boundary=mark";
-        let loaded = self.request(&address, "POST", &path, kind, body.as_bytes());
+        let (path, body) = (path.as_str(), body.as_bytes());
+        let loaded = self.send(&address, Request { method: "POST", path, kind, body });
         assert_eq!(loaded.status, 200, "POST {path}: {}", loaded.body);
     }
 }
@@ -323,9 +326,7 @@ impl Launch<'_> {
         let address = format!("{}:{health}", host.address());
         process.wait_ready(READY, || {
             let second = Duration::from_secs(1);
-            let answer = host
-                .namespace()
-                .enter(|| http(&address, "GET", "/health", "text/plain", b"", second));
+            let answer = host.namespace().enter(|| Request::get("/health").send(&address, second));
             answer.status == 200 && answer.body.trim() == "OK"
         });
         process

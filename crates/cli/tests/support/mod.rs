@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A Compose file whose two brokers cannot lose one.
@@ -76,7 +77,50 @@ pub(crate) fn run(dir: &Path, args: &[&str]) -> Answer {
 }
 
 /// The answer as JSON.
-pub(crate) fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
-    let answer = run(dir, &[args, &["--format", "json"]].concat());
+pub(crate) fn json(dir: &Path, args: &[&str]) -> Value {
+    parsed(&run(dir, &[args, &["--format", "json"]].concat()))
+}
+
+/// An answer that is JSON.
+pub(crate) fn parsed(answer: &Answer) -> Value {
     serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+/// The answer of `rehearse rollout` for every service that it found.
+pub(crate) fn rollouts(dir: &Path, args: &[&str]) -> Vec<Value> {
+    each(&run(dir, &[&["rehearse", "rollout"], args, &["--format", "json"]].concat()))
+}
+
+/// The services in an answer of `rehearse rollout`.
+pub(crate) fn each(answer: &Answer) -> Vec<Value> {
+    let value = parsed(answer);
+    value.as_array().cloned().unwrap_or_else(|| vec![value])
+}
+
+/// The answer for one service.
+pub(crate) fn named<'a>(all: &'a [Value], service: &str) -> &'a Value {
+    all.iter().find(|one| one["service"] == service).unwrap_or_else(|| panic!("no {service}"))
+}
+
+/// A copy of the files with the edits of a proposal.
+pub(crate) fn apply(files: &[(&str, &str)], edits: &[Value]) -> TempDir {
+    let changed = dir(files.iter().copied());
+    let mut edits: Vec<&Value> = edits.iter().collect();
+    // From the end, so that earlier offsets stay right.
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit["start"].as_u64()));
+    for edit in edits {
+        let path = changed.path().join(edit["path"].as_str().unwrap());
+        let mut text = fs::read_to_string(&path).unwrap();
+        let at = |name: &str| edit[name].as_u64().unwrap() as usize;
+        text.replace_range(at("start")..at("end"), edit["replacement"].as_str().unwrap());
+        fs::write(path, text).unwrap();
+    }
+    changed
+}
+
+/// Whether an expectation of a rehearsal held in a phase.
+pub(crate) fn held(value: &Value, name: &str, phase: &str) -> bool {
+    let all = value["expectations"].as_array().unwrap().iter();
+    let mut found = all.filter(|one| one["name"] == name && one["phase"] == phase);
+    found.next().unwrap_or_else(|| panic!("{name} {phase}: {value:#}"))["held"] == true
 }
