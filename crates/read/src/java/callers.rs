@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use wonin_model::{Located, Scope as Runs};
 use wonin_syntax::java::{Expr, ExprKind, Method, TypeDecl, TypeKind, Visit, walk};
+use wonin_text::Span;
 
 use super::codebase::{Codebase, Scope};
-use super::schedules;
+use super::tasks::Task;
 use super::values::Values;
+use super::{schedules, tasks};
 
 /// How many calls away from an entry a method still counts as run by it.
 const MAX_STEPS: usize = 4;
@@ -44,11 +46,12 @@ const LISTENERS: &[&str] = &[
 /// Types of jobs that Quartz makes anew for every firing.
 const JOBS: &[&str] = &["InterruptableJob", "Job", "QuartzJobBean", "StatefulJob"];
 
-/// A method that something runs again and again.
+/// A method, or a task in one, that something runs again and again.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct Entry {
     pub(crate) class: usize,
-    pub(crate) method: &'a Method,
+    /// What a person would call it.
+    pub(crate) name: Located<String>,
     pub(crate) runs: Runs,
     pub(crate) period_ms: Option<Located<u64>>,
 }
@@ -64,8 +67,10 @@ pub(crate) fn key(class: usize, method: &Method) -> Key {
 /// Methods that run again, with the entry that leads to each and how many calls away it is.
 #[derive(Debug, Default)]
 pub(crate) struct Callers<'a> {
-    pub(crate) entries: Vec<Entry<'a>>,
+    pub(crate) entries: Vec<Entry>,
     reached: BTreeMap<Key, (usize, usize)>,
+    /// Tasks that are written out where they are scheduled, with their entries.
+    tasks: Vec<(Task<'a>, usize)>,
     /// Methods that run when the program starts, and what only they call.
     started: BTreeMap<Key, usize>,
 }
@@ -75,24 +80,58 @@ impl<'a> Callers<'a> {
     pub(crate) fn of<'v>(code: &'v Codebase<'a>, values: impl Fn(usize) -> Values<'v, 'a>) -> Self {
         let mut callers = Self::default();
         let mut starts = Vec::new();
+        let mut roots = Vec::new();
         for (class, of) in code.classes() {
+            let values = values(of.module);
             for method in of.decl.methods.iter().filter(|method| method.body.is_some()) {
                 if let Some(runs) = runs(code, class, method) {
-                    let period_ms = schedules::of_entry(&values(of.module), class, method);
-                    callers.entries.push(Entry { class, method, runs, period_ms });
+                    let period_ms = schedules::of_entry(&values, class, method);
+                    let name = code.word(class, &method.name);
+                    roots.push(Root { class, method, entry: callers.entries.len(), steps: 0 });
+                    callers.entries.push(Entry { class, name, runs, period_ms });
                 } else if is_start(of.decl, method) {
-                    starts.push((class, method));
+                    starts.push(Root { class, method, entry: starts.len(), steps: 0 });
+                }
+                for task in tasks::of_method(&values, class, method) {
+                    callers.add_task(code, task, &mut roots);
                 }
             }
         }
-        let entries = callers.entries.iter().map(|entry| (entry.class, entry.method)).collect();
-        callers.reached = follow(code, entries);
+        callers.reached = follow(code, roots);
         callers.started = follow(code, starts).into_iter().map(|(k, (_, s))| (k, s)).collect();
         callers
     }
 
+    fn add_task(&mut self, code: &Codebase<'a>, task: Task<'a>, roots: &mut Vec<Root<'a>>) {
+        let entry = self.entries.len();
+        self.entries.push(Entry {
+            class: task.class,
+            name: task.name.clone(),
+            runs: Runs::JobRun,
+            period_ms: task.period_ms.clone(),
+        });
+        match task.body {
+            Some((class, method)) => roots.push(Root { class, method, entry, steps: 0 }),
+            None => {
+                let called = calls(code, task.class, task.method, Some(task.span));
+                let root = |(class, method)| Root { class, method, entry, steps: 1 };
+                roots.extend(called.into_iter().map(root));
+                self.tasks.push((task, entry));
+            }
+        }
+    }
+
+    /// The entry that runs a place of a method, if it lies in a task that is scheduled there.
+    pub(crate) fn task(&self, class: usize, span: Span) -> Option<&Entry> {
+        let holds = |task: &Task<'a>| {
+            task.class == class && task.span.range().contains(&(span.start as usize))
+        };
+        let (_, entry) = self.tasks.iter().find(|(task, _)| holds(task))?;
+        Some(&self.entries[*entry])
+    }
+
     /// The entry that leads to a method, and how many calls away it is.
-    pub(crate) fn entry(&self, class: usize, method: &Method) -> Option<(&Entry<'a>, usize)> {
+    pub(crate) fn entry(&self, class: usize, method: &Method) -> Option<(&Entry, usize)> {
         let (entry, steps) = self.reached.get(&key(class, method))?;
         Some((&self.entries[*entry], *steps))
     }
@@ -104,47 +143,53 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// All methods that calls lead to, breadth first: which of the roots, and after how many calls.
-fn follow<'a>(
-    code: &Codebase<'a>,
-    roots: Vec<(usize, &'a Method)>,
-) -> BTreeMap<Key, (usize, usize)> {
+/// Where following calls begins.
+struct Root<'a> {
+    class: usize,
+    method: &'a Method,
+    entry: usize,
+    /// How many calls away from the entry it is already.
+    steps: usize,
+}
+
+/// All methods that calls lead to, breadth first: from which entry, and after how many calls.
+fn follow<'a>(code: &Codebase<'a>, roots: Vec<Root<'a>>) -> BTreeMap<Key, (usize, usize)> {
     let mut reached = BTreeMap::new();
-    let mut waiting: VecDeque<(usize, &'a Method, usize, usize)> = VecDeque::new();
-    for (root, (class, method)) in roots.into_iter().enumerate() {
-        waiting.push_back((class, method, root, 0));
-    }
-    while let Some((class, method, root, steps)) = waiting.pop_front() {
+    let mut waiting = VecDeque::from(roots);
+    while let Some(Root { class, method, entry, steps }) = waiting.pop_front() {
         if reached.contains_key(&key(class, method)) {
             continue;
         }
-        reached.insert(key(class, method), (root, steps));
+        reached.insert(key(class, method), (entry, steps));
         if steps < MAX_STEPS {
-            let called = calls(code, class, method);
-            waiting.extend(called.into_iter().map(|(class, m)| (class, m, root, steps + 1)));
+            let called = calls(code, class, method, None);
+            let next = |(class, method)| Root { class, method, entry, steps: steps + 1 };
+            waiting.extend(called.into_iter().map(next));
         }
     }
     reached
 }
 
-/// Methods of the code that a body calls, by call or by reference.
-fn calls<'a>(code: &Codebase<'a>, class: usize, method: &'a Method) -> Vec<(usize, &'a Method)> {
+/// Methods of the code that a body, or a part of it, calls: by call or by reference.
+fn calls<'a>(
+    code: &Codebase<'a>,
+    class: usize,
+    method: &'a Method,
+    within: Option<Span>,
+) -> Vec<(usize, &'a Method)> {
     let scope = Scope::of(class, method);
     let mut exprs: Vec<&'a Expr> = Vec::new();
     walk(method.statements(), &mut |visit, _| {
-        if let Visit::Expr(expr) = visit {
+        if let Visit::Expr(expr) = visit
+            && within.is_none_or(|span| span.range().contains(&(expr.span.start as usize)))
+        {
             exprs.push(expr);
         }
         true
     });
     let target = |expr: &'a Expr| match &expr.kind {
         ExprKind::Call(call) => code.called(&scope, call),
-        ExprKind::MethodRef(object, name) => {
-            let owner = code.type_of(&scope, object)?;
-            let class = code.find(&owner, class)?;
-            let methods = &code.class(class).decl.methods;
-            methods.iter().find(|m| m.name.text == name.text).map(|method| (class, method))
-        }
+        ExprKind::MethodRef(object, name) => code.referred(&scope, object, &name.text),
         _ => None,
     };
     exprs.into_iter().filter_map(target).collect()

@@ -311,6 +311,29 @@ impl<'a> Codebase<'a> {
         let class = self.target(scope, call)?;
         self.method(class, &call.name.text, call.args.len())
     }
+
+    /// The method that `object::name` refers to, where it is part of the code.
+    pub(crate) fn referred(
+        &self,
+        scope: &Scope<'a>,
+        object: &'a Expr,
+        name: &str,
+    ) -> Option<(usize, &'a Method)> {
+        let owner = self.type_of(scope, object).or_else(|| Some(object.as_name()?.to_owned()))?;
+        self.of_name(&owner, name, scope.class)
+    }
+
+    /// The first method of this name of a class, as seen from another.
+    pub(crate) fn of_name(
+        &self,
+        owner: &str,
+        name: &str,
+        from: usize,
+    ) -> Option<(usize, &'a Method)> {
+        let class = self.find(owner, from)?;
+        let methods = &self.classes[class].decl.methods;
+        methods.iter().find(|method| method.name.text == name).map(|method| (class, method))
+    }
 }
 
 /// What a call is made on: the own object, one of a type of this name (or the type itself), or

@@ -7,6 +7,7 @@ pub(crate) mod credentials;
 pub(crate) mod kafka;
 pub(crate) mod pools;
 pub(crate) mod schedules;
+pub(crate) mod tasks;
 pub(crate) mod values;
 
 use wonin_model::Skipped;

@@ -3,7 +3,7 @@
 mod makers;
 
 use wonin_model::{Located, PoolPerCall, Scope as Runs, ServiceId};
-use wonin_syntax::java::{Around, Expr, ExprKind, Method, Stmt, StmtKind, Visit, Word, walk};
+use wonin_syntax::java::{Around, Expr, ExprKind, Method, Stmt, StmtKind, Visit, walk};
 use wonin_text::{Sources, Span};
 
 use super::callers::{Callers, is_bean, is_job, is_made_often};
@@ -50,11 +50,11 @@ struct Finder<'f, 'a> {
 }
 
 /// What runs the code that makes something.
-struct By<'a> {
+struct By {
     runs: Runs,
-    /// The class or method that is run: its name, and the class in whose file it stands.
+    /// The class in whose file it stands, and what is run: a class, a method, a task.
     class: usize,
-    word: &'a Word,
+    name: Located<String>,
     period_ms: Option<Located<u64>>,
     sure: f32,
 }
@@ -87,7 +87,8 @@ impl<'a> Finder<'_, 'a> {
                 && made.thing != Thing::Thread
             {
                 let period_ms = period_ms.clone();
-                found.push(self.pool(made, By { runs, class, word: &decl.name, period_ms, sure }));
+                let name = self.values.code.word(class, &decl.name);
+                found.push(self.pool(made, By { runs, class, name, period_ms, sure }));
             }
         };
         for field in decl.fields.iter().filter(|field| !field.is("static")) {
@@ -116,7 +117,7 @@ impl<'a> Finder<'_, 'a> {
                 continue;
             }
             let Some(made) = self.made(&scope, expr) else { continue };
-            let Some(by) = self.run_by(class, method, around, &made) else { continue };
+            let Some(by) = self.run_by(class, method, (expr.span, around), &made) else { continue };
             found.push(self.pool(made, by));
         }
     }
@@ -126,11 +127,12 @@ impl<'a> Finder<'_, 'a> {
         &self,
         class: usize,
         method: &'a Method,
-        around: Around,
+        (span, around): (Span, Around),
         made: &Made,
-    ) -> Option<By<'a>> {
+    ) -> Option<By> {
         let code = self.values.code;
-        if let Some((entry, steps)) = self.callers.entry(class, method) {
+        let task = self.callers.task(class, span).map(|entry| (entry, 0));
+        if let Some((entry, steps)) = task.or_else(|| self.callers.entry(class, method)) {
             let near = 0.9 - 0.05 * steps as f32;
             let sure = match made.thing {
                 Thing::Pool | Thing::Timer => near,
@@ -143,7 +145,7 @@ impl<'a> Finder<'_, 'a> {
             return Some(By {
                 runs: entry.runs,
                 class: entry.class,
-                word: &entry.method.name,
+                name: entry.name.clone(),
                 period_ms: entry.period_ms.clone(),
                 sure,
             });
@@ -152,8 +154,10 @@ impl<'a> Finder<'_, 'a> {
         if made.class != class || !method.span.range().contains(&(made.span.start as usize)) {
             return None;
         }
-        let by =
-            |sure| Some(By { runs: Runs::Call, class, word: &method.name, period_ms: None, sure });
+        let by = |sure| {
+            let name = code.word(class, &method.name);
+            Some(By { runs: Runs::Call, class, name, period_ms: None, sure })
+        };
         // A container calls it once: as often as its loop goes round, and no more.
         let of_container = method.annotation("PostConstruct").is_some();
         if around.in_loop && made.thing != Thing::Thread && !of_container {
@@ -174,7 +178,7 @@ impl<'a> Finder<'_, 'a> {
         })
     }
 
-    fn pool(&self, made: Made, by: By<'_>) -> PoolPerCall {
+    fn pool(&self, made: Made, by: By) -> PoolPerCall {
         let place = self.values.code.place(made.class, made.span);
         let text = self.sources.slice(place);
         let text: Vec<&str> = text.split_whitespace().collect();
@@ -182,7 +186,7 @@ impl<'a> Finder<'_, 'a> {
             made: Located::written(text.join(" "), place),
             size: made.size,
             scope: by.runs,
-            runs_in: self.values.code.word(by.class, by.word),
+            runs_in: by.name,
             period_ms: by.period_ms,
             service: self.services[self.values.code.class(by.class).module],
             sure: by.sure,

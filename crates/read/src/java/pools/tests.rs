@@ -162,3 +162,55 @@ fn plain_methods_are_told_with_little_confidence() {
     let all: Vec<_> = found.iter().map(|pool| (pool.scope, pool.sure < 0.5)).collect();
     assert_eq!(all, [(Scope::Call, true), (Scope::Call, false)]);
 }
+
+#[test]
+fn tasks_that_a_scheduler_repeats() {
+    let found = pools(
+        "class Jobs {
+            private final ExecutorService shared = Executors.newFixedThreadPool(3);
+            static class Ask implements Runnable {
+                private final ExecutorService own = Executors.newFixedThreadPool(2);
+                public void run() { own.submit(() -> 1); }
+            }
+            public static void main(String[] args) {
+                ScheduledExecutorService clock = Executors.newScheduledThreadPool(1);
+                clock.scheduleAtFixedRate(() -> new Ask().run(), 0, 5, TimeUnit.SECONDS);
+                clock.scheduleWithFixedDelay(Jobs::clean, 0, 1, TimeUnit.MINUTES);
+                new Timer().schedule(new TimerTask() {
+                    public void run() { ExecutorService once = Executors.newCachedThreadPool(); }
+                }, 0, 250);
+            }
+            static void clean() { Executors.newFixedThreadPool(7).submit(() -> 1); }
+        }",
+    );
+    let shown: Vec<_> = found.iter().map(shown).collect();
+    let job = Scope::JobRun;
+    let task = "the task that main schedules";
+    assert_eq!(
+        shown,
+        [
+            ("Executors.newFixedThreadPool(2)", Some(2), job, task, Some(5000)),
+            ("Executors.newCachedThreadPool()", None, job, task, Some(250)),
+            ("Executors.newFixedThreadPool(7)", Some(7), job, task, Some(60_000)),
+        ]
+    );
+}
+
+#[test]
+fn tasks_that_run_once_or_clean_up_leave_nothing() {
+    let found = pools(
+        "class Jobs {
+            private final ExecutorService shared = Executors.newFixedThreadPool(3);
+            public static void main(String[] args) {
+                ScheduledExecutorService clock = Executors.newScheduledThreadPool(1);
+                clock.schedule(() -> Executors.newFixedThreadPool(2).submit(() -> 1), 5, TimeUnit.SECONDS);
+                clock.scheduleAtFixedRate(() -> {
+                    ExecutorService own = Executors.newFixedThreadPool(2);
+                    try { own.submit(() -> 1); } finally { own.shutdown(); }
+                }, 0, 5, TimeUnit.SECONDS);
+                clock.scheduleAtFixedRate(() -> shared.submit(() -> 1), 0, 5, TimeUnit.SECONDS);
+            }
+        }",
+    );
+    assert!(found.is_empty(), "{found:?}");
+}
