@@ -3,6 +3,7 @@
 mod address;
 mod client;
 mod placeholder;
+mod project;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::inject::{ContainerAct, ContainerFault, ContainerTarget, ResolvedTarge
 use crate::undo::Outcome;
 use address::Address;
 pub(crate) use client::Client;
+pub(crate) use project::ProjectUndo;
 use client::{Refused, encoded};
 use view::{Cpu, View};
 

@@ -1,6 +1,7 @@
 //! Where the system is not Linux, no fault on processes and containers can be undone for certain,
 //! so none is done: every one says so.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget};
@@ -19,6 +20,10 @@ pub struct Active {
     /// When it ends by itself, from its injection on.
     pub at_most: Duration,
 }
+
+/// A Compose project that was started for a run alone.
+#[derive(Debug)]
+pub struct OwnProject(());
 
 /// Refuses every fault.
 #[derive(Clone, Debug)]
@@ -57,6 +62,26 @@ impl Injector {
     /// An entry for the environment of processes that this one starts; without effect here.
     pub async fn mark(&self) -> Result<(&'static str, String), Error> {
         Ok(("WONIN_RUN", String::new()))
+    }
+
+    /// Says that it cannot be done here.
+    pub async fn own_project(
+        &self,
+        project: &str,
+        _folder: Option<&Path>,
+    ) -> Result<OwnProject, Error> {
+        let why = "projects of a run's own need Linux".to_owned();
+        Err(CannotDo { fault: format!("start of project {project}"), why }.into())
+    }
+
+    /// Nothing was started.
+    pub fn project_is_up(&self, _project: &OwnProject) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Nothing was started.
+    pub async fn remove_project(&self, _project: OwnProject) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Nothing was done.

@@ -1,6 +1,6 @@
 //! Injecting faults so that they are undone, whatever happens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget, Watchdog};
-use crate::container::{self, Client};
+use crate::container::{self, Client, ProjectUndo};
 use crate::process::{self, ProcessUndo, mark, proc};
 use crate::undo::{Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all};
 
@@ -61,6 +61,14 @@ struct Inner {
 struct Alive {
     leash: Option<Mutex<Leash>>,
     _lock: RunLock,
+}
+
+/// A Compose project that was started for a run alone.
+#[derive(Debug)]
+pub struct OwnProject {
+    /// Its undo record, and what that says once the project is up.
+    name: String,
+    record: Record,
 }
 
 /// One target of an injection, ready.
@@ -168,6 +176,32 @@ impl Injector {
         });
         marked.await?;
         Ok((mark::VARIABLE, self.inner.run.clone()))
+    }
+
+    /// Writes down that a Compose project, which is about to be started for this run alone, is to be
+    /// removed with its volumes, and the folder of its files; by [`Injector::remove_project`], and
+    /// otherwise when the run is gone, however it went.
+    pub async fn own_project(
+        &self,
+        project: &str,
+        folder: Option<&Path>,
+    ) -> Result<OwnProject, Error> {
+        let alive = self.inner.alive().await?;
+        let mut record = self.inner.project(project, folder)?;
+        let name = self.inner.keep(&record)?;
+        alive.tug().await?;
+        record.stage = Stage::Acts;
+        Ok(OwnProject { name, record })
+    }
+
+    /// Says that a project is up: removing it need not wait for parts that are still to come.
+    pub fn project_is_up(&self, project: &OwnProject) -> Result<(), Error> {
+        self.inner.keep(&project.record).map(drop)
+    }
+
+    /// Removes a project of this run, and looks whether it is gone.
+    pub async fn remove_project(&self, project: OwnProject) -> Result<(), Error> {
+        self.inner.heal(vec![project.name]).await.into_iter().next().map_or(Ok(()), Err)
     }
 
     async fn plan(&self, injection: &Injection) -> Result<Vec<Planned>, CannotDo> {
@@ -304,6 +338,26 @@ impl Inner {
         // It does not end by itself.
         record.expires_ms = u64::MAX;
         record.stage = Stage::Acts;
+        Ok(record)
+    }
+
+    /// What removes a project when the run is gone.
+    fn project(&self, project: &str, folder: Option<&Path>) -> Result<Record, Error> {
+        let cannot = |why| CannotDo { fault: format!("start of project {project}"), why };
+        if let Some(why) = container::socket_refusal(self.options.docker_socket.as_deref()) {
+            return Err(cannot(why).into());
+        }
+        let Some(client) = &self.docker else { return Err(cannot("no engine".to_owned()).into()) };
+        let undo = ProjectUndo {
+            socket: client.socket().to_owned(),
+            project: project.to_owned(),
+            folder: folder.map(Path::to_owned),
+        };
+        let number = self.next.fetch_add(1, Relaxed);
+        let (fault, target) = (format!("start of project {project}"), format!("project {project}"));
+        let mut record = Record::new(&self.run, number, fault, target, Undo::Project(undo));
+        // It does not end by itself.
+        record.expires_ms = u64::MAX;
         Ok(record)
     }
 

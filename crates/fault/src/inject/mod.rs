@@ -8,9 +8,9 @@ mod injector;
 mod words;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Active, Injector};
+pub use elsewhere::{Active, Injector, OwnProject};
 #[cfg(target_os = "linux")]
-pub use injector::{Active, Injector};
+pub use injector::{Active, Injector, OwnProject};
 pub use words::{
     ContainerAct, ContainerFault, ContainerTarget, EndWith, Injection, Launch, ProcessFault,
 };

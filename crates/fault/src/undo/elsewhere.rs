@@ -11,6 +11,11 @@ pub async fn recover(_journal_dir: &Path) -> RecoverReport {
     RecoverReport::default()
 }
 
+/// There are no journals.
+pub fn expect_journal(_dir: &Path) -> io::Result<()> {
+    Err(io::Error::other("faults that must be undone need Linux"))
+}
+
 /// There is nothing to watch over.
 pub fn watch(_journal: &Path, _run: &str) -> io::Result<()> {
     Ok(())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::{Journal, Outcome, Stage};
-use crate::container::ContainerUndo;
+use crate::container::{ContainerUndo, ProjectUndo};
 use crate::process::ProcessUndo;
 
 /// What undoes a fault.
@@ -15,12 +15,13 @@ use crate::process::ProcessUndo;
 pub(crate) enum Undo {
     Process(ProcessUndo),
     Container(ContainerUndo),
+    Project(ProjectUndo),
 }
 
 impl Undo {
-    /// Whether it is about processes that are to live as long as the run.
+    /// Whether it is about what is to live as long as the run: processes and projects of its own.
     pub(crate) fn waits_for_the_end(&self) -> bool {
-        matches!(self, Self::Process(ProcessUndo::End { .. }))
+        matches!(self, Self::Process(ProcessUndo::End { .. }) | Self::Project(_))
     }
 }
 
@@ -56,6 +57,7 @@ pub(crate) async fn heal_one(journal: &Journal, name: &str, healer: Healer) -> O
     let outcome = match &record.undo {
         Undo::Process(undo) => undo.heal(healer == Healer::Successor).await,
         Undo::Container(undo) => undo.heal(may_come_later).await,
+        Undo::Project(undo) => undo.heal(may_come_later).await,
     };
     let outcome = outcome.and_then(|outcome| {
         let kept = |error| format!("it is undone, and its record cannot be removed: {error}");

@@ -139,11 +139,18 @@ impl Journal {
     }
 
     fn names(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> = names.collect();
+        self.list().unwrap_or_default()
+    }
+
+    /// The names of all files, in order.
+    pub(crate) fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            // A name that is no text is none of ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
         names.sort_unstable();
-        names
+        Ok(names)
     }
 
     /// The runs that left anything, alive or not.

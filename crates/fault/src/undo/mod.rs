@@ -18,9 +18,9 @@ mod report;
 mod watchdog;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{recover, watch};
+pub use elsewhere::{expect_journal, recover, watch};
 #[cfg(target_os = "linux")]
-pub use recover::recover;
+pub use recover::{expect_journal, recover};
 pub use report::{RecoverReport, Recovered};
 #[cfg(target_os = "linux")]
 pub use watchdog::watch;
