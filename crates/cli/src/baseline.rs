@@ -12,6 +12,8 @@ use crate::failure::Failure;
 /// The name of the contract.
 const SCHEMA: &str = "wonin.baseline/1";
 
+const HOW: &str = "`--write-baseline FILE` makes one from today's findings";
+
 #[derive(Deserialize, Serialize)]
 struct Baseline {
     schema: String,
@@ -50,17 +52,14 @@ pub(crate) fn write(file: &Path, view: &View) -> Result<(), Failure> {
 pub(crate) fn read(file: &Path) -> Result<BTreeSet<String>, Failure> {
     let name = file.display();
     let text = fs::read_to_string(file).map_err(|cause| {
-        Failure::new(format!("cannot read the baseline `{name}`"))
-            .because(cause)
-            .hint("`--write-baseline FILE` makes one from today's findings")
+        Failure::new(format!("cannot read the baseline `{name}`")).because(cause).hint(HOW)
     })?;
     let baseline: Baseline = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format!("`{name}` is not a baseline: {error}")))?;
+        .map_err(|error| Failure::new(format!("`{name}` is not a baseline: {error}")).hint(HOW))?;
     if baseline.schema != SCHEMA {
         let found = baseline.schema;
-        return Err(Failure::new(format!(
-            "`{name}` is of `{found}`, and `{SCHEMA}` is understood"
-        )));
+        let what = format!("`{name}` is of `{found}`, and `{SCHEMA}` is understood");
+        return Err(Failure::new(what).hint(HOW));
     }
     Ok(baseline.findings.into_iter().map(|known| known.fingerprint).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use wonin_report::text::Layout;
@@ -77,7 +77,26 @@ pub(crate) fn targets(given: &[Target]) -> Result<Vec<Target>, Failure> {
         return Err(Failure::new("several formats would mix on standard output")
             .hint("give all but one a file: `--format text --format json=diagnosis.json`"));
     }
+    for file in targets.iter().filter_map(|target| target.file.as_deref()) {
+        may_be_written(file)?;
+    }
     Ok(targets)
+}
+
+/// Refuses a place where no file can be: what is to be written may be the work of minutes.
+fn may_be_written(file: &Path) -> Result<(), Failure> {
+    let cannot = |why: &str| {
+        Failure::new(format!("cannot write `{}`", file.display())).because(io::Error::other(why))
+    };
+    if file.is_dir() {
+        return Err(cannot("it is a directory").hint("give the name of a file in it"));
+    }
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() && !dir.is_dir() => {
+            Err(cannot(&format!("there is no directory `{}`", dir.display())).hint("make it first"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The same for an answer that has no other than the `allowed` formats; `what` it is.

@@ -104,6 +104,11 @@ impl Engine {
     pub async fn configure(&self, text: &[u8]) -> Result<usize, Error> {
         let value = crate::input::json(text)?;
         let inputs = crate::input::proxies(&value)?;
+        let is_twice = |n: usize| inputs[..n].iter().any(|one| one.name == inputs[n].name);
+        if let Some(n) = (0..inputs.len()).find(|n| is_twice(*n)) {
+            let why = format!("there is a proxy `{}` already, at proxy {}", inputs[n].name, n + 1);
+            return Err(Error::bad_body(why));
+        }
         let (_, outcome) = self.populate(inputs).await;
         outcome?;
         let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -112,7 +117,7 @@ impl Engine {
             let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
             for toxic in toxics.map(Vec::as_slice).unwrap_or_default() {
                 let within = |error: Error| error.within(&format!("toxics of proxy `{name}`"));
-                let input = ToxicInput::parse(toxic).map_err(within)?;
+                let input = ToxicInput::parse(toxic).map_err(Error::named).map_err(within)?;
                 self.add_toxic(name, input).await.map_err(within)?;
             }
         }

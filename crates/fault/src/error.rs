@@ -14,6 +14,9 @@ pub struct Error {
 }
 
 impl Error {
+    /// In Toxiproxy's words.
+    pub(crate) const UNKNOWN_TYPE: &str = "invalid toxic type";
+
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
@@ -48,6 +51,15 @@ impl Error {
         let text = error.to_string();
         let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
         Self::new(500, format!("listen tcp {address}: bind: {text}"))
+    }
+
+    /// With the types there are, where it is about one that there is not.
+    pub(crate) fn named(self) -> Self {
+        if self.message != Self::UNKNOWN_TYPE {
+            return self;
+        }
+        let known: Vec<&str> = crate::TcpFault::kinds().collect();
+        Self { message: format!("{}, there is {}", self.message, known.join(", ")), ..self }
     }
 
     pub(crate) fn within(self, what: &str) -> Self {

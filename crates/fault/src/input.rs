@@ -148,7 +148,7 @@ impl ToxicInput {
         let entry = FAULTS
             .iter()
             .find(|entry| entry.kind == kind)
-            .ok_or_else(|| Error::new(400, "invalid toxic type"))?;
+            .ok_or_else(|| Error::new(400, Error::UNKNOWN_TYPE))?;
         if name.len() > limits::NAME_BYTES {
             let max = limits::NAME_BYTES;
             return Err(Error::bad_body(format!("`name` is longer than {max} bytes")));

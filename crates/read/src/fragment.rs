@@ -50,6 +50,24 @@ pub(crate) enum Content {
     Build(BuildFile),
 }
 
+impl Content {
+    /// Whether nothing came out of a text that is not right: such a file was not read.
+    pub(crate) fn is_hollow(&self) -> bool {
+        match self {
+            Self::Compose(tree) => compose::is_hollow(tree),
+            Self::DeployJson(tree) => tree.documents.is_empty(),
+            Self::Dockerfile(file) => file.stages.is_empty(),
+            Self::Terraform(body) => body.attributes.is_empty() && body.blocks.is_empty(),
+            Self::Nginx(tree) => tree.directives.is_empty(),
+            Self::Spring(file) => file.documents.iter().all(|one| one.entries.is_empty()),
+            Self::Java(unit) => unit.types.is_empty(),
+            Self::Build(file) => file.dependencies.is_empty() && file.versions.is_empty(),
+            // These are accepted for what is in them.
+            Self::Kafka(_) | Self::Kubernetes => false,
+        }
+    }
+}
+
 /// A file format. To add one: write its module, add a [`Content`] variant and its line in
 /// [`FORMATS`]; what turns the fragments into parts of the stack is a joiner, see `JOINERS`.
 pub(crate) struct Format {

@@ -228,6 +228,12 @@ fn parse_one(files: &dyn Files, id: FileId, path: &str) -> Parsed {
     let source = SourceFile::new(path, text);
     let mut skipped = Vec::new();
     let content = (format.parse)(id, &source, &mut skipped);
+    if content.is_hollow()
+        && let Some(first) = skipped.first()
+    {
+        let outcome = Outcome::Unreadable(first.why.clone());
+        return Parsed { source, outcome, skipped };
+    }
     let fragment = Fragment { file: id, path: path.to_owned(), format: format.name, content };
     Parsed { source, outcome: Outcome::Understood(fragment), skipped }
 }

@@ -178,14 +178,24 @@ fn finish(
         output::write(view, targets, terminal)?;
     }
     if nothing_read {
-        let paths: Vec<String> = args.paths.iter().map(|p| format!("`{}`", p.display())).collect();
-        return Err(Failure::nothing_read(format!(
-            "nothing was read: no file in {} is one that wonin understands",
-            paths.join(", ")
-        ))
-        .hint("give a directory with configuration (Compose, Terraform, Kubernetes, Spring, Kafka), Java code or logs"));
+        return Err(was_nothing(args, view));
     }
     Ok(ExitCode::from(u8::from(view.has_findings())))
+}
+
+/// Tells files that are broken from files that are of no interest.
+fn was_nothing(args: &Args, view: &View) -> Failure {
+    let paths: Vec<String> = args.paths.iter().map(|p| format!("`{}`", p.display())).collect();
+    let paths = paths.join(", ");
+    if view.skipped.is_empty() {
+        let what = format!("nothing was read: no file in {paths} is one that wonin understands");
+        return Failure::nothing_read(what).hint(
+            "give a directory with configuration (Compose, Terraform, Kubernetes, Spring, Kafka), \
+             Java code or logs",
+        );
+    }
+    let what = format!("nothing was read: no file in {paths} could be understood");
+    Failure::nothing_read(what).hint("what is wrong with each is listed under `skipped`")
 }
 
 struct Run<'a> {

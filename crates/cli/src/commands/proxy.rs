@@ -111,8 +111,8 @@ pub(crate) struct Args {
     allow_remote: bool,
 
     /// Connections at a time; more are reset [default: 16384, or what the system allows]
-    #[arg(long, value_name = "N")]
-    max_connections: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
 
     /// Threads that carry bytes [default: two for each processor, at most 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -138,7 +138,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let options = Options {
         seed: args.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
         workers: args.workers.map_or(workers_for(processors), usize::from),
-        max_connections: max_connections(args.max_connections),
+        max_connections: max_connections(args.max_connections.map(|asked| asked as usize)),
         allow_remote: args.allow_remote,
     };
     let cannot = |cause| Failure::new("cannot start threads for the proxy").because(cause);
@@ -250,7 +250,13 @@ async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {
     let cannot = || format!("cannot take proxies from `{}`", path.display());
     let text = fs::read(path).map_err(|cause| Failure::new(cannot()).because(cause))?;
     let count = engine.configure(&text).await.map_err(|error| {
-        Failure::new(cannot()).because(io::Error::other(error)).hint(
+        let is_unread = error.status == 400;
+        let failure = Failure::new(cannot()).because(io::Error::other(error));
+        // All else is no question of how the file is written.
+        if !is_unread {
+            return failure;
+        }
+        failure.hint(
             "the file is a list: [{\"name\": \"db\", \"listen\": \"127.0.0.1:15432\", \
              \"upstream\": \"127.0.0.1:5432\"}]",
         )

@@ -6,6 +6,7 @@ mod placeholder;
 mod project;
 mod view;
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::inject::{ContainerAct, ContainerFault, ContainerTarget, ResolvedTarge
 use crate::undo::Outcome;
 use address::Address;
 pub(crate) use client::Client;
-pub(crate) use project::ProjectUndo;
 use client::{Refused, encoded};
+pub(crate) use project::ProjectUndo;
 use view::{Cpu, View};
 
 const PROJECT: &str = "com.docker.compose.project";
@@ -456,8 +457,6 @@ pub(crate) fn socket_refusal(socket: Option<&Path>) -> Option<String> {
     let Some(socket) = socket else {
         return Some("no socket of a Docker Engine was given".to_owned());
     };
-    match socket.try_exists() {
-        Ok(true) => None,
-        _ => Some(format!("there is no Docker Engine at {}", socket.display())),
-    }
+    let is_socket = std::fs::metadata(socket).is_ok_and(|seen| seen.file_type().is_socket());
+    (!is_socket).then(|| format!("there is no Docker Engine at {}", socket.display()))
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use wonin_model::{Located, Service, Skipped};
-use wonin_syntax::yaml;
+use wonin_syntax::{Node, Tree, yaml};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::dockerfile::{self, Build};
@@ -41,7 +41,17 @@ fn claims(path: &str) -> bool {
 }
 
 fn accepts(path: &str, text: &str) -> bool {
-    files::is_compose_name(path) || has_services(text)
+    files::is_compose_name(path) && !text.trim().is_empty() || has_services(text)
+}
+
+/// Whether nothing came out of a broken text: no services, and no files that may have some.
+pub(crate) fn is_hollow(tree: &Tree) -> bool {
+    let has = |key| tree.documents.iter().any(|document| document.get(key).is_some_and(has_any));
+    !has("services") && !has("include")
+}
+
+fn has_any(node: &Node) -> bool {
+    !node.entries().is_empty() || !node.items().is_empty()
 }
 
 /// Whether a line begins with `services:` and an indented mapping follows.

@@ -85,7 +85,12 @@ impl Stage {
         for proxy in &scenario.proxies {
             let listen = self.engine.add_proxy(&proxy.name, &proxy.listen, &proxy.upstream).await;
             let listen = listen.map_err(|error| {
-                CannotRun::new(format!("cannot start proxy `{}`: {error}", proxy.name))
+                let what = format!("cannot start proxy `{}`: {error}", proxy.name);
+                let cannot = CannotRun::new(what);
+                match error.status {
+                    500 => cannot.hint("leave `listen` out, and it takes a free port"),
+                    _ => cannot,
+                }
             })?;
             self.places.set(&format!("proxy.{}", proxy.name), &listen);
         }

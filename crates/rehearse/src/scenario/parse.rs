@@ -306,12 +306,21 @@ fn workload(fields: &Fields<'_>) -> Option<WorkloadSpec> {
     let name = fields.name();
     let kind = fields.need("kind", "\"http\"", fields.text("kind"))?;
     let words = [("http", 0), ("command", 1), ("kafka", 2)];
-    let kind = match fields.choose("kind", &kind, &words)? {
+    let kind = match kind_of(fields, &kind, &words)? {
         0 => WorkloadKind::Http(http::HttpSpec::read(fields)?),
         2 => WorkloadKind::Kafka(Box::new(records::read(fields)?)),
         _ => WorkloadKind::Command(command::CommandSpec::read(fields)?),
     };
     Some(WorkloadSpec { name: name?, kind })
+}
+
+/// What is to be read by the kind of a table; of an unknown kind all other keys may be right.
+fn kind_of<T: Copy>(fields: &Fields<'_>, kind: &str, kinds: &[(&str, T)]) -> Option<T> {
+    let found = fields.choose("kind", kind, kinds);
+    if found.is_none() {
+        fields.claim_rest();
+    }
+    found
 }
 
 fn fault(fields: &Fields<'_>) -> Option<FaultSpec> {
@@ -327,7 +336,7 @@ fn fault(fields: &Fields<'_>) -> Option<FaultSpec> {
         ("process", process_fault),
         ("container", container_fault),
     ];
-    let acts = fields.choose("kind", &kind, &read)?(fields);
+    let acts = kind_of(fields, &kind, &read)?(fields);
     if lasts == Some(Duration::ZERO) {
         fields.wrong("for", "`for` must be longer than nothing");
         return None;
@@ -368,12 +377,36 @@ fn tcp(fields: &Fields<'_>) -> Acts {
 fn kafka_fault(fields: &Fields<'_>) -> Acts {
     let words = fields.rest();
     fields.claim_rest();
+    if let Some((key, what, example)) = incomplete(&words) {
+        fields.wrong_with_hint(key, what, format!("for example `{example}`"));
+        return None;
+    }
     match serde_json::from_value::<KafkaFault>(Value::Object(words)) {
         Ok(fault) => Some(vec![(None, FaultAct::Kafka(fault))]),
         Err(error) => {
             fields.foreign(&error.to_string());
             None
         }
+    }
+}
+
+/// The mistakes that are made with what a Kafka fault does: the place, what is wrong, and how it is
+/// written.
+fn incomplete(words: &Map<String, Value>) -> Option<(&'static str, String, &'static str)> {
+    const ERROR: &str = "act = { type = \"error\", code = \"NOT_LEADER_OR_FOLLOWER\" }";
+    const DELAY: &str = "act = { type = \"delay\", ms = 700 }";
+    match words.get("act") {
+        None => Some(("act", "`[[fault]]` has no `act`".to_owned(), "act = \"lose_response\"")),
+        Some(Value::String(act)) if act == "error" => {
+            Some(("act", "`error` needs a `code`".to_owned(), ERROR))
+        }
+        Some(Value::String(act)) if act == "delay" => {
+            Some(("act", "`delay` needs `ms`".to_owned(), DELAY))
+        }
+        Some(Value::Object(act)) if !act.contains_key("type") => {
+            Some(("act", "`act` has no `type`".to_owned(), ERROR))
+        }
+        _ => None,
     }
 }
 

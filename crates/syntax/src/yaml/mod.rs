@@ -96,9 +96,14 @@ fn read(text: &str, scanned: &str, seek: bool) -> Result<Tree, usize> {
     Ok(builder.finish())
 }
 
-/// Whether a node begins as only a template would: `{{` outside quotes.
+/// Whether a node begins as only a template would: `{{` outside quotes, which closes soon. (Braces
+/// without end are looked at one by one: the look ahead must be bounded.)
 fn is_template(event: &Event<'_>, text: &str, start: usize) -> bool {
-    matches!(event, Event::MappingStart(..)) && text[start..].starts_with("{{")
+    const SOON: usize = 4096;
+    let rest = &text.as_bytes()[start..];
+    matches!(event, Event::MappingStart(..))
+        && rest.starts_with(b"{{")
+        && rest[..rest.len().min(SOON)].windows(2).any(|pair| pair == b"}}")
 }
 
 /// Where in the text an error is.

@@ -2,13 +2,16 @@
 
 /// The first place in `text` where a template stands for structure or a whole value: a line or an
 /// unquoted value that begins with `{{` or `{%` (Helm and other Go templates, Jinja). Templates
-/// within quotes or in the middle of plain text are ordinary text and do not count.
+/// within quotes or in the middle of plain text are ordinary text and do not count, nor do braces
+/// that never close.
 pub(super) fn find(text: &str) -> Option<usize> {
+    let marks = [("{{", "}}"), ("{%", "%}")].map(|(mark, end)| (mark, text.rfind(end)));
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
-        for mark in ["{{", "{%"] {
+        for (mark, last_end) in marks {
             if let Some(at) = line.find(mark)
                 && begins_a_value(&line[..at])
+                && last_end.is_some_and(|end| end > line_start + at)
             {
                 return Some(line_start + at);
             }
@@ -43,6 +46,7 @@ mod tests {
         assert_eq!(find("a: 1\n  {{- if .x }}\n"), Some(7));
         assert_eq!(find("a: {{ .x }}\n"), Some(3));
         assert_eq!(find("- {% x %}\n"), Some(2));
+        assert_eq!(find("a: {{{\n"), None);
         assert_eq!(find("a: \"{{ .x }}\"\nb: n-{{ .y }}\n# {{\n"), None);
     }
 }

@@ -30,6 +30,13 @@ pub(crate) struct InjectorArgs {
 impl InjectorArgs {
     /// With a watchdog: this program once more, which heals when the first one is gone.
     pub(crate) fn options(&self) -> Result<InjectorOptions, Failure> {
+        if let Some(given) = &self.journal
+            && given.exists()
+            && !given.is_dir()
+        {
+            let what = format!("`--journal {}` is a file", given.display());
+            return Err(Failure::new(what).hint("give a directory; it is made where there is none"));
+        }
         let program = env::current_exe()
             .map_err(|cause| Failure::new("cannot find this program itself").because(cause))?;
         Ok(InjectorOptions {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use wonin_fault::undo::{RecoverReport, Recovered};
+use wonin_fault::undo::{RecoverReport, Recovered, expect_journal};
 
 use super::injector;
 use crate::failure::Failure;
@@ -30,6 +30,17 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let journal = args.journal.clone().unwrap_or_else(injector::journal);
+    // Where nothing was ever broken, there is no journal; but one that was named is to be there.
+    if args.journal.is_some() {
+        expect_journal(&journal).map_err(|cause| {
+            Failure::new(format!("`--journal {}` is no journal of runs", journal.display()))
+                .because(cause)
+                .hint(
+                    "give the directory that the run was given; without `--journal` runs use the \
+                     default one, and so does `--recover`",
+                )
+        })?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -188,6 +188,9 @@ fn refuse_impossible(planned: &Plan, masker: &Masker) -> Result<(), Failure> {
         if why.contains("must be allowed explicitly") {
             return failure.hint("`--allow-foreign` allows it");
         }
+        if why.contains("there is no Docker Engine at") {
+            return failure.hint("start it, or say where it listens: `--docker-socket SOCKET`");
+        }
         failure
     };
     match planned.not_possible.split_last() {
