@@ -57,7 +57,10 @@ impl Mode for ClockSkew {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let mut shown: Shown<'_> = all_of(
             evidence,
-            &[("aws.clock-skewed", "the request's time is too far from the server's")],
+            &[
+                ("aws.clock-skewed", "the request's time is too far from the server's"),
+                ("google.clock-skewed", "the signed time is too far from the server's"),
+            ],
         );
         for signal in signals(evidence, &["tls.expired"]) {
             let early = |values: &Values| values.get("side").is_some_and(|side| side == "before");
@@ -73,6 +76,7 @@ impl Mode for ClockSkew {
             evidence,
             &[
                 ("host.clock-jumped", "the clock was changed"),
+                ("host.clock-off", "the clock's own service found it wrong"),
                 ("aws.signature-mismatch", "follows: signatures do not match"),
             ],
         ));

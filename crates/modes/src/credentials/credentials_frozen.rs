@@ -113,7 +113,7 @@ impl Mode for CredentialsFrozen {
 /// Recognises credentials that expired and were not renewed: calls fail from one moment on, and
 /// only a start ends it. A provider that was late once heals by itself within minutes.
 fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
-    for signal in signals(evidence, &["aws.expired-token"]) {
+    for signal in signals(evidence, &["aws.expired-token", "azure.token-expired"]) {
         let service = signal.service.as_deref();
         let starts: Vec<&Signal> = ["app.starting", "app.started"]
             .into_iter()

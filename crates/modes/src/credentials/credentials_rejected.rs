@@ -32,11 +32,13 @@
 //! ## Evidence
 //!
 //! - PostgreSQL, MySQL, Redis, MongoDB, RabbitMQ, Apache Kafka: texts of their errors.
+//! - Microsoft Entra, "Authentication and authorization error codes"; Google Identity, "Using OAuth
+//!   2.0" (expiration of refresh tokens).
 //! - Docker library documentation of `postgres` and `mysql`: variables count for an empty data
 //!   directory only.
 //! - Inferred: which of the two sides is wrong.
 
-use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Service};
+use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Service, Severity};
 
 use crate::shared::rows::{Row, recognised, row};
 use crate::shared::seen::Values;
@@ -55,6 +57,10 @@ const AGREE: &[&str] = &[
 ];
 const AWS: &[&str] = &[
     "find out who the caller is (`aws sts get-caller-identity`), and where its key comes from: the environment beats the role",
+];
+
+const AZURE: &[&str] = &[
+    "make a new secret for the application and give its value to the service; a managed identity or a federated credential has none that ends",
 ];
 
 const ROWS: &[Row] = &[
@@ -103,6 +109,34 @@ const ROWS: &[Row] = &[
         &[
             "add the action to the policy of the role; check that the role is the one that was meant (`aws sts get-caller-identity`)",
         ],
+    ),
+    row(
+        "azure.secret-expired",
+        "Entra ID refuses the client secret: it has expired",
+        |v| match v.get("app") {
+            Some(app) => format!(
+                "the client secret of the Azure application {app} has expired: no token is given for it any more"
+            ),
+            None => "the client secret of an Azure application has expired: no token is given for it any more".to_owned(),
+        },
+        AZURE,
+    )
+    .weigh(Severity::High, 95),
+    row(
+        "azure.secret-rejected",
+        "Entra ID does not know the client secret",
+        |_| {
+            "Entra ID refuses the client secret of the application: it is not one of those it has, or its id was given in place of its value".to_owned()
+        },
+        AZURE,
+    ),
+    row(
+        "google.grant-expired",
+        "Google takes the refresh token no more",
+        |_| {
+            "Google refuses the refresh token: it expired or was revoked (in an application under test after 7 days)".to_owned()
+        },
+        &["let the user consent again, or use a service account, whose tokens are not revoked that way"],
     ),
     row(
         "image.pull-denied",

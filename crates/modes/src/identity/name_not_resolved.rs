@@ -74,6 +74,7 @@ const NAMES: &[(&str, &str)] = &[
     ("nginx.upstream-name-unknown", "host"),
     ("nginx.name-not-resolved", "host"),
     ("kafka.bootstrap-name-unknown", "host"),
+    ("dns.upstream-silent", "host"),
 ];
 
 impl Mode for NameNotResolved {
@@ -135,7 +136,15 @@ fn finding(evidence: &Evidence, signal: &Signal, host: &str) -> Finding {
         .iter()
         .copied()
         .find(|one| Some(one.name.value.as_str()) == signal.service.as_deref());
+    let upstream = silent_upstream(evidence);
     let (title, advice) = match answering.first() {
+        None if upstream.is_some() => {
+            let server = upstream.unwrap_or_default();
+            (
+                format!("{host} is not resolved: the name server itself gets no answer from {server}"),
+                format!("find out why {server} does not answer: the way to it (firewall, conntrack), its load"),
+            )
+        }
         Some(target) if caller.is_some_and(|caller| !shares_network(caller, target)) => (
             format!("{host} is in no network that {} is in, so its name is not known there", name_of(caller)),
             "put both into one network".to_owned(),
@@ -182,6 +191,12 @@ fn finding(evidence: &Evidence, signal: &Signal, host: &str) -> Finding {
         );
     }
     finding.fix(Fix::advice(advice)).leads_to("dependency-down")
+}
+
+/// The name server that another one forwards to in vain.
+fn silent_upstream(evidence: &Evidence) -> Option<&str> {
+    let signal = *signals(evidence, &["dns.upstream-silent"]).first()?;
+    signal.all("server").first().copied()
 }
 
 fn name_of(service: Option<&Service>) -> &str {

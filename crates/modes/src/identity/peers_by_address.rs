@@ -77,6 +77,7 @@ use wonin_model::{
 use crate::shared::addresses::{Where, holder, is_dynamic, locate};
 use crate::shared::hosts::{endpoint, ipv4};
 use crate::shared::seen::{Part, Shown, all_of, is_sustained, recognise, signals};
+use crate::shared::stale::{CONNECTIONS, Failing, failing};
 use crate::shared::words::{count, list};
 
 pub(crate) struct PeersByAddress;
@@ -125,6 +126,9 @@ impl Mode for PeersByAddress {
         findings.extend(not_itself(evidence));
         if !findings.iter().any(|one| one.meta.id == META.id) {
             findings.extend(seeds(evidence));
+        }
+        if !findings.iter().any(|one| one.meta.id == META.id) {
+            findings.extend(gone(evidence));
         }
     }
 }
@@ -216,6 +220,57 @@ fn seeds(evidence: &Evidence) -> Option<Finding> {
         .weigh(Role::Cause, Severity::High, 75)
         .leads_to("peers-not-found")
         .fix(Fix::advice("see which nodes run and which addresses they have; name the seeds by host (discovery.seed_hosts), not by address"));
+    let mut own = Vec::new();
+    recognise(&mut own, &shown, || Some(finding));
+    own.pop()
+}
+
+/// Peers that settings name by address, where those that look for them find nobody: whether the
+/// machines are containers or not, the addresses are what they are looked for at.
+fn gone(evidence: &Evidence) -> Option<Finding> {
+    let mut shown = all_of(evidence, LOST);
+    if shown.is_empty() {
+        return None;
+    }
+    let failing = failing(evidence, CONNECTIONS);
+    let mut written: Vec<(&str, &str, Located<String>)> = Vec::new();
+    for server in &evidence.stack.servers {
+        let names = PEERS.iter().find(|(product, _)| *product == server.product);
+        for name in names.map_or(&[] as &[&str], |(_, names)| *names) {
+            for entry in server.settings.list(name) {
+                let host = endpoint(&entry).host;
+                if ipv4(&host.value).is_some() {
+                    written.push((name, &server.name, host));
+                }
+            }
+        }
+    }
+    let mut addresses: Vec<&str> = written.iter().map(|(_, _, host)| host.value.as_str()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let dead = failing.iter().filter(|one| addresses.contains(&one.address.to_string().as_str()));
+    let dead: Vec<&Failing<'_>> = dead.collect();
+    let named: Vec<String> = dead.iter().map(|one| one.address.to_string()).collect();
+    let (setting, server, _) = written.first().filter(|_| !dead.is_empty())?;
+    for one in &dead {
+        let what = format!("nobody answers at {}", one.shown());
+        shown.extend(one.parts.iter().map(|part| (*part, what.clone())));
+    }
+    let title = format!(
+        "{server} looks for its peers at {} ({setting}), and nobody answers at {}: they are down, or have other addresses now",
+        list(&addresses),
+        list(&named)
+    );
+    let mut finding = Finding::new(&META, title)
+        .service(*server)
+        .weigh(Role::Cause, Severity::High, 82)
+        .leads_to("peers-not-found")
+        .leads_to("dependency-down");
+    for (setting, server, host) in &written {
+        finding = finding.because(format!("{setting} of {server} names an address"), host);
+    }
+    let finding = finding
+        .fix(Fix::advice("see which addresses the peers have now (`docker network inspect`, `kubectl get pods -o wide`); name peers by the names of their services"));
     let mut own = Vec::new();
     recognise(&mut own, &shown, || Some(finding));
     own.pop()

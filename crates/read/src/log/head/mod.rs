@@ -128,6 +128,10 @@ impl Heads {
             message: end,
             continues: false,
         };
+        // .NET's console with a format of its own for times.
+        if let Some(inner) = dotnet(&line[end..]) {
+            return Head { at: Some(stamp), message: end + inner.message, ..inner };
+        }
         before(&line[..start], &mut head);
         Fields { line, at: end, is_bracketed: bytes.first() == Some(&b'[') }.read(&mut head, stamp);
         if head.message >= line.len() {

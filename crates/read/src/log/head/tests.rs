@@ -50,6 +50,12 @@ fn the_text_begins_behind_time_level_and_logger() {
             info,
             "Executing with tokens:",
         ),
+        (
+            "2024-06-01 12:00:00 fail: Docs.Archive.Worker[0]",
+            Style::DotNet,
+            error,
+            "Docs.Archive.Worker[0]",
+        ),
         ("12:00:00.123 [main] ERROR com.example.App -- boom", Style::Log4j, error, "boom"),
         (
             "2024-06-01 12:00:00.123 UTC [42] FATAL:  sorry, too many clients already",

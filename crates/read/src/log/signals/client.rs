@@ -138,7 +138,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "http-client.connect-failed",
         "Connect to ",
-        r"Connect to (?P<address>\S+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
+        r"Connect to (?P<address>[^\s#]+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
     ),
     text(
         "client.connect-timeout",
@@ -170,6 +170,11 @@ pub(super) const TEXTS: &[Text] = &[
         "client.read-timeout",
         "SocketTimeoutException: timeout",
         r"SocketTimeoutException: timeout(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
+    text(
+        "client.read-timeout",
+        "i/o timeout",
+        r"(?:read|write) tcp \S+->(?P<address>\S+): i/o timeout",
     ),
     text(
         "http-client.lease-timeout",
@@ -260,6 +265,31 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text(
         "client.name-unknown",
+        "i/o timeout",
+        r"lookup (?P<host>[\w.\-]+)(?: on \S+)?: (?:read|dial) udp [^\n]*?: i/o timeout",
+    ),
+    text(
+        "client.name-unknown",
+        "server misbehaving",
+        r"lookup (?P<host>[\w.\-]+)(?: on \S+)?: server misbehaving",
+    ),
+    text(
+        "client.name-unknown",
+        "Name does not resolve",
+        r"(?:(?P<host>[\w.\-]+): )?Name does not resolve",
+    ),
+    text(
+        "client.name-unknown",
+        "No such host is known",
+        r"No such host is known\.?(?: \((?P<host>[\w.\-]+):\d+\))?",
+    ),
+    text(
+        "dns.upstream-silent",
+        "plugin/errors: ",
+        r"plugin/errors: \d+ (?P<host>\S+?)\.? [A-Z]+: (?:read|dial) (?:udp|tcp) [^\n]*?(?P<server>[\w.\[\]:\-]+:\d+): (?P<why>i/o timeout|connect: connection refused)",
+    ),
+    text(
+        "client.name-unknown",
         "getaddrinfo ENOTFOUND",
         r"getaddrinfo ENOTFOUND (?P<host>[\w.\-]+)",
     ),
@@ -293,8 +323,10 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "tls.expired",
         "has expired or is not yet valid",
-        r"certificate has expired or is not yet valid(?:: current time (?P<now>\S+) is (?P<side>after|before) (?P<limit>\S+))?",
+        r"certificate has expired or is not yet valid(?:: current time (?P<now>[\w:.+\-]+) is (?P<side>after|before) (?P<limit>[\w:.+\-]+))?",
     ),
+    text("tls.expired", "CERT_HAS_EXPIRED", r"CERT_HAS_EXPIRED"),
+    text("tls.expired", "NotTimeValid", r"NotTimeValid"),
     text(
         "tls.verify-failed",
         "CERTIFICATE_VERIFY_FAILED",

@@ -56,6 +56,33 @@ pub(super) const TEXTS: &[Text] = &[
         "SlowDown",
         r"\(SlowDown\)|Code: SlowDown\b|<Code>SlowDown<|api error SlowDown|SlowDown: Please reduce",
     ),
+    // Azure and Google.
+    text(
+        "azure.secret-expired",
+        "AADSTS7000222",
+        r"AADSTS7000222: The provided client secret keys(?: for app '(?P<app>[^']+)')? are expired",
+    ),
+    text(
+        "azure.secret-rejected",
+        "AADSTS7000215",
+        r"AADSTS7000215: Invalid client secret(?: is)? provided",
+    ),
+    text("azure.token-expired", "ExpiredAuthenticationToken", r"ExpiredAuthenticationToken"),
+    text(
+        "azure.token-expired",
+        "Lifetime validation failed, the token is expired",
+        r"Lifetime validation failed, the token is expired",
+    ),
+    text(
+        "google.clock-skewed",
+        "Token must be a short-lived token",
+        r"Token must be a short-lived token (?:\(60 minutes\) )?and in a reasonable timeframe",
+    ),
+    text(
+        "google.grant-expired",
+        "Token has been expired or revoked",
+        r"Token has been expired or revoked",
+    ),
     // ECS events.
     text(
         "aws.request-failed",

@@ -214,7 +214,11 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("mongo.not-primary", "not master", r"not master and slaveOk=false"),
     text("mongo.not-primary", "NotWritablePrimary", r"NotWritablePrimary"),
-    text("mongo.authentication-failed", "AuthenticationFailed", r"AuthenticationFailed"),
+    text(
+        "mongo.authentication-failed",
+        "AuthenticationFailed",
+        r#"codeName["']?: ?["']AuthenticationFailed|\(AuthenticationFailed\)(?:: '| Authentication failed| SCRAM)|AuthenticationFailed: (?:SCRAM|Authentication|It is not possible|UserNotFound)"#,
+    ),
     text(
         "mongo.authentication-failed",
         "MongoSecurityException",

@@ -81,6 +81,12 @@ pub(super) const TEXTS: &[Text] = &[
     text("host.killed", "received signal SIGTERM", r"received signal SIGTERM"),
     text("host.clock-jumped", "Time has been changed", r"Time has been changed"),
     text("host.clock-jumped", "time jumped", r"time jumped"),
+    text("host.clock-jumped", "time jump detected!", r"(?:Forward|Backward) time jump detected!"),
+    text(
+        "host.clock-off",
+        "System clock wrong by",
+        r"System clock wrong by (?P<s>-?(?:[1-9]\d+|[2-9])\.\d+) seconds",
+    ),
     text("auth.failed", "uthentication failure", r"[Aa]uthentication failure"),
     text("auth.failed", "Bad credentials", r"Bad credentials"),
     text("auth.failed", "401 Unauthorized", r"401 Unauthorized"),

@@ -19,6 +19,12 @@ pub(super) const TEXTS: &[Text] = &[
         " ms has passed since ",
         r"Expiring (?P<records>\d+) record\(s\) for (?P<topic>\S+)-(?P<partition>\d+):\s?(?P<ms>\d+) ms has passed since",
     ),
+    // franz-go.
+    text(
+        "kafka.records-expired",
+        "records have timed out before they were able",
+        r"records have timed out before they were able to be produced",
+    ),
     text("kafka.send-failed", "Send failed", r"(?:KafkaException: )?Send failed"),
     text("kafka.send-failed", "KafkaProducerException", r"KafkaProducerException: Failed to send"),
     text(
@@ -225,6 +231,22 @@ pub(super) const TEXTS: &[Text] = &[
         "LEADER_NOT_AVAILABLE",
         r"(?P<topic>[\w.\-]+)=LEADER_NOT_AVAILABLE|LEADER_NOT_AVAILABLE",
     ),
+    // kafkajs, sarama, librdkafka.
+    text(
+        "kafka.leader-not-available",
+        "There is no leader for this topic-partition",
+        r"There is no leader for this topic-partition as we are in the middle of a leadership election",
+    ),
+    text(
+        "kafka.leader-not-available",
+        "there is currently no leader for this partition",
+        r"there is currently no leader for this partition and hence it is unavailable for writes",
+    ),
+    text(
+        "kafka.leader-not-available",
+        "Broker: Leader not available",
+        r"Broker: Leader not available",
+    ),
     // The quorum.
     text(
         "kafka.unclean-election",
@@ -246,6 +268,17 @@ pub(super) const TEXTS: &[Text] = &[
         "Re-elect as candidate",
         r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Re-elect as candidate after election backoff has completed",
     ),
+    // From 4.0 on a voter asks for votes twice.
+    text(
+        "kafka.raft-candidate",
+        "Transitioning to Prospective state due to",
+        r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Transitioning to Prospective state due to fetch timeout",
+    ),
+    text(
+        "kafka.raft-candidate",
+        "Election was not granted",
+        r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Election was not granted, transitioning to prospective",
+    ),
     text(
         "kafka.raft-majority-lost",
         "Did not receive fetch request from the majority",
@@ -261,6 +294,11 @@ pub(super) const TEXTS: &[Text] = &[
         "kafka.raft-voters",
         "Completed transition to",
         r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Completed transition to \w+\([^\n]*?voters=\[(?P<voters>\d+(?:, \d+)*)\]",
+    ),
+    text(
+        "kafka.raft-voters",
+        "voteStates={",
+        r"\[RaftManager (?:id|nodeId)=(?P<node>\d+)\] Completed transition to \w+\([^\n]*?voteStates=\{(?P<voters>\d+=\w+(?:, \d+=\w+)*)\}",
     ),
     text(
         "kafka.heartbeat-not-sent",
