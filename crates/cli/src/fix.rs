@@ -66,11 +66,8 @@ impl Plan {
 
     /// Whether an edit touches bytes that another one changes, or inserts where another inserts.
     fn collides(&self, edit: &FileEdit) -> bool {
-        let span = edit.edit.span;
-        self.edits.get(&edit.file).into_iter().flatten().any(|other| {
-            let other = other.span;
-            (span.start < other.end && other.start < span.end) || span == other
-        })
+        let others = self.edits.get(&edit.file).into_iter().flatten();
+        others.into_iter().any(|other| edit.edit.collides_with(other))
     }
 
     /// Whether nothing is to be changed.

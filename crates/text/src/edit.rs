@@ -13,6 +13,22 @@ pub struct Edit {
     pub replacement: String,
 }
 
+impl Edit {
+    /// Whether not both can be applied as they are meant: one touches bytes that the other
+    /// replaces, or both insert at one place. Whole lines may be inserted at one place, in either
+    /// order; parts of one line may not.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        let (own, its) = (self.span, other.span);
+        if own == its && own.is_empty() {
+            let both = |test: fn(&str) -> bool| test(&self.replacement) && test(&other.replacement);
+            let lines_after = both(|text| text.starts_with(['\n', '\r']));
+            let lines_before = both(|text| text.trim_end_matches(' ').ends_with('\n'));
+            return !lines_after && !lines_before;
+        }
+        own == its || (own.start < its.end && its.start < own.end)
+    }
+}
+
 /// Why edits could not be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditError {
@@ -76,6 +92,21 @@ mod tests {
     fn edits_apply_in_any_order() {
         let out = apply("a: 1\nb: 2\n", &[edit(8, 9, "20"), edit(3, 4, "10")]);
         assert_eq!(out.as_deref(), Ok("a: 10\nb: 20\n"));
+    }
+
+    #[test]
+    fn lines_may_be_inserted_at_one_place_and_parts_of_one_may_not() {
+        let (a, b) = (edit(4, 4, "\n  a: 1"), edit(4, 4, "\n  b: 2"));
+        assert!(!a.collides_with(&b) && !b.collides_with(&a));
+        assert_eq!(apply("k: 0\nz", &[a.clone(), b]).as_deref(), Ok("k: 0\n  a: 1\n  b: 2\nz"));
+        let (c, d) = (edit(4, 4, "c: 1\n  "), edit(4, 4, "d: 2\n  "));
+        assert!(!c.collides_with(&d));
+        // One line after and one before the same place would be joined.
+        assert!(a.collides_with(&c));
+        assert!(edit(4, 4, ",x").collides_with(&edit(4, 4, ",y")));
+        assert!(edit(2, 6, "").collides_with(&edit(4, 4, "x")));
+        assert!(edit(2, 6, "x").collides_with(&edit(2, 6, "y")));
+        assert!(!edit(2, 6, "x").collides_with(&edit(6, 6, "y")));
     }
 
     #[test]
