@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 mod harness;
+mod repairs;
 
 use std::fs;
 use std::path::{Path, PathBuf};

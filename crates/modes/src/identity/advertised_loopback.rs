@@ -72,6 +72,8 @@
 
 use std::collections::BTreeSet;
 
+mod two_listeners;
+
 use wonin_model::{
     Evidence, Finding, Fix, KafkaBroker, Located, Mode, ModeMeta, NotChecked, Role, Service,
     ServiceId, Severity, Stack,
@@ -100,10 +102,11 @@ impl Mode for AdvertisedLoopback {
         let stack = &evidence.stack;
         let mut own = Vec::new();
         for cluster in &clusters(stack) {
-            let mut between: Vec<Finding> = between_brokers(stack, cluster).into_iter().collect();
+            let mut between: Vec<Finding> =
+                between_brokers(evidence, cluster).into_iter().collect();
             observe_brokers(evidence, &mut between);
             own.extend(between);
-            own.extend(to_containers(stack, cluster));
+            own.extend(to_containers(evidence, cluster));
             own.extend(wrong_port(stack, cluster));
             own.extend(one_address_twice(cluster));
         }
@@ -167,7 +170,8 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
 }
 
 /// Brokers in containers of their own that advertise loopback to each other.
-fn between_brokers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
+fn between_brokers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> {
+    let stack = &evidence.stack;
     let apart: Vec<&KafkaBroker> =
         cluster.brokers().filter(|broker| own_network(stack, broker).is_some()).collect();
     let told: Vec<(&KafkaBroker, Endpoint)> = apart
@@ -202,7 +206,11 @@ fn between_brokers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
     for (name, factor) in copies {
         finding = finding.because(format!("{name} makes copies"), factor);
     }
-    Some(finding.fix(rename(stack, &told)).fix(two_listeners(&apart)))
+    let mut fixes = vec![rename(stack, &told), two_listeners::fix(evidence, cluster)];
+    // What can be applied comes first.
+    fixes.sort_by_key(|fix| fix.edits.is_empty());
+    finding.fixes = fixes;
+    Some(finding)
 }
 
 /// Settings that make brokers copy from each other.
@@ -232,18 +240,15 @@ fn replicated_settings<'a>(
 }
 
 /// Containers that reach a listener by a name of the broker and are then told loopback.
-fn to_containers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
+fn to_containers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> {
+    let stack = &evidence.stack;
     let mut misled: Vec<(Located<String>, Located<String>, Endpoint)> = Vec::new();
-    let mut owners = Vec::new();
     for broker in cluster.brokers() {
         let Some((id, service)) = own_network(stack, broker) else { continue };
         let told = advertised(broker).into_iter().filter(|told| is_loopback(&told.host.value));
         for told in told {
             let port = bound_port(broker, &told);
             let found = dialling(stack, id, service, port);
-            if !found.is_empty() {
-                owners.push(broker);
-            }
             misled.extend(found.into_iter().map(|(name, contact)| (name, contact, told.clone())));
         }
     }
@@ -265,7 +270,7 @@ fn to_containers(stack: &Stack, cluster: &Cluster<'_>) -> Option<Finding> {
     for (name, contact, _) in &misled {
         finding = finding.because(format!("{} makes its first contact here", name.value), contact);
     }
-    Some(finding.fix(two_listeners(&owners)))
+    Some(finding.fix(two_listeners::fix(evidence, cluster)))
 }
 
 /// Services of the broker's project that dial the broker's service on this port, with where that
@@ -281,16 +286,26 @@ fn dialling(
         if id == broker || stack.broker_of(id).is_some() || service.network_mode.is_some() {
             continue;
         }
-        let clients = stack.kafka_clients.iter().filter(|client| client.service == Some(id));
-        let told = clients.flat_map(|client| client.settings.list("bootstrap.servers"));
-        let environment = service.environment.values().flat_map(|value| value.split(','));
-        let contact = told.chain(environment).find(|text| {
-            let contact = endpoint(text);
-            contact.port.is_some() && contact.port == port && target.answers_to(&contact.host.value)
-        });
+        let contact = contacts(stack, id, target, port).next();
         found.extend(contact.map(|contact| (service.name.clone(), contact)));
     }
     found
+}
+
+/// Where a service says that it dials this port of the broker's service.
+fn contacts(
+    stack: &Stack,
+    id: ServiceId,
+    target: &Service,
+    port: Option<u16>,
+) -> impl Iterator<Item = Located<String>> {
+    let clients = stack.kafka_clients.iter().filter(move |client| client.service == Some(id));
+    let told = clients.flat_map(|client| client.settings.list("bootstrap.servers"));
+    let environment = stack.service(id).environment.values().flat_map(|value| value.split(','));
+    told.chain(environment).filter(move |text| {
+        let contact = endpoint(text);
+        contact.port.is_some() && contact.port == port && target.answers_to(&contact.host.value)
+    })
 }
 
 /// A loopback listener is meant for the host, so the host must lead its port to the broker.
@@ -442,21 +457,4 @@ fn rename(stack: &Stack, told: &[(&KafkaBroker, Endpoint)]) -> Fix {
         fix.edits.extend(Fix::replace("", &told.host, service.name.value.clone()).edits);
     }
     fix
-}
-
-/// The two listeners that serve containers and the host, for each broker.
-fn two_listeners(brokers: &[&KafkaBroker]) -> Fix {
-    let lines: Vec<String> = brokers
-        .iter()
-        .map(|broker| {
-            let outside = advertised(broker).into_iter().find(|told| is_loopback(&told.host.value));
-            let outside = outside.map_or("localhost:9092".to_owned(), |told| told.address());
-            format!("INTERNAL://{}:19092,EXTERNAL://{outside}", broker.name)
-        })
-        .collect();
-    Fix::advice(format!(
-        "use two listeners, INTERNAL (also inter.broker.listener.name) for containers and EXTERNAL \
-         for the host, and advertise {}",
-        list(&lines)
-    ))
 }

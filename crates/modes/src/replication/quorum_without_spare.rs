@@ -76,6 +76,7 @@
 use std::collections::BTreeMap;
 
 mod described;
+mod more_voters;
 
 use wonin_model::{
     Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, Server,
@@ -104,7 +105,8 @@ impl Mode for QuorumWithoutSpare {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let kraft = clusters(stack);
-        let mut own: Vec<Finding> = kraft.iter().filter_map(controllers).collect();
+        let mut own: Vec<Finding> =
+            kraft.iter().filter_map(|cluster| controllers(evidence, cluster)).collect();
         observe(evidence, &kraft, &mut own);
         described::described(evidence, &mut own);
         findings.extend(own);
@@ -239,7 +241,7 @@ fn arithmetic(members: usize) -> String {
 }
 
 /// The voters of a Kafka cluster.
-fn controllers(cluster: &Cluster<'_>) -> Option<Finding> {
+fn controllers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> {
     let listed = cluster.voters();
     let votes = match listed {
         Some(voters) => voters.split(',').len(),
@@ -258,24 +260,17 @@ fn controllers(cluster: &Cluster<'_>) -> Option<Finding> {
     let title = kafka_title(votes, brokers, listed.is_some());
     let finding = Finding::new(&META, title).service(&cluster.name).arithmetic(arithmetic(votes));
     let finding = votes_of(cluster, votes, listed.is_some(), finding);
+    let mut fix = more_voters::fix(&evidence.sources, &evidence.stack, cluster, votes);
     if votes > 2 {
-        let less = votes - 1;
-        return Some(
-            finding
-                .weigh(Role::Contributing, Severity::Low, sure)
-                .fix(Fix::advice(format!("use {less} voters, or {}", votes + 1))),
-        );
+        fix.title = format!("use {} voters, or {}", votes - 1, fix.title);
+        return Some(finding.weigh(Role::Contributing, Severity::Low, sure).fix(fix));
     }
     let severity = if votes == 2 { Severity::Critical } else { Severity::High };
     let finding = finding
         .weigh(Role::Cause, severity, sure)
         .leads_to("leader-election-stops")
         .leads_to("topic-creation-stops")
-        .fix(Fix::advice(format!(
-            "configure 3 voters, the same list on every node: majority of 3 = 2, spare = 1; a voter \
-             that is new may be a controller without a broker ({} now)",
-            count(votes, "voter")
-        )));
+        .fix(fix);
     Some(finding.towards(cluster.survives_one_broker(), 1))
 }
 

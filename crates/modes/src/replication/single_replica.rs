@@ -117,6 +117,12 @@ static META: ModeMeta = ModeMeta {
 };
 
 const DEFAULT: &str = "default.replication.factor";
+const OFFSETS: &str = "offsets.topic.replication.factor";
+const TRANSACTIONS: &str = "transaction.state.log.replication.factor";
+
+/// Numbers of replicas with the number of them that a record must have reached.
+const MINIMA: [(&str, &str); 2] =
+    [(DEFAULT, "min.insync.replicas"), (TRANSACTIONS, "transaction.state.log.min.isr")];
 
 impl Mode for SingleReplica {
     fn meta(&self) -> &'static ModeMeta {
@@ -306,7 +312,7 @@ impl View<'_> {
         Some(
             finding
                 .weigh(Role::Cause, severity, sure)
-                .fix(self.raise(DEFAULT))
+                .fix(self.raise(&[DEFAULT]))
                 .fix(self.reassign(&names)),
         )
     }
@@ -332,18 +338,17 @@ impl View<'_> {
     /// Topics of the brokers themselves: group offsets, and the log of transactions where a client
     /// uses them.
     fn internal_topics(&self) -> Option<Finding> {
-        let offsets = self.factor("offsets.topic.replication.factor");
-        let transactions = self
-            .factor("transaction.state.log.replication.factor")
-            .filter(|_| self.clients().any(is_transactional));
-        let (mut names, mut fixes) = (Vec::new(), Vec::new());
+        let offsets = self.factor(OFFSETS);
+        let transactions =
+            self.factor(TRANSACTIONS).filter(|_| self.clients().any(is_transactional));
+        let (mut names, mut factors) = (Vec::new(), Vec::new());
         if offsets.is_some() {
             names.push("__consumer_offsets");
-            fixes.push(self.raise("offsets.topic.replication.factor"));
+            factors.push(OFFSETS);
         }
         if transactions.is_some() {
             names.push("__transaction_state");
-            fixes.push(self.raise("transaction.state.log.replication.factor"));
+            factors.push(TRANSACTIONS);
         }
         let first = offsets.as_ref().or(transactions.as_ref())?;
         let mut finding = self.start(first, &names).weigh(Role::Contributing, Severity::Medium, 90);
@@ -355,8 +360,7 @@ impl View<'_> {
         if let Some(transactions) = transactions.as_ref().filter(|_| offsets.is_some()) {
             finding = finding.because("so does the log of transactions", transactions);
         }
-        finding.fixes.extend(fixes);
-        Some(finding.fix(self.reassign(&names)))
+        Some(finding.fix(self.raise(&factors)).fix(self.reassign(&names)))
     }
 
     /// `partition of my-group = (hash & 0x7fffffff) % 50 = 36`, for every group that is known.
@@ -466,25 +470,46 @@ impl View<'_> {
         named.filter(|topic| !made.contains(&topic.value.as_str())).collect()
     }
 
-    /// Sets a factor to what this many brokers can hold.
-    fn raise(&self, property: &str) -> Fix {
-        let factor = self.cluster.broker_count().min(3).to_string();
-        let mut fix = Fix::advice(format!("set {property}={factor} on every broker"));
-        let written: Vec<_> = self
+    /// Sets factors to what this many brokers can hold, and with three replicas the number of them
+    /// that must have a record, so that a broker that stops takes none along: one repair, whose
+    /// parts belong together.
+    fn raise(&self, properties: &[&str]) -> Fix {
+        let factor = self.cluster.broker_count().min(3);
+        let mut wanted: Vec<(&str, String)> = Vec::new();
+        for &property in properties {
+            wanted.push((property, factor.to_string()));
+            let minimum = MINIMA.iter().find(|(of, _)| *of == property).map(|(_, name)| *name);
+            let is_one = |name: &&str| self.setting(name).is_none_or(|at| at.value.trim() == "1");
+            if factor > 2
+                && let Some(minimum) = minimum.filter(is_one)
+            {
+                wanted.push((minimum, "2".to_owned()));
+            }
+        }
+        let words: Vec<String> =
+            wanted.iter().map(|(property, value)| format!("{property}={value}")).collect();
+        let fix = Fix::advice(format!("set {} on every broker", list(&words)));
+        let all: Option<Vec<Vec<FileEdit>>> =
+            wanted.iter().map(|(property, value)| self.set(property, value)).collect();
+        let mut edits = all.unwrap_or_default().concat();
+        edits.sort();
+        edits.dedup();
+        Fix { edits, ..fix }
+    }
+
+    /// The edits that give every broker a property; `None` where one of them cannot be given it.
+    fn set(&self, property: &str, value: &str) -> Option<Vec<FileEdit>> {
+        let written: Vec<FileEdit> = self
             .cluster
             .brokers()
             .filter_map(|broker| broker.settings.written(property))
-            .filter_map(|value| Fix::replace("", value, &factor).edits.into_iter().next())
+            .filter_map(|old| Fix::replace("", old, value).edits.into_iter().next())
             .collect();
-        let all: Option<Vec<FileEdit>> = match written.len() {
-            0 => add_property(self.sources, self.cluster, property, &factor),
+        match written.len() {
+            0 => add_property(self.sources, self.cluster, property, value),
             some if some == self.cluster.brokers().count() => Some(written),
             _ => None,
-        };
-        fix.edits = all.unwrap_or_default();
-        fix.edits.sort();
-        fix.edits.dedup();
-        fix
+        }
     }
 
     fn reassign(&self, names: &[&str]) -> Fix {

@@ -1,6 +1,6 @@
 //! Repairs that insert a line beside one that is written, in its style.
 
-use wonin_model::{FileEdit, Fix, KafkaBroker, Located, Service};
+use wonin_model::{FileEdit, Fix, KafkaBroker, Located, Origin, Service};
 use wonin_text::{Edit, Place, SourceFile, Sources, Span};
 
 use super::kafka::Cluster;
@@ -114,9 +114,45 @@ fn beside_one_of(
     })
 }
 
+/// The text that is a value: where it is written, or where the variable that it is stands.
+pub(crate) fn text_of(sources: &Sources, value: &Located<String>) -> Option<Place> {
+    let is_it = |place: &Place| raw(sources, *place).trim() == value.value.trim();
+    let place = value.place().filter(is_it).or_else(|| match &value.origin {
+        Origin::Interpolated(filled) => match filled.from.as_slice() {
+            [one] => Some(*one).filter(is_it),
+            _ => None,
+        },
+        _ => None,
+    });
+    place.map(|place| trimmed(sources, place))
+}
+
+/// The text that is a comma-separated list. Variables within entries do not hinder, as long as each
+/// entry has its `mark` in the text. `None` where the list is computed.
+pub(crate) fn list_text(sources: &Sources, list: &Located<String>, mark: &str) -> Option<Place> {
+    text_of(sources, list).or_else(|| {
+        let place = list.place().filter(|_| matches!(list.origin, Origin::Interpolated(_)))?;
+        let raw = raw(sources, place);
+        let same = raw.matches(mark).count() == list.value.matches(mark).count();
+        let whole = !raw.contains(['"', '\'', '\n', '=']);
+        let marked = raw.split(',').all(|one| one.contains(mark));
+        (same && whole && marked).then(|| trimmed(sources, place))
+    })
+}
+
+fn raw(sources: &Sources, place: Place) -> &str {
+    sources.file(place.file).slice(place.span)
+}
+
+fn trimmed(sources: &Sources, place: Place) -> Place {
+    let raw = raw(sources, place);
+    let lead = raw.len() - raw.trim_start().len();
+    place.part(lead..lead + raw.trim().len())
+}
+
 /// A line after the one of a written setting (`known` is its property name): an item of a list, an
 /// entry of a mapping, or a line of a properties file.
-fn beside(
+pub(crate) fn beside(
     sources: &Sources,
     written: &Located<String>,
     known: &str,

@@ -1,6 +1,7 @@
 //! Words and predicates that several modes need.
 
 pub(crate) mod addresses;
+pub(crate) mod blocks;
 pub(crate) mod budgets;
 pub(crate) mod checks;
 pub(crate) mod clients;
@@ -20,5 +21,6 @@ pub(crate) mod slow;
 pub(crate) mod stale;
 pub(crate) mod store;
 pub(crate) mod timeouts;
+pub(crate) mod twin;
 pub(crate) mod waits;
 pub(crate) mod words;

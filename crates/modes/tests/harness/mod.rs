@@ -136,7 +136,7 @@ impl Scenario {
     }
 
     /// The scenario with the edits of a repair applied.
-    fn repaired(&self, evidence: &Evidence, fix: &Fix) -> Result<Self, String> {
+    pub(crate) fn repaired(&self, evidence: &Evidence, fix: &Fix) -> Result<Self, String> {
         let mut repaired = self.clone();
         for (path, text) in &mut repaired.files {
             let edits: Vec<_> = fix
