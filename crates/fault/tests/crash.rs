@@ -358,8 +358,7 @@ fn crash_container(
             }
             return Err(format!("{act}, killed after {after:?}: {before} became {now}"));
         }
-        // Starting a container takes a busy engine its time.
-        if begin.elapsed() > HEALED * 2 {
+        if begin.elapsed() > HEALED {
             let left = left.join(", ");
             return Err(format!("{act}, killed after {after:?}: {left}; {}", guinea.look()));
         }

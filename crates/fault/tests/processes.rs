@@ -115,6 +115,9 @@ async fn a_paused_process_stands_still_until_it_is_healed() {
     let dir = tempfile::tempdir().unwrap();
     let injector = injector(&dir, true).await;
     let target = Target::sleeping();
+    // What is started is there a moment before its arguments are.
+    let line = || fs::read(format!("/proc/{}/cmdline", target.pid())).unwrap();
+    eventually("it has its arguments", LONG, || !line().is_empty()).await;
     let fault = Injection::Process(ProcessFault::Pause { pid: target.pid() });
     let resolved = injector.resolve(&fault).await.unwrap();
     assert_eq!(resolved[0].name, format!("pid {}", target.pid()));
