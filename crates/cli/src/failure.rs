@@ -50,6 +50,15 @@ impl Failure {
         self.exit_code
     }
 
+    /// What went wrong and why, and what to do.
+    pub(crate) fn into_words(self) -> (String, Option<String>) {
+        let what = match &self.cause {
+            Some(cause) => format!("{}: {}", self.what, words(cause)),
+            None => self.what,
+        };
+        (what, self.hint)
+    }
+
     /// Prints it to standard error.
     pub(crate) fn print(&self) {
         // Where standard error is closed there is nobody left to tell.

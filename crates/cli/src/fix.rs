@@ -42,7 +42,8 @@ pub(crate) fn plan(evidence: &Evidence, diagnosis: &Diagnosis, view: &View, risk
 }
 
 impl Plan {
-    fn take(&mut self, evidence: &Evidence, fix: &Fix, title: &str) {
+    /// Takes a repair under a title, unless it touches what is taken already.
+    pub(crate) fn take(&mut self, evidence: &Evidence, fix: &Fix, title: &str) {
         let has = |plan: &Self, edit: &FileEdit| {
             plan.edits.get(&edit.file).is_some_and(|list| list.contains(&edit.edit))
         };

@@ -26,10 +26,73 @@ pub struct Rehearsal {
     pub predictions: Vec<Prediction>,
     /// Ids of failure modes that this rehearsal confirms.
     pub confirmed: Vec<String>,
+    /// Where repairs were tried one after the other: what came of each, the files as they are
+    /// first. The verdict is then that of the last one.
+    pub steps: Vec<Step>,
+    /// All changes of those steps, as the lines of a unified diff.
+    pub diff: Vec<String>,
     /// Faults that could not be injected here, and why; never skipped silently.
     pub not_possible: Vec<String>,
     /// What else a reader should know.
     pub remarks: Vec<String>,
+}
+
+/// One trial of a copy of the stack: what was repaired in it before, and what happened then.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// What was repaired since the step before; `None` for the files as they are.
+    pub repair: Option<Repair>,
+    /// What is to be said of the stack as it is now.
+    pub verdict: Verdict,
+    /// What became of records, by scenario and in numbers.
+    pub seen: Vec<String>,
+    /// What went wrong, in the words of what was looked at; empty where all held.
+    pub failed: Vec<String>,
+    /// Ids of failure modes that predicted it.
+    pub failed_by: Vec<String>,
+    /// What the repair changed; `None` for the files as they are.
+    pub effect: Option<Effect>,
+    /// The scenarios, each with its proof.
+    pub scenarios: Vec<Rehearsal>,
+}
+
+/// A repair of one failure mode in a copy of the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// Id of the failure mode.
+    pub mode: String,
+    /// What was changed, in words.
+    pub changes: Vec<String>,
+    /// Where, as `path:line` of the text before the change.
+    pub places: Vec<String>,
+}
+
+/// What a repair changed of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// Nothing fails any more.
+    Gone,
+    /// Something that failed does so no more; something else fails.
+    Moved,
+    /// The same fails as before.
+    Unchanged,
+    /// More fails than before.
+    Worse,
+    /// Nothing can be said.
+    Unknown,
+}
+
+impl Effect {
+    /// The word of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Moved => "moved",
+            Self::Unchanged => "unchanged",
+            Self::Worse => "worse",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What a rehearsal says of the stack. From best to worst, so that the greatest of several is

@@ -218,4 +218,7 @@ pub struct Volume {
     pub place: Option<Place>,
     /// `external`.
     pub external: bool,
+    /// Whether `name` gives it a name that does not begin with the project's: another project
+    /// that says the same has the same volume.
+    pub is_shared: bool,
 }

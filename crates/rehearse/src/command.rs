@@ -97,6 +97,19 @@ impl Running {
         }
     }
 
+    /// Waits for its end, within the limit: whether it worked, and what it said, errors last.
+    pub(crate) async fn output(mut self, limit: Duration) -> Result<(bool, String), String> {
+        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        let all = async { tokio::join!(read(out), read(err), self.child.wait()) };
+        let Ok((mut out, err, status)) = tokio::time::timeout(limit, all).await else {
+            self.end().await;
+            return Err(format!("not finished within {}", spoken(limit)));
+        };
+        let worked = status.map_err(|error| io_words(&error))?.success();
+        out.extend(err);
+        Ok((worked, String::from_utf8_lossy(&out).into_owned()))
+    }
+
     /// Ends all of the group at once.
     pub(crate) async fn end(&mut self) {
         self.kill_group();

@@ -52,7 +52,11 @@ pub(crate) fn networks(map: &Map) -> BTreeMap<String, Network> {
 
 /// The named volumes of a project.
 pub(crate) fn volumes(map: &Map) -> BTreeMap<String, Volume> {
-    let volume = |value| Volume { place: None, external: is_external(value) };
+    let volume = |value: &Value| Volume {
+        place: None,
+        external: is_external(value),
+        is_shared: value.at(&["name"]).is_some(),
+    };
     map.iter()
         .map(|(name, field)| {
             (name.clone(), Volume { place: Some(field.key), ..volume(&field.value) })

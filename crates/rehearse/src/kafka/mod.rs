@@ -3,21 +3,26 @@
 //! `diagnose` says is held against what happens.
 
 mod application;
+mod cluster;
 mod knobs;
 mod outage;
 mod plan;
 mod predict;
 mod processes;
+mod prove;
 mod run;
 mod scenarios;
 mod sweep;
+mod symptom;
 
 use std::time::Duration;
 
 pub use application::Application;
+pub use cluster::{Cluster, ComposeCluster, CopiedFile, Layout, Published};
 pub use knobs::{Bound, Knob, Names};
 pub use plan::{KafkaRehearsal, Wanted};
 pub use predict::{About, Claim, claims};
+pub use prove::{Cause, Now, Proof, Repairable, prove};
 pub use run::{brokers, rehearse};
 pub use scenarios::{Deed, Going, Node, Planned, Reach};
 

@@ -83,14 +83,14 @@ impl KafkaRehearsal {
 }
 
 /// The brokers at which the application starts.
-fn starts_at(nodes: &[Node], application: &Application) -> Vec<i32> {
+pub(super) fn starts_at(nodes: &[Node], application: &Application) -> Vec<i32> {
     let given = |node: &&Node| application.bootstrap.contains(&node.address);
     nodes.iter().filter(given).map(|node| node.id).collect()
 }
 
 /// The broker that is broken: the one that was asked for, the one that the application cannot start
 /// without, or the first.
-fn target<'n>(
+pub(super) fn target<'n>(
     nodes: &'n [Node],
     starts_at: &[i32],
     asked: Option<i32>,

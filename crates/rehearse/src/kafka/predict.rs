@@ -23,6 +23,8 @@ pub enum About {
     MinInsync,
     /// A client that starts knows the stopped broker alone.
     Bootstrap,
+    /// Brokers tell each other addresses that lead back to themselves: nothing is replicated.
+    Loopback,
 }
 
 /// One claim of `diagnose` that a rehearsal can hold against what happens.
@@ -47,6 +49,7 @@ pub fn claims(diagnosis: &Diagnosis) -> Vec<Claim> {
             "single-replica" => About::SingleCopy,
             "min-isr-equals-replication" => About::MinInsync,
             "single-bootstrap" => About::Bootstrap,
+            "advertised-loopback" => About::Loopback,
             _ => continue,
         };
         let is_known = claims.iter().any(|claim| claim.about == about);
@@ -104,6 +107,7 @@ fn prediction(claim: &Claim, gone: Gone<'_>, seen: &Seen) -> Option<Prediction> 
             seen.words(),
             seen.taken() == 0,
         ),
+        // Nothing needs to be broken for it: see `of_steady`.
         _ => return None,
     };
     let claim_text = format!("{}: {says}", claim.title);
@@ -111,15 +115,38 @@ fn prediction(claim: &Claim, gone: Gone<'_>, seen: &Seen) -> Option<Prediction> 
 }
 
 fn creation(seen: &Seen) -> String {
-    match &seen.refused {
-        Some(why) => format!(
-            "asked {} times, the controller would have made a topic {} times; else: {why}",
-            seen.asked, seen.would_create
-        ),
-        None => {
-            format!("asked {} times, the controller would have made a topic each time", seen.asked)
+    let asked = match seen.asked {
+        1 => "asked once whether it would make a topic".to_owned(),
+        asked => format!("asked {asked} times whether it would make a topic"),
+    };
+    match (&seen.refused, seen.would_create) {
+        (None, _) => format!("{asked}, the controller said yes"),
+        (Some(why), 0) => format!("{asked}, no controller said yes: {}", answer(why)),
+        (Some(why), yes) => {
+            format!("{asked}, the controller said yes {yes} times; else: {}", answer(why))
         }
     }
+}
+
+/// A library's words for the same thing, in ours.
+fn answer(why: &str) -> &str {
+    if why.contains("Local: Timed out") { "no answer came" } else { why }
+}
+
+/// What the claims say of the stack while nothing is broken, beside what was seen of it.
+pub(super) fn of_steady(claims: &[Claim], is_steady: bool, seen: &str) -> Vec<Prediction> {
+    let of = claims.iter().filter(|claim| claim.about == About::Loopback);
+    of.map(|claim| Prediction {
+        mode: claim.mode.clone(),
+        claim: format!(
+            "{}: copies cannot follow, and nothing is taken that all of them must confirm, even \
+             while nothing is broken",
+            claim.title
+        ),
+        seen: seen.to_owned(),
+        came_true: !is_steady,
+    })
+    .collect()
 }
 
 /// A broker that was slow.

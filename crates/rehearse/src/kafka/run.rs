@@ -13,6 +13,7 @@ use super::plan::KafkaRehearsal;
 use super::predict::{self, Gone, Slow, Tried};
 use super::processes::Processes;
 use super::scenarios::{Deed, Going, Node, Planned, breaks_at};
+use super::symptom::{self, Symptom, Symptoms};
 use crate::run::{CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
 use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
 use crate::workload::{Context, Meter, Workload as _};
@@ -34,8 +35,37 @@ pub async fn rehearse(
     status: &Status,
     stop: &CancellationToken,
 ) -> Result<Rehearsal, CannotRun> {
-    let mut done = Vec::new();
-    let mut tried = Vec::new();
+    let runs = run(what, options, seed, status, stop).await?;
+    Ok(together(what, runs.done, &runs.notes.tried, seed))
+}
+
+/// Scenarios that were run, and what else is known of them.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    pub(super) done: Vec<Rehearsal>,
+    pub(super) notes: Notes,
+}
+
+/// What is known of scenarios beyond what is told of each.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Delays that were tried.
+    tried: Vec<Tried>,
+    /// All that went wrong.
+    pub(super) symptoms: Symptoms,
+    /// What became of records, by scenario.
+    pub(super) seen: Vec<String>,
+}
+
+/// Runs the scenarios one after the other.
+pub(super) async fn run(
+    what: &KafkaRehearsal,
+    options: &RunOptions,
+    seed: u64,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<Runs, CannotRun> {
+    let mut runs = Runs::default();
     let processes = Processes::of(&what.nodes);
     for (index, planned) in what.planned.iter().enumerate() {
         if stop.is_cancelled() {
@@ -47,9 +77,9 @@ pub async fn rehearse(
         let one = Scene { what, nodes: &nodes, planned, options: &options, seed };
         let place = format!("{} of {}: {}", index + 1, what.planned.len(), planned.name);
         status.say(place);
-        done.push(one.run(status, stop, &mut tried).await?);
+        runs.done.push(one.run(status, stop, &mut runs.notes).await?);
     }
-    Ok(together(what, done, &tried, seed))
+    Ok(runs)
 }
 
 fn together(what: &KafkaRehearsal, done: Vec<Rehearsal>, tried: &[Tried], seed: u64) -> Rehearsal {
@@ -84,7 +114,7 @@ impl Scene<'_> {
         &self,
         status: &Status,
         stop: &CancellationToken,
-        tried: &mut Vec<Tried>,
+        notes: &mut Notes,
     ) -> Result<Rehearsal, CannotRun> {
         let report = Report::wanted();
         let (records, first_port) = self.records(report.clone());
@@ -96,7 +126,11 @@ impl Scene<'_> {
         let mut rehearsal = rehearse_scenario(&scenario, self.options, status, stop).await?;
         rehearsal.name.clone_from(&self.planned.name);
         if matches!(rehearsal.verdict, Verdict::Held | Verdict::Broke) {
-            self.judge(&mut rehearsal, &report.take(), tried);
+            self.judge(&mut rehearsal, &report.take(), notes);
+        } else if symptom::is_never_ready(&rehearsal) {
+            rehearsal.predictions = predict::of_steady(&self.what.claims, false, &rehearsal.why);
+            notes.symptoms.insert(Symptom::NotReady);
+            notes.seen.push(format!("{}: {}", rehearsal.name, rehearsal.why));
         }
         Ok(rehearsal)
     }
@@ -180,7 +214,7 @@ impl Scene<'_> {
         })
     }
 
-    fn judge(&self, rehearsal: &mut Rehearsal, settled: &Settled, tried: &mut Vec<Tried>) {
+    fn judge(&self, rehearsal: &mut Rehearsal, settled: &Settled, notes: &mut Notes) {
         let Some(fault) = rehearsal.faults.first() else { return };
         let from = Duration::from_secs_f64(fault.from_s);
         // Healing begins then, and may take a while: a broker that is starting is half back.
@@ -188,9 +222,11 @@ impl Scene<'_> {
         let to = fault.to_s.map_or(planned, |to_s| Duration::from_secs_f64(to_s).min(planned));
         match self.planned.deed {
             Deed::Nothing => {}
-            Deed::Gone { node, how } => self.judge_gone(rehearsal, settled, node, how, (from, to)),
+            Deed::Gone { node, how } => {
+                self.judge_gone(rehearsal, settled, (node, how), (from, to), notes);
+            }
             Deed::Slow { node, delay } => {
-                tried.push(self.judge_slow(rehearsal, settled, node, delay, (from, to)));
+                notes.tried.push(self.judge_slow(rehearsal, settled, node, delay, (from, to)));
             }
         }
     }
@@ -199,9 +235,9 @@ impl Scene<'_> {
         &self,
         rehearsal: &mut Rehearsal,
         settled: &Settled,
-        node: i32,
-        how: Going,
+        (node, how): (i32, Going),
         (from, to): (Duration, Duration),
+        notes: &mut Notes,
     ) {
         let window = window(settled, from + how.failover(), to, Duration::from_millis(700));
         let seen = Seen::of(settled, window);
@@ -212,6 +248,17 @@ impl Scene<'_> {
             starts_at: &self.what.starts_at,
         };
         rehearsal.predictions = predict::of_gone(&self.what.claims, gone, &seen);
+        rehearsal.predictions.extend(predict::of_steady(
+            &self.what.claims,
+            true,
+            "records were taken",
+        ));
+        let found = symptom::of_gone(rehearsal, &seen, node, gone.temperature, gone.is_real);
+        notes.symptoms.extend(found);
+        let lost = rehearsal.delivery.as_ref().map_or(0, |delivery| delivery.lost);
+        let (taken, sent, read) = (seen.taken(), seen.sent(), seen.read());
+        let name = &rehearsal.name;
+        notes.seen.push(format!("{name}: {taken} of {sent} taken, {read} read, {lost} lost"));
         let waited = crate::scenario::spoken(how.failover());
         let expectation = Expectation {
             name: format!("records go on {waited} after broker {node} is gone"),

@@ -50,7 +50,8 @@ pub struct CannotRun {
 }
 
 impl CannotRun {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
+    /// Says what and why.
+    pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), hint: None }
     }
 
@@ -60,7 +61,9 @@ impl CannotRun {
         Self { what: change(&self.what), hint: self.hint.as_deref().map(change) }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

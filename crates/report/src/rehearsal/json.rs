@@ -1,7 +1,7 @@
 //! `wonin.rehearsal/1`: the contract for machines (docs/schema).
 
 use serde::Serialize;
-use wonin_model::rehearsal::{Delivery, Recovery, Rehearsal};
+use wonin_model::rehearsal::{Delivery, Effect, Recovery, Rehearsal, Step};
 
 use super::RehearsalView;
 use crate::json::pretty;
@@ -26,6 +26,29 @@ struct Document<'a> {
     remarks: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scenarios: Vec<Document<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Tried<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    diff: &'a [String],
+}
+
+/// A trial of the stack after a repair, or as its files are.
+#[derive(Serialize)]
+struct Tried<'a> {
+    repair: Option<Repaired<'a>>,
+    effect: Option<&'static str>,
+    verdict: &'static str,
+    seen: &'a [String],
+    failed: &'a [String],
+    failed_by: &'a [String],
+    scenarios: Vec<Document<'a>>,
+}
+
+#[derive(Serialize)]
+struct Repaired<'a> {
+    mode: &'a str,
+    changes: &'a [String],
+    places: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -133,6 +156,25 @@ fn document(rehearsal: &Rehearsal) -> Document<'_> {
         not_possible: &rehearsal.not_possible,
         remarks: &rehearsal.remarks,
         scenarios: rehearsal.scenarios.iter().map(document).collect(),
+        steps: rehearsal.steps.iter().map(tried).collect(),
+        diff: &rehearsal.diff,
+    }
+}
+
+fn tried(step: &Step) -> Tried<'_> {
+    let repair = step.repair.as_ref().map(|repair| Repaired {
+        mode: &repair.mode,
+        changes: &repair.changes,
+        places: &repair.places,
+    });
+    Tried {
+        repair,
+        effect: step.effect.map(Effect::name),
+        verdict: step.verdict.name(),
+        seen: &step.seen,
+        failed: &step.failed,
+        failed_by: &step.failed_by,
+        scenarios: step.scenarios.iter().map(document).collect(),
     }
 }
 

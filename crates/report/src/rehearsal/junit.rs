@@ -10,7 +10,9 @@ use crate::xml::escape;
 /// The rehearsal as test suites; ends with a line break.
 pub fn render(view: &RehearsalView) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    match view.shown.scenarios.as_slice() {
+    // Of repairs tried one after the other the last one counts.
+    let last = view.shown.steps.last().map(|step| step.scenarios.as_slice());
+    match last.unwrap_or(&view.shown.scenarios) {
         [] => suite(&view.shown, &mut out),
         runs => runs.iter().for_each(|run| suite(run, &mut out)),
     }

@@ -3,6 +3,7 @@
 pub mod json;
 pub mod junit;
 pub mod plan;
+mod steps;
 pub mod text;
 
 use wonin_model::rehearsal::{Delivery, Plan, Rehearsal};
@@ -69,6 +70,8 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
         recovery: _,
         predictions,
         confirmed,
+        steps,
+        diff,
         not_possible,
         remarks,
     } = rehearsal;
@@ -76,6 +79,14 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
     texts.extend(confirmed);
     texts.extend(not_possible);
     texts.extend(remarks);
+    texts.extend(diff);
+    for step in steps.iter_mut() {
+        texts.extend(step.seen.iter_mut().chain(&mut step.failed).chain(&mut step.failed_by));
+        if let Some(repair) = &mut step.repair {
+            texts.push(&mut repair.mode);
+            texts.extend(repair.changes.iter_mut().chain(&mut repair.places));
+        }
+    }
     for fault in faults {
         texts.extend([&mut fault.name, &mut fault.target, &mut fault.what]);
     }
@@ -91,7 +102,8 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
     for text in texts {
         mask(text, masker);
     }
-    for scenario in scenarios {
+    let scenarios = scenarios.iter_mut();
+    for scenario in scenarios.chain(steps.iter_mut().flat_map(|step| &mut step.scenarios)) {
         hide(scenario, masker);
     }
 }

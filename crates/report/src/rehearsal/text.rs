@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use wonin_model::rehearsal::{Delivery, Expectation, Phase, Recovery, Rehearsal, Verdict};
 
-use super::RehearsalView;
+use super::{RehearsalView, steps};
 use crate::text::Layout;
 use crate::words::{columns, shorten, wrap};
 
@@ -12,15 +12,19 @@ use crate::words::{columns, shorten, wrap};
 const NAME_MAX: usize = 20;
 /// Examples of an anomaly that are shown.
 const EXAMPLES_MAX: usize = 3;
-const GREEN: &str = "\u{1b}[1;32m";
-const RED: &str = "\u{1b}[1;31m";
+pub(super) const GREEN: &str = "\u{1b}[1;32m";
+pub(super) const RED: &str = "\u{1b}[1;31m";
 const YELLOW: &str = "\u{1b}[1;33m";
-const BOLD: &str = "\u{1b}[1m";
+pub(super) const BOLD: &str = "\u{1b}[1m";
 
 /// The whole report; ends with a line break.
 pub fn render(view: &RehearsalView, layout: Layout) -> String {
     let mut out = String::new();
     let rehearsal = &view.shown;
+    if !rehearsal.steps.is_empty() {
+        steps::render(rehearsal, layout, &mut out);
+        return out;
+    }
     for scenario in &rehearsal.scenarios {
         one(scenario, layout, &mut out);
         out.push('\n');
@@ -54,7 +58,7 @@ fn one(run: &Rehearsal, layout: Layout, out: &mut String) {
     section(out, layout, "remarks", run.remarks.iter().cloned());
 }
 
-fn head(run: &Rehearsal, layout: Layout, out: &mut String) {
+pub(super) fn head(run: &Rehearsal, layout: Layout, out: &mut String) {
     let colour = match run.verdict {
         Verdict::Held => GREEN,
         Verdict::Broke => RED,
@@ -68,7 +72,7 @@ fn head(run: &Rehearsal, layout: Layout, out: &mut String) {
     _ = writeln!(out, "{indent}{}, seed {}", run.name, run.seed);
 }
 
-fn paint(layout: Layout, colour: &str, text: &str) -> String {
+pub(super) fn paint(layout: Layout, colour: &str, text: &str) -> String {
     if layout.colour { format!("{colour}{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
@@ -227,7 +231,7 @@ fn recovered(recovery: &Recovery) -> Vec<String> {
     lines
 }
 
-fn section(
+pub(super) fn section(
     out: &mut String,
     layout: Layout,
     title: &str,

@@ -1,6 +1,8 @@
 //! `wonin rehearse kafka`: ready-made scenarios on a Kafka cluster, with what `diagnose` says beside
 //! what happens.
 
+mod copy;
+mod own;
 mod stack;
 
 use std::path::PathBuf;
@@ -28,6 +30,11 @@ Examples:
   wonin rehearse kafka --stop 1                         stop broker 1 of the Compose project here
   wonin rehearse kafka --compose deploy/compose.yml     all scenarios
   wonin rehearse kafka --compose deploy/compose.yml --dry-run --quick
+  wonin rehearse kafka --compose deploy/compose.yml --up --quick
+                                                        starts a copy of it for the rehearsal
+  wonin rehearse kafka --compose deploy/compose.yml --prove
+                                                        which causes are real: repairs a copy step
+                                                        by step until a stopped broker does no harm
   wonin rehearse kafka --bootstrap 127.0.0.1:9092,127.0.0.2:9092
                                                         brokers are cut off at a proxy
   wonin rehearse kafka --bootstrap 127.0.0.1:9092 --pid 1=4711 --pid 2=4712 --yes
@@ -38,6 +45,12 @@ Scenarios: nothing broken; a broker stopped and killed, each with clients that a
 and clients that start meanwhile (cold), until it is back; a broker whose answers are late, with
 delays on both sides of what the application's timeouts bound. `--stop N` stops broker N and does
 nothing else. A topic of its own is made with the brokers' own replication settings, and deleted.
+
+`--up` and `--prove` start the brokers from a copy of the files, under a project name and with
+volumes of their own, on the ports that the files publish; all of it is removed at the end, and after
+a kill by `wonin rehearse --recover` at the latest. The files themselves are never changed. With
+`--prove` a cause is confirmed only if repairing it alone ends the failure, or if repairing one after
+the other moves the failure on until it is gone.
 
 Whatever happens, what was broken is healed: at the end, at an error, at Ctrl-C.
 
@@ -95,6 +108,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COMMAND")]
     client: Option<String>,
 
+    /// Start a copy of the Compose project for the rehearsal, and remove it afterwards
+    #[arg(long, conflicts_with_all = ["bootstrap", "pids", "project"])]
+    up: bool,
+
+    /// Repair a copy of the Compose project cause by cause, stop a broker after each repair, and say
+    /// which causes are confirmed; `--quick` leaves out killing
+    #[arg(long, conflicts_with_all = ["bootstrap", "pids", "project", "client", "delay_up_to"])]
+    prove: bool,
+
     /// Show what would be done; do nothing
     #[arg(long)]
     dry_run: bool,
@@ -145,6 +167,11 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     let targets = targets(&args.formats)?;
     let runtime = runtime()?;
     let stack = args.stack()?;
+    if args.prove || args.up {
+        return own::run(args, stack, &targets, terminal, &runtime);
+    }
+    let none = Sources::default();
+    let sources = stack.as_ref().map_or(&none, |stack| &stack.evidence.sources);
     let (rehearsal, project) = runtime.block_on(plan(args, stack.as_ref()))?;
     let options = args.options(project)?;
     let shown = words(&rehearsal, args.seed);
@@ -165,12 +192,17 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         || status.text(),
         || runtime.block_on(watched_until_interrupted(work, &stop)),
     )?;
-    show(&targets, terminal, &done.map_err(cannot_run)?, &Sources::default())
+    show(&targets, terminal, &done.map_err(cannot_run)?, sources)
 }
 
 impl Args {
     /// The stack whose application is played and whose findings are held against what happens.
     fn stack(&self) -> Result<Option<stack::Stack>, Failure> {
+        if let Some(file) = &self.compose {
+            let cannot =
+                |cause| Failure::new(format!("cannot read `{}`", file.display())).because(cause);
+            std::fs::File::open(file).map_err(cannot)?;
+        }
         let beside = self.compose.as_deref().and_then(std::path::Path::parent);
         let beside = beside.map(|dir| {
             if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() }

@@ -1,12 +1,14 @@
 //! What the files say of the cluster and the application.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use wonin_model::{
     ClientKind, ClientLibrary, Diagnosis, Evidence, KafkaBroker, KafkaClient, Settings,
 };
 use wonin_rehearse::kafka::{Application, Claim, Names, claims};
+use wonin_text::Place;
 
 use crate::disk::DiskFiles;
 use crate::failure::Failure;
@@ -15,8 +17,11 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) struct Stack {
     path: PathBuf,
-    evidence: Evidence,
-    diagnosis: Diagnosis,
+    pub(super) files: DiskFiles,
+    /// Texts that are other than on the disk.
+    pub(super) texts: BTreeMap<String, String>,
+    pub(super) evidence: Evidence,
+    pub(super) diagnosis: Diagnosis,
 }
 
 /// The brokers of a Compose project.
@@ -33,9 +38,20 @@ pub(super) struct Project {
 impl Stack {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let files = DiskFiles::open(&[path.to_owned()])?;
+        Ok(Self::of(path, files, BTreeMap::new()))
+    }
+
+    fn of(path: &Path, files: DiskFiles, texts: BTreeMap<String, String>) -> Self {
         let evidence = wonin_read::read(&files);
         let diagnosis = wonin_modes::examine(&evidence);
-        Ok(Self { path: path.to_owned(), evidence, diagnosis })
+        Self { path: path.to_owned(), files, texts, evidence, diagnosis }
+    }
+
+    /// The same stack with some texts replaced; no file is touched.
+    pub(super) fn with_texts(&self, texts: BTreeMap<String, String>) -> Self {
+        let mut all = self.texts.clone();
+        all.extend(texts);
+        Self::of(&self.path, self.files.with_texts(all.clone()), all)
     }
 
     /// What `diagnose` says of brokers that stop.
@@ -64,48 +80,14 @@ impl Stack {
         }
     }
 
-    /// The project that a Compose file makes, or the only one here that runs brokers.
+    /// The brokers of the project that a Compose file makes, or of the only one here that runs any.
     pub(super) fn project(
         &self,
         file: Option<&Path>,
         name: Option<String>,
     ) -> Result<Project, Failure> {
+        let index = self.project_index(file)?;
         let stack = &self.evidence.stack;
-        let wanted = file.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let runs_brokers = |index: &usize| !stack.brokers_in(*index).is_empty();
-        let has_file = |index: &usize| {
-            let Some(wanted) = &wanted else { return true };
-            stack.projects[*index].files.iter().any(|place| {
-                let path = self.evidence.sources.file(place.file).path();
-                path == wanted || path.rsplit('/').next() == Some(wanted) && path == *wanted
-            })
-        };
-        let found: Vec<usize> =
-            (0..stack.projects.len()).filter(runs_brokers).filter(has_file).collect();
-        let index = match found.as_slice() {
-            [only] => *only,
-            [] => {
-                return Err(Failure::new(format!(
-                    "no Compose project with Kafka brokers was found in `{}`",
-                    self.path.display()
-                ))
-                .hint(
-                    "give the file with `--compose FILE`, or brokers with `--bootstrap HOST:PORT`",
-                ));
-            }
-            several => {
-                let files = several.iter().filter_map(|index| {
-                    let place = stack.projects[*index].files.first()?;
-                    Some(self.evidence.sources.file(place.file).path().to_owned())
-                });
-                return Err(Failure::new("several Compose projects here run Kafka brokers").hint(
-                    format!(
-                        "choose one with `--compose FILE`: {}",
-                        files.collect::<Vec<_>>().join(", ")
-                    ),
-                ));
-            }
-        };
         let brokers = stack.brokers_in(index);
         let services = brokers.iter().filter_map(|broker| {
             let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
@@ -116,6 +98,70 @@ impl Stack {
             name: name.unwrap_or_else(|| self.project_name(index)),
             services: services.collect(),
             addresses: brokers.iter().flat_map(|broker| self.reached_at(broker)).collect(),
+        })
+    }
+
+    /// Which project is meant.
+    pub(super) fn project_index(&self, file: Option<&Path>) -> Result<usize, Failure> {
+        let stack = &self.evidence.stack;
+        let shown = file.map(|file| self.shown(file)).transpose()?;
+        let of_file = |index: &usize| {
+            let Some(shown) = &shown else { return true };
+            let files = stack.projects[*index].files.iter();
+            files.map(|place| self.path_of(*place)).any(|path| path == *shown)
+        };
+        let runs_brokers = |index: &usize| !stack.brokers_in(*index).is_empty();
+        let all = (0..stack.projects.len()).filter(of_file);
+        let found: Vec<usize> = all.filter(runs_brokers).collect();
+        match (found.as_slice(), file) {
+            ([only], _) => Ok(*only),
+            ([], Some(file)) => Err(Failure::new(format!(
+                "no service of `{}` is a Kafka broker that wonin knows",
+                file.display()
+            ))
+            .hint("give brokers that run with `--bootstrap HOST:PORT`")),
+            ([], None) => Err(Failure::new(format!(
+                "no Compose project with Kafka brokers was found in `{}`",
+                self.path.display()
+            ))
+            .hint("give the file with `--compose FILE`, or brokers with `--bootstrap HOST:PORT`")),
+            (several, _) => {
+                let first = |index: &usize| stack.projects[*index].files.first().copied();
+                let files = several.iter().filter_map(first).map(|place| self.path_of(place));
+                let files = files.collect::<Vec<_>>().join(", ");
+                Err(Failure::new("several Compose projects here run Kafka brokers")
+                    .hint(format!("choose one with `--compose FILE`: {files}")))
+            }
+        }
+    }
+
+    fn path_of(&self, place: Place) -> &str {
+        self.evidence.sources.file(place.file).path()
+    }
+
+    /// The path of a Compose file as it is shown here; says what is wrong with one that cannot be
+    /// read or understood.
+    fn shown(&self, file: &Path) -> Result<&str, Failure> {
+        let cannot =
+            |cause| Failure::new(format!("cannot read `{}`", file.display())).because(cause);
+        let wanted = fs::canonicalize(file).map_err(cannot)?;
+        fs::read_to_string(file).map_err(cannot)?;
+        let is_it = |path: &str| {
+            fs::canonicalize(self.files.on_disk(path)).is_ok_and(|known| known == wanted)
+        };
+        if let Some(problem) = self.evidence.skipped.iter().find(|one| is_it(&one.path)) {
+            let at = problem.place.map(|place| self.evidence.sources.position(place));
+            let at = at.map_or_else(String::new, |at| format!(":{}:{}", at.line, at.column));
+            return Err(Failure::new(format!(
+                "`{}{at}` cannot be understood: {}",
+                file.display(),
+                problem.why
+            )));
+        }
+        let mut known = self.evidence.sources.iter().map(|(_, file)| file.path());
+        known.find(|path| is_it(path)).ok_or_else(|| {
+            Failure::new(format!("`{}` is no Compose file", file.display()))
+                .hint("it is to have a top-level mapping `services`")
         })
     }
 
@@ -136,7 +182,7 @@ impl Stack {
 
     /// Where this machine reaches a broker: what it advertises, if that is on this machine, else
     /// the port that it publishes.
-    fn reached_at(&self, broker: &KafkaBroker) -> Vec<String> {
+    pub(super) fn reached_at(&self, broker: &KafkaBroker) -> Vec<String> {
         let advertised = broker.settings.list("advertised.listeners");
         let told = advertised.iter().filter_map(|one| one.value.split_once("://"));
         let mut found: Vec<String> = told

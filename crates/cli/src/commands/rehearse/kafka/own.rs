@@ -1,0 +1,183 @@
+//! `--up` and `--prove`: clusters that are started for a rehearsal alone.
+
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use wonin_model::rehearsal::{Rehearsal, Step, Verdict};
+use wonin_rehearse::kafka::{
+    Cluster as _, ComposeCluster, KafkaRehearsal, Layout, Node, Now, Proof, Reach, Repairable as _,
+    Wanted, prove, rehearse,
+};
+use wonin_rehearse::run::{CannotRun, RunOptions, Status};
+
+use super::copy::Copy;
+use super::stack::Stack;
+use super::{Args, build, check, minutes, words};
+use crate::commands::rehearse::{cannot_run, confirm, show, watched_until_interrupted};
+use crate::failure::Failure;
+use crate::output::{self, Target};
+use crate::progress::watched;
+use crate::terminal::Terminal;
+
+pub(super) fn run(
+    args: &Args,
+    stack: Option<Stack>,
+    targets: &[Target],
+    terminal: Terminal,
+    runtime: &Runtime,
+) -> Result<ExitCode, Failure> {
+    let stack = stack.ok_or_else(|| {
+        Failure::new("there is nothing to start").hint("give the files with `--compose FILE`")
+    })?;
+    let mut copy = Copy::of(stack, args.compose.as_deref());
+    let now = copy.now().map_err(cannot_run)?;
+    let options = args.options(None)?;
+    let plan = planned(args, &now)?;
+    let shown = if args.prove {
+        proof(args, &options).words(&now, &plan)
+    } else {
+        up_words(args, &now, &plan)
+    };
+    if args.dry_run {
+        output::print(&shown)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.yes {
+        output::tell(shown.trim_end());
+    } else {
+        confirm(&shown)?;
+    }
+    let (status, stop) = (Status::default(), CancellationToken::new());
+    let work = async {
+        if args.prove {
+            let tell = |index: usize, step: &Step| {
+                if !terminal.draws_progress() {
+                    output::tell(&told(index, step));
+                }
+            };
+            prove(&mut copy, &proof(args, &options), &status, &stop, tell).await
+        } else {
+            started(args, &now, options.clone(), &status, &stop).await
+        }
+    };
+    let done = watched(
+        terminal,
+        || status.text(),
+        || runtime.block_on(watched_until_interrupted(work, &stop)),
+    )?;
+    show(targets, terminal, &done.map_err(cannot_run)?, copy.sources())
+}
+
+fn wanted(args: &Args) -> Wanted {
+    Wanted { stop: args.stop, is_quick: args.quick, delay_max: args.delay_up_to }
+}
+
+fn proof(args: &Args, options: &RunOptions) -> Proof {
+    Proof { wanted: wanted(args), options: options.clone(), seed: args.seed }
+}
+
+/// What would be run, by what the files say of the brokers.
+fn planned(args: &Args, now: &Now) -> Result<KafkaRehearsal, Failure> {
+    let Layout { brokers, addresses, .. } = &now.layout;
+    let nodes = brokers.iter().zip(addresses.iter().map(Some).chain(std::iter::repeat(None)));
+    let nodes: Vec<Node> = nodes
+        .map(|((id, service), address)| Node {
+            id: *id,
+            address: address.cloned().unwrap_or_default(),
+            reach: Reach::Container { project: "its own".to_owned(), service: service.clone() },
+        })
+        .collect();
+    if addresses.is_empty() {
+        return Err(Failure::new("no broker of this project can be reached from this machine")
+            .hint("a listener that is advertised as `localhost` with a published port is needed"));
+    }
+    build(args, nodes, now.application.clone(), now.claims.clone())
+}
+
+trait Words {
+    fn words(&self, now: &Now, plan: &KafkaRehearsal) -> String;
+}
+
+impl Words for Proof {
+    /// The plan, for a person.
+    fn words(&self, now: &Now, plan: &KafkaRehearsal) -> String {
+        let mut out = started_words(now);
+        out += "causes, in the order of repair:\n";
+        for cause in &now.causes {
+            let by_hand = if cause.has_edits { "" } else { " (no edit: stays as it is)" };
+            out += &format!("  {}: {}{by_hand}\n", cause.mode, cause.title);
+        }
+        let scenarios: Vec<&str> = plan
+            .planned
+            .iter()
+            .map(|one| one.name.as_str())
+            .filter(|name| name.contains("stopped") || name.contains("killed"))
+            .collect();
+        out += &format!("after each repair: {}\n", scenarios.join("; "));
+        out + &format!("at most about {} in all, seed {}\n", minutes(self.takes(now)), self.seed)
+    }
+}
+
+fn up_words(args: &Args, now: &Now, plan: &KafkaRehearsal) -> String {
+    started_words(now) + &words(plan, args.seed)
+}
+
+fn started_words(now: &Now) -> String {
+    let Layout { services, published, .. } = &now.layout;
+    let ports: Vec<String> = published.iter().map(|one| one.port.to_string()).collect();
+    format!(
+        "started from a copy of the files, and removed at the end: {}\nports of this machine that \
+         it takes: {}\n",
+        services.join(", "),
+        if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
+    )
+}
+
+/// One step as it ends, for whoever sees no other sign of life.
+fn told(index: usize, step: &Step) -> String {
+    let what = step.repair.as_ref().map_or("the files as they are", |repair| repair.mode.as_str());
+    let failed = match (step.verdict, step.failed.first()) {
+        (Verdict::Held, _) => "holds".to_owned(),
+        (_, Some(failed)) => failed.clone(),
+        (verdict, None) => verdict.name().to_owned(),
+    };
+    format!("step {index}: {what}: {failed}")
+}
+
+/// The ordinary rehearsal on a cluster that is there for it alone.
+async fn started(
+    args: &Args,
+    now: &Now,
+    mut options: RunOptions,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<Rehearsal, CannotRun> {
+    let project = format!("wonin-up-{}", options.run_id);
+    let mut cluster = ComposeCluster::new(now.layout.clone(), project, &options.injector).await?;
+    options.injector.project = Some(cluster.project().to_owned());
+    let done = match cluster.up(status, stop).await {
+        Ok(nodes) => on(args, now, nodes, &options, status, stop).await,
+        Err(error) => Err(error),
+    };
+    cluster.down().await?;
+    done
+}
+
+async fn on(
+    args: &Args,
+    now: &Now,
+    nodes: Vec<Node>,
+    options: &RunOptions,
+    status: &Status,
+    stop: &CancellationToken,
+) -> Result<Rehearsal, CannotRun> {
+    let cannot = |failure: Failure| {
+        let (what, hint) = failure.into_words();
+        CannotRun { what, hint }
+    };
+    check(args, &nodes).map_err(cannot)?;
+    let (application, claims) = (now.application.clone(), now.claims.clone());
+    let plan = build(args, nodes, application, claims).map_err(cannot)?;
+    rehearse(&plan, options, args.seed, status, stop).await
+}
