@@ -5,7 +5,8 @@ mod schema;
 
 use serde_json::Value;
 use wonin_model::rehearsal::{
-    Anomaly, Delivery, Expectation, FaultRun, Phase, Plan, Prediction, Recovery, Rehearsal, Verdict,
+    Anomaly, Delivery, Effect, Expectation, FaultRun, Phase, Plan, Prediction, Recovery, Rehearsal,
+    Repair, Step, Verdict,
 };
 use wonin_report::rehearsal::{PlanView, RehearsalView, json, junit, plan, text};
 use wonin_report::text::Layout;
@@ -123,6 +124,43 @@ fn several() -> Rehearsal {
     }
 }
 
+/// Repairs that were tried one after the other.
+fn proved() -> Rehearsal {
+    let step = |mode: &str, effect, failed: &[&str]| Step {
+        repair: Some(Repair {
+            mode: mode.to_owned(),
+            changes: vec!["start from all 2 brokers: a:1,b:2".to_owned()],
+            places: vec!["compose.yml:12".to_owned(), "compose.yml:29".to_owned()],
+        }),
+        verdict: if failed.is_empty() { Verdict::Held } else { Verdict::Broke },
+        seen: vec!["broker 1 stopped, warm clients: 40 of 80 taken, 40 read, 0 lost".to_owned()],
+        failed: failed.iter().map(|&text| text.to_owned()).collect(),
+        failed_by: failed.iter().take(1).map(|_| "single-bootstrap".to_owned()).collect(),
+        effect: Some(effect),
+        scenarios: vec![held()],
+    };
+    let first = Step {
+        repair: None,
+        effect: None,
+        ..step("", Effect::Unknown, &["partitions take nothing", "clients send nothing"])
+    };
+    Rehearsal {
+        name: "kafka, repairs tried".to_owned(),
+        why: "records go on once these 2 are repaired: single-replica, single-bootstrap".to_owned(),
+        seed: 7,
+        steps: vec![
+            first,
+            step("single-replica", Effect::Moved, &["clients send nothing"]),
+            step("single-bootstrap", Effect::Gone, &[]),
+        ],
+        confirmed: vec!["single-replica".to_owned(), "single-bootstrap".to_owned()],
+        diff: ["--- compose.yml", "+++ compose.yml", "@@ -1 +1 @@", "-a: hunter2secret", "+a: 2"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Rehearsal::default()
+    }
+}
+
 fn view(rehearsal: &Rehearsal) -> RehearsalView {
     RehearsalView::new(rehearsal, &sources())
 }
@@ -138,6 +176,21 @@ fn schema() -> Value {
 #[test]
 fn terminal_text() {
     insta::assert_snapshot!("text", text::render(&view(&several()), Layout::default()));
+}
+
+#[test]
+fn repairs_are_told_one_after_the_other() {
+    insta::assert_snapshot!("steps", text::render(&view(&proved()), Layout::default()));
+    let narrow = text::render(&view(&proved()), Layout { width: 60, colour: false });
+    narrow.lines().for_each(|line| assert!(line.chars().count() <= 60, "{line}"));
+    let document = parsed(&json::render(&view(&proved())));
+    assert_eq!(schema::problems(&schema(), &document), [""; 0]);
+    assert_eq!(document["steps"][0]["repair"], Value::Null);
+    assert_eq!(document["steps"][1]["effect"], "moved");
+    assert!(!document["diff"].to_string().contains("hunter2secret"));
+    // Each scenario of the last step is a suite.
+    let suites = junit::render(&view(&proved()));
+    assert_eq!(suites.matches("<testsuite ").count(), 1, "{suites}");
 }
 
 #[test]

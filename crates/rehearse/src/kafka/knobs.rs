@@ -51,18 +51,25 @@ const fn rule(text: &'static str, java: &'static str, librdkafka: &'static str) 
     Rule { text, java, librdkafka }
 }
 
-/// The setting that the texts point at; of several the one that ended most.
+/// The setting that the texts point at; of several the one that ended most. A text with a number
+/// that is not its setting's is about another wait, such as one within the library.
 pub(super) fn named<'a>(
     texts: &(impl Iterator<Item = &'a str> + Clone),
+    bounds: &[Bound],
     names: Names,
 ) -> Option<Knob> {
     RULES.iter().find_map(|rule| {
-        let text = texts.clone().find(|text| text.contains(rule.text))?;
         let name = match names {
             Names::Java => rule.java,
             Names::Librdkafka => rule.librdkafka,
         };
-        Some(Knob { name, said_ms: milliseconds(text) })
+        let bound = bounds.iter().find(|bound| bound.name == name);
+        let of_rule = texts.clone().filter(|text| text.contains(rule.text));
+        let mut knobs = of_rule.map(|text| Knob { name, said_ms: milliseconds(text) });
+        knobs.find(|knob| match (knob.said_ms, bound) {
+            (Some(said_ms), Some(bound)) => bound.fits(Duration::from_millis(said_ms)),
+            _ => true,
+        })
     })
 }
 
@@ -91,12 +98,21 @@ pub struct Bound {
     pub is_cold: bool,
 }
 
+impl Bound {
+    /// Whether a wait of this length may have been ended by it: clients look at the clock about
+    /// once a second.
+    fn fits(&self, waited: Duration) -> bool {
+        let late = self.lasts / 4 + Duration::from_millis(1500);
+        waited + Duration::from_millis(100) >= self.lasts && waited <= self.lasts + late
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn name(text: &str, names: Names) -> Option<(&'static str, Option<u64>)> {
-        named(&std::iter::once(text), names).map(|knob| (knob.name, knob.said_ms))
+        named(&std::iter::once(text), &[], names).map(|knob| (knob.name, knob.said_ms))
     }
 
     #[test]
@@ -146,7 +162,20 @@ mod tests {
             "Timed out MetadataRequest in flight (after 30000ms)",
             "Topic t not present in metadata after 60000 ms.",
         ];
-        let knob = named(&texts.into_iter(), Names::Java);
+        let knob = named(&texts.into_iter(), &[], Names::Java);
         assert_eq!(knob.map(|knob| knob.name), Some("max.block.ms"));
+    }
+
+    #[test]
+    fn a_number_that_is_not_the_setting_s_is_of_another_wait() {
+        let bound = Bound {
+            name: "request.timeout.ms",
+            lasts: Duration::from_secs(30),
+            answers: 1,
+            is_cold: false,
+        };
+        let named = |text: &str| named(&std::iter::once(text), std::slice::from_ref(&bound), Names::Java);
+        assert_eq!(named("Timed out MetadataRequest in flight (after 5205ms)"), None);
+        assert!(named("Timed out MetadataRequest in flight (after 30310ms)").is_some());
     }
 }

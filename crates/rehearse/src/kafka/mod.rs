@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use application::Application;
 pub use cluster::{Cluster, ComposeCluster, CopiedFile, Layout, Published};
 pub use knobs::{Bound, Knob, Names};
-pub use plan::{KafkaRehearsal, Wanted};
+pub use plan::{KafkaRehearsal, Only, Wanted};
 pub use predict::{About, Claim, claims};
 pub use prove::{Cause, Now, Proof, Repairable, prove};
 pub use run::{brokers, rehearse};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::application::Application;
 use super::predict::Claim;
 use super::scenarios::{Deed, Going, Node, Planned, Reach};
-use super::sweep::{self, Reach as SweepReach};
+use super::sweep::{self, Reach as SweepReach, Waits};
 use super::{GONE, GONE_QUICK};
 use crate::run::CannotRun;
 use crate::workload::Temperature;
@@ -16,10 +16,23 @@ use crate::workload::kafka::ExternalSpec;
 pub struct Wanted {
     /// Stop this broker and do nothing else.
     pub stop: Option<i32>,
+    /// Do nothing but this.
+    pub only: Option<Only>,
     /// Fewer and shorter runs.
     pub is_quick: bool,
     /// The longest delay that is tried; a default that keeps all of it within minutes.
     pub delay_max: Option<Duration>,
+}
+
+/// One kind of scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// A broker ends in order.
+    Stop,
+    /// A broker is gone at once.
+    Kill,
+    /// A broker's answers are late.
+    Slow,
 }
 
 /// Everything that a rehearsal needs to know.
@@ -56,12 +69,14 @@ impl KafkaRehearsal {
         let node = target(&nodes, &starts_at, wanted.stop)?;
         let mut remarks = Vec::new();
         let mut planned = Vec::new();
-        if wanted.stop.is_none() {
+        if wanted.stop.is_none() && wanted.only.is_none() {
             let lasts = Duration::from_secs(if wanted.is_quick { 6 } else { 10 });
             planned.push(Planned::new(Deed::Nothing, Temperature::Warm, lasts));
         }
-        gone(node, wanted, &mut planned, &mut remarks);
-        if wanted.stop.is_none() {
+        if wanted.only != Some(Only::Slow) {
+            gone(node, wanted, &mut planned, &mut remarks);
+        }
+        if wanted.only == Some(Only::Slow) || wanted.only.is_none() && wanted.stop.is_none() {
             slow(node, &application, wanted, &mut planned, &mut remarks);
         }
         Ok(Self {
@@ -114,10 +129,11 @@ pub(super) fn target<'n>(
 }
 
 fn gone(node: &Node, wanted: Wanted, planned: &mut Vec<Planned>, remarks: &mut Vec<String>) {
-    let ways: &[Going] = match (&node.reach, wanted.is_quick) {
-        (Reach::Proxy, _) => &[Going::CutOff],
-        (_, true) => &[Going::Stop],
-        (_, false) => &[Going::Stop, Going::Kill],
+    let ways: &[Going] = match (&node.reach, wanted.only, wanted.is_quick) {
+        (Reach::Proxy, ..) => &[Going::CutOff],
+        (_, Some(Only::Kill), _) => &[Going::Kill],
+        (_, Some(Only::Stop), _) | (_, None, true) => &[Going::Stop],
+        (_, _, _) => &[Going::Stop, Going::Kill],
     };
     if node.reach == Reach::Proxy {
         remarks.push(format!(
@@ -155,11 +171,11 @@ fn slow(
             beyond.join(", ")
         ));
     }
-    let watched_max = Duration::from_secs(if wanted.is_quick { 12 } else { 50 }).max(longest * 2);
     for delay in delays {
         for temperature in [Temperature::Warm, Temperature::Cold] {
             let deed = Deed::Slow { node: node.id, delay };
-            planned.push(Planned::new(deed, temperature, sweep::watched(delay, watched_max)));
+            let lasts = Waits::of(delay, temperature).watched();
+            planned.push(Planned::new(deed, temperature, lasts));
         }
     }
 }

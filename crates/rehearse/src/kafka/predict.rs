@@ -9,6 +9,7 @@ use super::knobs::{self, Bound, Knob, Names};
 use super::outage::Seen;
 use crate::scenario::spoken;
 use crate::workload::Temperature;
+use crate::workload::kafka::Settled;
 
 /// What a finding predicts of a broker that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,13 +223,9 @@ pub(super) fn said(knob: &Knob) -> String {
 }
 
 /// The setting that ended what did not succeed, by what clients said.
-pub(super) fn knob(
-    errors: &[(String, u64)],
-    lines: &[(String, u64)],
-    names: Names,
-) -> Option<Knob> {
-    let texts = errors.iter().chain(lines).map(|(text, _)| text.as_str());
-    knobs::named(&texts, names)
+pub(super) fn knob(settled: &Settled, bounds: &[Bound], names: Names) -> Option<Knob> {
+    let texts = settled.errors.iter().chain(&settled.lines).map(|(text, _)| text.as_str());
+    knobs::named(&texts, bounds, names)
 }
 
 /// One run of a sweep.

@@ -13,6 +13,7 @@ use super::plan::KafkaRehearsal;
 use super::predict::{self, Gone, Slow, Tried};
 use super::processes::Processes;
 use super::scenarios::{Deed, Going, Node, Planned, breaks_at};
+use super::sweep::Waits;
 use super::symptom::{self, Symptom, Symptoms};
 use crate::run::{CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
 use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
@@ -277,13 +278,16 @@ impl Scene<'_> {
         delay: Duration,
         (from, to): (Duration, Duration),
     ) -> Tried {
-        let margin = delay * 6 + Duration::from_millis(500);
-        let seen = Seen::of(settled, window(settled, from, to, margin));
+        let waits = Waits::of(delay, self.planned.temperature);
+        let seen = Seen::of(settled, window(settled, from + waits.lead, to, waits.tail));
+        for fault in &mut rehearsal.faults {
+            fault.what = format!("every answer {} late", crate::scenario::spoken(delay));
+        }
         let names = self.what.application.names;
         let bounds = self.what.application.bounds();
         let slow = Slow { node, delay, temperature: self.planned.temperature, bounds: &bounds };
         let works = slow.works(&seen);
-        let knob = if works { None } else { predict::knob(&settled.errors, &settled.lines, names) };
+        let knob = if works { None } else { predict::knob(settled, &bounds, names) };
         rehearsal.predictions = vec![slow.prediction(&seen, knob.as_ref())];
         Tried { delay, temperature: self.planned.temperature, works, knob }
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::knobs::Bound;
+use crate::workload::Temperature;
 
 /// How far a sweep goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +40,28 @@ pub(super) fn delays(bounds: &[Bound], reach: Reach) -> (Vec<Duration>, Vec<&'st
     let mut delays: Vec<Duration> = Vec::new();
     for delay in wanted {
         let delay = untie(delay, bounds);
-        let is_apart = delays.last().is_none_or(|last| delay >= last.mul_f64(APART));
-        if is_apart && delay >= SMALL / 2 {
+        let Some(last) = delays.last_mut() else {
             delays.push(delay);
+            continue;
+        };
+        // Between two bounds nothing changes: nearest to the first bound from below, and then just
+        // beyond each is enough.
+        match (passed(*last, bounds), passed(delay, bounds)) {
+            (0, 0) => *last = delay,
+            (before, now) if now > before && delay >= last.mul_f64(APART) => delays.push(delay),
+            _ => {}
         }
     }
     // The smallest one shows that the path works; the largest ones reach furthest.
     while delays.len() > reach.count.max(1) {
-        delays.remove(1);
+        delays.remove(delays.len().min(2) - 1);
     }
     (delays, beyond)
+}
+
+/// How many bounds a delay is beyond.
+fn passed(delay: Duration, bounds: &[Bound]) -> usize {
+    bounds.iter().filter(|bound| delay * bound.answers.max(1) > bound.lasts).count()
 }
 
 /// The delay, a little longer where it equals a timeout or an even share of one.
@@ -69,12 +82,32 @@ fn untie(delay: Duration, bounds: &[Bound]) -> Duration {
     Duration::from_millis(delay.as_millis() as u64)
 }
 
-/// How long a run with this delay is watched: long enough for a first acknowledgement, which takes
-/// about six answers, and for the bounds to show themselves.
-pub(super) fn watched(delay: Duration, longest: Duration) -> Duration {
-    let wanted = (delay * 7).max(Duration::from_secs(8)).min(longest.max(Duration::from_secs(8)));
-    // Not as long as a timeout either.
-    wanted + Duration::from_millis(700)
+/// What a run with a delay has to wait for until it says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// Until clients can have handed over their first record: one that starts connects, asks for
+    /// versions and metadata, and does the same again where the leader is.
+    pub(super) lead: Duration,
+    /// Until a record that was handed over can have been confirmed: it may have to wait for those
+    /// before it, which are confirmed one answer earlier.
+    pub(super) tail: Duration,
+}
+
+impl Waits {
+    pub(super) fn of(delay: Duration, temperature: Temperature) -> Self {
+        let lead = match temperature {
+            Temperature::Warm => Duration::ZERO,
+            Temperature::Cold => delay * 5 + Duration::from_secs(1),
+        };
+        Self { lead, tail: delay * 2 + Duration::from_secs(1) }
+    }
+
+    /// How long a run is watched: so that records of some seconds count. Never as long as a
+    /// timeout.
+    pub(super) fn watched(self) -> Duration {
+        let least = Duration::from_secs(8);
+        (self.lead + self.tail + Duration::from_secs(4)).max(least) + Duration::from_millis(700)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +137,27 @@ mod tests {
                     assert!((share - 1.0).abs() >= TIE, "{delay:?} and {}/{answers}", bound.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn between_two_bounds_one_delay_is_enough() {
+        let bounds = [bound("setup", 10, 1), bound("request", 30, 1)];
+        let reach = Reach { longest: Duration::from_secs(70), count: 9 };
+        let (delays, _) = delays(&bounds, reach);
+        let passed: Vec<usize> = delays.iter().map(|delay| super::passed(*delay, &bounds)).collect();
+        assert_eq!(passed, [0, 1, 2], "{delays:?}");
+        // The nearest to the first bound from below.
+        assert!(delays[0] >= Duration::from_secs(5), "{delays:?}");
+    }
+
+    #[test]
+    fn a_run_is_watched_until_it_can_say_something() {
+        for seconds in [1, 16] {
+            let delay = Duration::from_secs(seconds);
+            let cold = Waits::of(delay, Temperature::Cold);
+            assert!(cold.watched() > cold.lead + cold.tail + Duration::from_secs(3));
+            assert!(Waits::of(delay, Temperature::Warm).watched() < cold.watched());
         }
     }
 

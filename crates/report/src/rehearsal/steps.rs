@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use wonin_model::rehearsal::{Effect, Rehearsal, Step, Verdict};
 
-use super::text::{BOLD, GREEN, RED, head, list, paint, section};
+use super::text::{BOLD, GREEN, RED, head, paint, section};
 use crate::text::Layout;
 use crate::words::wrap;
+
+/// What stands below the line of a step.
+const INDENT: &str = "     ";
 
 /// The verdict, a line for each step, what is confirmed, and all changes.
 pub(super) fn render(rehearsal: &Rehearsal, layout: Layout, out: &mut String) {
@@ -31,21 +34,25 @@ fn one(index: usize, step: &Step, layout: Layout, out: &mut String) {
         Some(effect) => format!("{what}: {effect}"),
         None => what,
     };
-    let text = wrap(&text, layout.width.saturating_sub(5).max(30), "     ");
-    _ = writeln!(out, "{:>3}. {}", index, paint(layout, BOLD, &text));
+    let width = layout.width.saturating_sub(7).max(30);
+    let text = wrap(&text, width, INDENT);
+    _ = writeln!(out, "{index:>3}. {}", paint(layout, BOLD, &text));
     let changes = step.repair.iter().flat_map(|repair| &repair.changes);
-    list(out, layout, changes.map(|change| format!("   changed: {change}")));
-    list(out, layout, step.seen.iter().map(|seen| format!("   {seen}")));
+    let changes = changes.map(|change| format!("changed: {change}"));
+    for line in changes.chain(step.seen.iter().cloned()) {
+        _ = writeln!(out, "{INDENT}{}", wrap(&line, width, &format!("{INDENT}  ")));
+    }
     let by = match step.failed_by.as_slice() {
         [] => String::new(),
         modes => format!(", as {} said", modes.join(", ")),
     };
-    let failed = match (step.verdict, step.failed.as_slice()) {
-        (Verdict::Held, _) => paint(layout, GREEN, "holds"),
-        (_, []) => paint(layout, RED, step.verdict.name()),
-        (_, failed) => paint(layout, RED, &format!("fails: {}{by}", failed.join("; "))),
+    let (colour, failed) = match (step.verdict, step.failed.as_slice()) {
+        (Verdict::Held, _) => (GREEN, "holds".to_owned()),
+        (verdict, []) => (RED, verdict.name().to_owned()),
+        (_, failed) => (RED, format!("fails: {}{by}", failed.join("; "))),
     };
-    list(out, layout, std::iter::once(format!("   {failed}")));
+    let failed = wrap(&failed, width, &format!("{INDENT}  "));
+    _ = writeln!(out, "{INDENT}{}", paint(layout, colour, &failed));
 }
 
 /// What a repair changed, in words.

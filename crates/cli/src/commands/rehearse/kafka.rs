@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wonin_rehearse::kafka::{
-    Application, Claim, KafkaRehearsal, Names, Node, Reach, Wanted, brokers, rehearse,
+    Application, Claim, KafkaRehearsal, Names, Node, Only, Reach, Wanted, brokers, rehearse,
 };
 use wonin_rehearse::run::{RunOptions, Status};
 use wonin_rehearse::workload::kafka::ExternalSpec;
@@ -96,6 +96,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NODE")]
     stop: Option<i32>,
 
+    /// Do nothing but this kind of scenarios
+    #[arg(long, value_name = "KIND", value_enum, conflicts_with = "prove")]
+    only: Option<Kind>,
+
     /// Fewer and shorter runs
     #[arg(long)]
     quick: bool,
@@ -139,6 +143,24 @@ pub(crate) struct Args {
     /// text, json or junit; with `=FILE` into a file; several may be given
     #[arg(long = "format", value_name = "FORMAT[=FILE]")]
     formats: Vec<Target>,
+}
+
+/// A kind of scenarios.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kind {
+    Stop,
+    Kill,
+    Slow,
+}
+
+impl From<Kind> for Only {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Stop => Self::Stop,
+            Kind::Kill => Self::Kill,
+            Kind::Slow => Self::Slow,
+        }
+    }
 }
 
 fn node_and_pid(text: &str) -> Result<(i32, u32), String> {
@@ -212,6 +234,15 @@ impl Args {
         path.map(|path| stack::Stack::read(&path)).transpose()
     }
 
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            stop: self.stop,
+            only: self.only.map(Only::from),
+            is_quick: self.quick,
+            delay_max: self.delay_up_to,
+        }
+    }
+
     fn options(&self, project: Option<String>) -> Result<RunOptions, Failure> {
         let mut injector = self.injector.options()?;
         injector.project = project;
@@ -279,8 +310,7 @@ fn build(
     application: Application,
     claims: Vec<Claim>,
 ) -> Result<KafkaRehearsal, Failure> {
-    let wanted = Wanted { stop: args.stop, is_quick: args.quick, delay_max: args.delay_up_to };
-    KafkaRehearsal::new(nodes, application, claims, wanted).map_err(cannot_run)
+    KafkaRehearsal::new(nodes, application, claims, args.wanted()).map_err(cannot_run)
 }
 
 /// Refuses what is likely a mistake, before anything is done.

@@ -240,6 +240,7 @@ impl Cluster for ComposeCluster {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 fn cannot(error: wonin_fault::inject::Error) -> CannotRun {
     CannotRun::new(error.to_string())
 }

@@ -40,7 +40,7 @@ impl Repairable for Words {
         let is_left = |mode: &str| !self.repaired.iter().any(|done| done == mode);
         let causes = self.causes.iter().filter(|cause| is_left(&cause.mode)).cloned().collect();
         let claims = self.claims.iter().filter(|claim| is_left(&claim.mode)).cloned().collect();
-        Ok(Now { causes, claims, ..Now::default() })
+        Ok(Now { claims, causes, ..Now::default() })
     }
 
     fn repair(&mut self, mode: &str) -> Result<Repair, CannotRun> {

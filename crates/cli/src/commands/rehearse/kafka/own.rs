@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Rehearsal, Step, Verdict};
 use wonin_rehearse::kafka::{
     Cluster as _, ComposeCluster, KafkaRehearsal, Layout, Node, Now, Proof, Reach, Repairable as _,
-    Wanted, prove, rehearse,
+    prove, rehearse,
 };
 use wonin_rehearse::run::{CannotRun, RunOptions, Status};
 
@@ -69,12 +69,8 @@ pub(super) fn run(
     show(targets, terminal, &done.map_err(cannot_run)?, copy.sources())
 }
 
-fn wanted(args: &Args) -> Wanted {
-    Wanted { stop: args.stop, is_quick: args.quick, delay_max: args.delay_up_to }
-}
-
 fn proof(args: &Args, options: &RunOptions) -> Proof {
-    Proof { wanted: wanted(args), options: options.clone(), seed: args.seed }
+    Proof { wanted: args.wanted(), options: options.clone(), seed: args.seed }
 }
 
 /// What would be run, by what the files say of the brokers.
@@ -137,12 +133,12 @@ fn started_words(now: &Now) -> String {
 /// One step as it ends, for whoever sees no other sign of life.
 fn told(index: usize, step: &Step) -> String {
     let what = step.repair.as_ref().map_or("the files as they are", |repair| repair.mode.as_str());
-    let failed = match (step.verdict, step.failed.first()) {
+    let failed = match (step.verdict, step.failed.as_slice()) {
         (Verdict::Held, _) => "holds".to_owned(),
-        (_, Some(failed)) => failed.clone(),
-        (verdict, None) => verdict.name().to_owned(),
+        (verdict, []) => verdict.name().to_owned(),
+        (_, failed) => failed.join("; "),
     };
-    format!("step {index}: {what}: {failed}")
+    format!("step {index}: {what}: {}: {failed}", step.seen.join("; "))
 }
 
 /// The ordinary rehearsal on a cluster that is there for it alone.
