@@ -75,14 +75,15 @@
 //! - Inferred: that the address really is another one in a given deployment.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Gateway, Mode, ModeMeta, NotChecked, Restart, Role, Severity, Stack,
-    Upstream,
+    Evidence, Finding, Fix, Gateway, Mode, ModeMeta, NotChecked, Origin, Restart, Role, Severity,
+    Stack, Standing, Upstream,
 };
+use wonin_text::Place;
 
 use crate::shared::addresses::is_dynamic;
 use crate::shared::hosts::{ipv4, is_loopback};
 use crate::shared::seen::{Part, Shown, recognise, signals};
-use crate::shared::stale::{Failing, Holder, UPSTREAMS, failing, holder, listeners};
+use crate::shared::stale::{Failing, Holder, UPSTREAMS, container, failing, holder, listeners};
 use crate::shared::words::list;
 
 pub(crate) struct StaleUpstream;
@@ -135,16 +136,20 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             .collect();
         shown.extend(follows(evidence, &one));
         let named = upstream_names(&evidence.stack, one.port);
+        let now = named.first().and_then(|upstream| has_now(evidence, upstream));
+        let title = match named.first() {
+            Some(upstream) => format!(
+                "the proxy still sends {} to {}: {at}{}; it looked the name up when it started",
+                upstream.host.value,
+                one.shown(),
+                now.as_ref().map_or(String::new(), |(now, _)| format!(", and {now}"))
+            ),
+            None => format!("the proxy still sends to {}: {at}", one.shown()),
+        };
+        let predicted: Vec<bool> =
+            own.iter().map(|one| one.standing == Standing::Predicted).collect();
         recognise(own, &shown, || {
-            let title = match named.first() {
-                Some(upstream) => format!(
-                    "the proxy still sends {} to {}: {at}; it looked the name up when it started",
-                    upstream.host.value,
-                    one.shown()
-                ),
-                None => format!("the proxy still sends to {}: {at}", one.shown()),
-            };
-            let mut finding = Finding::new(&META, title)
+            let mut finding = Finding::new(&META, title.clone())
                 .weigh(Role::Cause, Severity::High, sure)
                 .leads_to("bad-gateway");
             for upstream in &named {
@@ -156,7 +161,23 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
                  127.0.0.11 valid=10s and the address in a variable",
             )))
         });
+        // What was foreseen has come about.
+        for (finding, was_predicted) in own.iter_mut().zip(predicted) {
+            if was_predicted && finding.standing == Standing::Observed {
+                finding.title.clone_from(&title);
+                if let Some((now, place)) = &now {
+                    *finding = finding.clone().because_at(now.clone(), Origin::Written(*place));
+                }
+            }
+        }
     }
+}
+
+/// `shop-api has 172.18.0.9 now`, and where live state says so.
+fn has_now(evidence: &Evidence, upstream: &Upstream) -> Option<(String, Place)> {
+    let name = upstream.host.value.split(':').next()?;
+    let (_, address, place) = container(evidence, name)?.addresses.first()?;
+    Some((format!("{name} has {} now", address.split('/').next().unwrap_or(address)), *place))
 }
 
 /// What callers see of it: answers of the proxy while its connections fail.
@@ -165,9 +186,17 @@ fn follows<'e>(evidence: &'e Evidence, one: &Failing<'e>) -> Shown<'e> {
     let end = one.parts.iter().filter_map(|part| part.signal.last_ms).max();
     let window = begin.zip(end).map(|(begin, end)| (begin, end.saturating_add(2000)));
     let mut shown = Vec::new();
-    for signal in signals(evidence, &["nginx.no-live-upstreams", "http.status-502"]) {
-        let part = Part::during(signal, window);
-        shown.extend(part.map(|part| (part, "follows: the proxy answers 502".to_owned())));
+    let timed_out = one.parts.iter().any(|part| part.signal.name == "nginx.upstream-timed-out");
+    for (name, answer, is_meant) in [
+        ("nginx.no-live-upstreams", "502", true),
+        ("http.status-502", "502", true),
+        ("http.status-504", "504", timed_out),
+    ] {
+        for signal in signals(evidence, &[name]).into_iter().filter(|_| is_meant) {
+            let part = Part::during(signal, window);
+            let what = format!("follows: the proxy answers {answer}");
+            shown.extend(part.map(|part| (part, what)));
+        }
     }
     shown
 }

@@ -68,8 +68,28 @@ const CALLS: &[&str] = &[
     "jedis.connect-failed",
     "lettuce.connect-failed",
     "http-client.connect-failed",
+    "librdkafka.connect-failed",
     "nginx.connect-failed",
 ];
+
+/// What Kafka's clients say that follows from it.
+const KAFKA_FOLLOWS: &[(&str, &str)] = &[
+    ("librdkafka.brokers-down", "no broker is connected"),
+    ("librdkafka.transport-failure", "connections break"),
+    ("librdkafka.message-timed-out", "records are given up"),
+    ("kafka.records-expired", "records are given up"),
+    ("kafka.leader-not-available", "what only this broker kept has no leader"),
+];
+
+/// The same for a proxy.
+const PROXY_FOLLOWS: &[(&str, &str)] = &[
+    ("http.status-502", "the proxy answers 502"),
+    ("nginx.no-live-upstreams", "the proxy has nobody left to ask"),
+    ("nginx.upstream-disabled", "the proxy leaves it out for a while"),
+];
+
+/// Ports that brokers of Kafka usually listen on.
+const KAFKA_PORTS: std::ops::RangeInclusive<u16> = 9092..=9099;
 
 /// Fewer failures than this are those of a start or of a moment.
 const EVENTS_MIN: u64 = 3;
@@ -110,7 +130,8 @@ impl Mode for DependencyDown {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         for call in calls(evidence) {
-            findings.extend(finding(evidence, &call));
+            let found = finding(evidence, &call);
+            findings.extend(found.map(|found| followed(evidence, &call, found)));
         }
     }
 }
@@ -207,6 +228,25 @@ fn start(call: &Call<'_>, title: String, severity: Severity, confidence: u8) -> 
         finding = part.tell(finding, &what);
     }
     finding.leads_to("pool-exhausted").leads_to("false-success")
+}
+
+/// Adds what follows from it in the log of the caller.
+fn followed(evidence: &Evidence, call: &Call<'_>, mut finding: Finding) -> Finding {
+    let is_of = |family: &str| call.parts.iter().any(|part| part.signal.name.starts_with(family));
+    let follows = match call.port {
+        _ if is_of("nginx.") => PROXY_FOLLOWS,
+        _ if is_of("librdkafka.") => KAFKA_FOLLOWS,
+        Some(port) if KAFKA_PORTS.contains(&port) => KAFKA_FOLLOWS,
+        _ => return finding,
+    };
+    for (name, what) in follows {
+        for signal in signals(evidence, &[name]) {
+            if signal.service == call.caller && signal.last_ms >= call.first_ms() {
+                finding = Part::whole(signal).tell(finding, &format!("follows: {what}"));
+            }
+        }
+    }
+    finding
 }
 
 /// `localhost` inside a container.

@@ -50,7 +50,7 @@ use wonin_model::{
 };
 
 use crate::shared::seen::{Part, all_of, recognise, signals};
-use crate::shared::slow::{ms, of_load, quoted, seconds};
+use crate::shared::slow::{ms, of_load, quoted, seconds, waiters};
 use crate::shared::words::list;
 
 pub(crate) struct LockHolderBlocksQueue;
@@ -69,7 +69,7 @@ impl Mode for LockHolderBlocksQueue {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let mut own: Vec<Finding> =
-            evidence.loads.iter().filter_map(|load| convoy(evidence, load)).collect();
+            evidence.loads.iter().filter_map(|load| locked(evidence, load)).collect();
         let mut waits = all_of(
             evidence,
             &[
@@ -132,6 +132,77 @@ fn repaired(finding: Finding) -> Finding {
         .fix(Fix::advice("shorten what the holder does while it holds the lock: compute first, write in small transactions, call nobody inside"))
         .fix(Fix::advice("limit the wait (lock_timeout, idle_in_transaction_session_timeout) and log it (log_lock_waits)"))
 }
+
+/// Statements that the server itself says to have waited for locks, and who ran for that long
+/// until they could go on; else those that ended together.
+fn locked(evidence: &Evidence, load: &Load) -> Option<Finding> {
+    let slow = of_load(evidence, load);
+    let victims = waiters(&slow);
+    let count: u64 = victims.iter().map(|one| one.count).sum();
+    if count < VICTIMS_MIN {
+        return convoy(evidence, load);
+    }
+    let waited: u64 = victims.iter().filter_map(|one| one.lock_us).sum();
+    let total: u64 = victims.iter().map(|one| one.total_us).sum();
+    let longest = victims.iter().map(|one| one.max_us).max()?;
+    let begin = victims.iter().filter_map(|one| one.first_ms).min();
+    let end = victims.iter().filter_map(|one| one.last_ms).max();
+    let is_then = |at: Option<i64>| {
+        at.zip(begin.zip(end)).is_some_and(|(at, (begin, end))| {
+            at >= begin.saturating_sub(SECOND_MS) && at <= end.saturating_add(SECOND_MS)
+        })
+    };
+    let runs = |one: &&&Slow| {
+        one.lock_us.is_some_and(|lock| lock.saturating_mul(5) < one.total_us)
+            && one.max_us.saturating_mul(2) >= longest
+            && (is_then(one.first_ms) || is_then(one.last_ms))
+    };
+    let holder = slow.iter().filter(runs).max_by_key(|one| one.max_us).copied();
+    let title = match holder {
+        Some(holder) => format!(
+            "{} took {}, and {count} others waited for locks up to {}: likely for those that it held",
+            quoted(&holder.template),
+            ms(holder.max_us),
+            ms(longest)
+        ),
+        None => format!(
+            "{count} statements waited for locks, up to {}, and did little else; who held them is not in this log",
+            ms(longest)
+        ),
+    };
+    let percent = waited.saturating_mul(100) / total.max(1);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, if holder.is_some() { 88 } else { 85 })
+        .arithmetic(format!(
+            "waiting for locks {} s of {} s = {percent} % of the time of these {count}",
+            seconds(waited),
+            seconds(total)
+        ));
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&load.service);
+    if let Some(holder) = holder {
+        finding = finding.because_at(
+            "seen: it ran that long, waited for no lock, and ended when the others went on",
+            Origin::Written(holder.place),
+        );
+    }
+    for victim in victims.iter().take(3) {
+        let claim = format!(
+            "seen: {} {} waited up to {}",
+            victim.count,
+            quoted(&victim.template),
+            ms(victim.max_us)
+        );
+        finding = finding.because_at(claim, Origin::Written(victim.place));
+    }
+    Some(repaired(finding))
+}
+
+/// Fewer statements that wait are no queue.
+const VICTIMS_MIN: u64 = 5;
+
+/// Logs of whole seconds put an end into the second before or behind.
+const SECOND_MS: i64 = 1000;
 
 /// Milliseconds within which the statements of one queue end.
 const TOGETHER_MS: u64 = 250;

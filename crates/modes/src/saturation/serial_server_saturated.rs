@@ -126,7 +126,7 @@ use wonin_model::{
     Slow, Standing,
 };
 
-use crate::shared::seen::{between, span};
+use crate::shared::seen::{Part, Values, between, signals, span};
 use crate::shared::slow::{mean_us, ms, of_load, quoted, seconds};
 
 pub(crate) struct SerialServerSaturated;
@@ -144,8 +144,70 @@ impl Mode for SerialServerSaturated {
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        findings.extend(evidence.loads.iter().filter_map(|load| saturated(evidence, load)));
+        findings.extend(evidence.loads.iter().filter_map(|load| match load.source {
+            "redis" => held(evidence, load),
+            _ => saturated(evidence, load),
+        }));
     }
+}
+
+/// A command of Redis that runs for longer is felt by everybody, in microseconds.
+const HELD_US: u64 = 200_000;
+
+/// What callers say that got no answer in time, with the value that tells whom they asked.
+const UNANSWERED: &[&str] =
+    &["client.read-timeout", "lettuce.command-timeout", "jedis.connect-failed"];
+
+/// A command that keeps Redis, which runs one at a time, from all others.
+fn held(evidence: &Evidence, load: &Load) -> Option<Finding> {
+    let slow = of_load(evidence, load);
+    let culprit = *slow.first().filter(|one| one.max_us >= HELD_US)?;
+    let title = format!(
+        "{} takes Redis up to {} each time, and Redis runs one command at a time: all others wait meanwhile",
+        quoted(&culprit.template),
+        ms(culprit.max_us)
+    );
+    let window = culprit.first_ms.zip(culprit.last_ms).filter(|(first, last)| last > first);
+    let arithmetic = match window {
+        Some((first, last)) => {
+            let window_us = last.abs_diff(first).saturating_mul(1000);
+            let percent = (culprit.total_us.saturating_mul(100) / window_us.max(1)).min(100);
+            format!(
+                "{} × {} = {} s of {} s in which nobody else was served = {percent} %",
+                culprit.count,
+                ms(mean_us(culprit)),
+                seconds(culprit.total_us),
+                seconds(window_us)
+            )
+        }
+        None => format!("{} × {}", culprit.count, ms(mean_us(culprit))),
+    };
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 92)
+        .arithmetic(arithmetic)
+        .leads_to("pool-exhausted");
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&load.service);
+    let who = culprit.clients.first().map_or(String::new(), |(who, _)| format!(", sent by {who}"));
+    finding = finding.because_at(
+        format!("seen {} times{who}: durations here leave out all waiting", culprit.count),
+        Origin::Written(culprit.place),
+    );
+    for signal in signals(evidence, UNANSWERED) {
+        let asks_redis = |values: &Values| {
+            let address = values.get("address").or(values.get("library"));
+            signal.name == "lettuce.command-timeout"
+                || address.is_some_and(|it| it.ends_with(":6379") || it.contains("jedis"))
+        };
+        if let Some(part) = Part::of(signal, asks_redis) {
+            finding = part.tell(finding, "follows: a caller got no answer of Redis in time");
+        }
+    }
+    Some(
+        finding
+            .fix(Fix::advice("replace what looks at everything by what goes in steps or is kept ready: SCAN for KEYS, a set or index of one's own, UNLINK for DEL of large values, shorter ranges"))
+            .fix(Fix::advice("until then forbid it to clients (ACL `-@dangerous`, `rename-command`), or send it to a replica")),
+    )
 }
 
 /// Servers that are known to serve many connections at once.

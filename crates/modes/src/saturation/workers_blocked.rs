@@ -9,7 +9,7 @@
 //!
 //! An event loop or a pool of workers serves all callers. Somebody waits on it: a call without a
 //! time limit, a query that takes minutes, a lock, a computation. With n workers, n such calls stop
-//! everything. gunicorn kills a worker that was silent for `--timeout` (30 s): its request is lost,
+//! everything. Whoever hangs writes no error: its log just ends, and others complain. gunicorn kills a worker that was silent for `--timeout` (30 s): its request is lost,
 //! and the next one meets the same.
 //!
 //! ## Example
@@ -32,12 +32,18 @@
 //!
 //! ## Evidence
 //!
+//! - Inferred: that a program which wrote steadily, and no more from the moment on at which another
+//!   one begins to complain, hangs and was not ended.
 //! - gunicorn, "Settings", `timeout` (30 s). Vert.x, `BlockedThreadChecker` (2 s for an event loop).
 //!   Tomcat, `StuckThreadDetectionValve`. .NET, `ThreadPool`.
 
-use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Severity};
+use wonin_model::{
+    Evidence, Finding, Fix, Level, Log, Mode, ModeMeta, NotChecked, Origin, Role, Severity,
+    Standing, Template,
+};
 
 use crate::shared::rows::{Row, recognised, row};
+use crate::shared::seen::{moment, span};
 
 pub(crate) struct WorkersBlocked;
 
@@ -119,5 +125,85 @@ impl Mode for WorkersBlocked {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         findings.extend(recognised(&META, evidence, ROWS));
+        findings.extend(evidence.logs.iter().filter_map(|log| silent(evidence, log)));
     }
+}
+
+/// A log that wrote steadily and says nothing any more.
+const STEADY_EVENTS_MIN: u64 = 60;
+/// Complaints of another program that are no accident.
+const COMPLAINTS_MIN: u64 = 5;
+/// The shortest silence that is told, in milliseconds.
+const SILENCE_MS: i64 = 10 * 60 * 1000;
+
+/// A program that wrote line after line, stops in the middle and says nothing to the end, while
+/// another one begins to complain: whatever it waits for, it does not come back.
+fn silent(evidence: &Evidence, log: &Log) -> Option<Finding> {
+    let (begin, end) = log.silence_ms?;
+    let (first, last) = (log.first_ms?, log.last_ms?);
+    let mean = last.saturating_sub(first) / i64::try_from(log.events.max(1)).ok()?;
+    let is_steady = log.events >= STEADY_EVENTS_MIN
+        && last.saturating_sub(first) >= SILENCE_MS
+        && !log.date_assumed
+        && begin == last;
+    let lasts = end.saturating_sub(begin);
+    if !is_steady || lasts < SILENCE_MS.max(mean.saturating_mul(60)) {
+        return None;
+    }
+    let final_one = log.templates.iter().max_by_key(|template| template.last_ms)?;
+    // A program that says why it ends, or something that it does not say all the time, is another
+    // matter.
+    if log.errors > 0
+        || final_one.count < 3
+        || final_one.level > Level::Info
+        || says_goodbye(final_one)
+    {
+        return None;
+    }
+    let complaint = complaint(evidence, log, begin)?;
+    let name = evidence.sources.file(log.file).path().to_owned();
+    let who = log.service.clone().unwrap_or_else(|| name.clone());
+    let title = format!(
+        "{who} wrote a line every {} and is silent since {}, while others wait for it: likely it hangs",
+        span(mean.max(1)),
+        moment(begin)
+    );
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::Medium, 65)
+        .arithmetic(format!(
+            "silent for {} = {} times its usual pause",
+            span(lasts),
+            lasts / mean.max(1)
+        ))
+        .because_at(format!("the last that {who} said"), Origin::Written(final_one.example))
+        .because_at(
+            format!("seen {} times since then: another program complains", complaint.count),
+            Origin::Written(complaint.example),
+        );
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&log.service);
+    Some(finding.fix(Fix::advice(
+        "look at the process before it is started anew: a dump of its threads (jstack, py-spy dump, gdb), its connections (`ss -tnp`), its processor time; then bound what it waits for",
+    )))
+}
+
+/// Whether a last line tells of an orderly end.
+fn says_goodbye(last: &Template) -> bool {
+    let text = last.text.to_ascii_lowercase();
+    ["shut", "stop", "exit", "bye", "terminat", "finished", "completed all", "done", "signal"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// What another log complains of since a moment, and not before.
+fn complaint<'e>(evidence: &'e Evidence, silent: &Log, since: i64) -> Option<&'e Template> {
+    let others = evidence
+        .logs
+        .iter()
+        .filter(|log| log.file != silent.file && !["events", "access-log"].contains(&log.format));
+    let templates = others.flat_map(|log| &log.templates);
+    templates
+        .filter(|one| one.level >= Level::Warning && one.count >= COMPLAINTS_MIN)
+        .filter(|one| one.first_ms.is_some_and(|first| first >= since))
+        .max_by_key(|one| one.count)
 }

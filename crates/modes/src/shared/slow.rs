@@ -13,6 +13,14 @@ pub(crate) fn of_load<'e>(evidence: &'e Evidence, load: &Load) -> Vec<&'e Slow> 
     found
 }
 
+/// Statements that spent four fifths of their time waiting for locks, by their server's own account.
+pub(crate) fn waiters<'e>(slow: &[&'e Slow]) -> Vec<&'e Slow> {
+    let waits = |one: &&&Slow| {
+        one.lock_us.is_some_and(|lock| lock.saturating_mul(5) >= one.total_us.saturating_mul(4))
+    };
+    slow.iter().filter(waits).copied().collect()
+}
+
 /// Mean duration as logged, in microseconds.
 pub(crate) fn mean_us(slow: &Slow) -> u64 {
     slow.total_us / slow.count.max(1)

@@ -51,7 +51,7 @@ use wonin_model::{
     Evidence, Finding, Fix, Load, Mode, ModeMeta, NotChecked, Origin, Role, Severity, Standing,
 };
 
-use crate::shared::slow::{ms, of_load, quoted, seconds};
+use crate::shared::slow::{ms, of_load, quoted, seconds, waiters};
 
 pub(crate) struct AlertFlood;
 
@@ -85,6 +85,10 @@ fn flood(evidence: &Evidence, load: &Load) -> Option<Finding> {
     let whole = load.service_us.filter(|own| *own > 0)?;
     let peak = load.slots.iter().max_by_key(|slot| slot.events)?;
     let slow = of_load(evidence, load);
+    // Where the server says itself who waited for locks, the queue for the lock is the incident.
+    if waiters(&slow).iter().map(|one| one.count).sum::<u64>() >= EVENTS_MIN {
+        return None;
+    }
     let culprit = slow.iter().copied().max_by_key(|one| one.service_us)?;
     let own = culprit.service_us?;
     let others: u64 = load.total_us.saturating_sub(culprit.total_us);

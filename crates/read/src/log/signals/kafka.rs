@@ -390,7 +390,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "librdkafka.connect-failed",
         "Connect to ipv",
-        r"Connect to ipv[46]#(?P<address>\S+) failed: (?P<why>[^(\n]+?)(?: \(|$)",
+        r"(?:(?P<host>[\w.\-]+):\d+/\S+: )?Connect to ipv[46]#(?P<address>\S+) failed: (?P<why>[^(\n]+?)(?: \(|$)",
     ),
     text(
         "librdkafka.brokers-down",
