@@ -92,6 +92,8 @@ struct Position<'a> {
 struct Repair<'a> {
     title: &'a str,
     safe: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    alone: bool,
     edits: Vec<Edit<'a>>,
 }
 
@@ -215,7 +217,12 @@ fn found(finding: &Shown) -> Found<'_> {
         fixes: finding
             .fixes
             .iter()
-            .map(|fix| Repair { title: &fix.title, safe: fix.safe, edits: Edit::all(fix) })
+            .map(|fix| Repair {
+                title: &fix.title,
+                safe: fix.safe,
+                alone: fix.alone,
+                edits: Edit::all(fix),
+            })
             .collect(),
         rehearse: finding.rehearse.as_deref(),
         fingerprint: &finding.fingerprint,

@@ -126,6 +126,8 @@ pub struct ShownFix {
     pub title: String,
     /// Whether it may be applied unasked.
     pub safe: bool,
+    /// Whether it is to be applied by itself, before others are looked for again.
+    pub alone: bool,
     /// The edits; left out as a whole where one of them would carry a secret.
     pub edits: Vec<ShownEdit>,
 }
@@ -502,6 +504,11 @@ impl<'a> Showing<'a> {
             spot: self.spot(Place { file: edit.file, span: edit.edit.span }),
             replacement: edit.edit.replacement.clone(),
         });
-        ShownFix { edits: edits.collect(), title: self.words(&fix.title), safe: fix.safe }
+        ShownFix {
+            edits: edits.collect(),
+            title: self.words(&fix.title),
+            safe: fix.safe,
+            alone: fix.alone,
+        }
     }
 }

@@ -90,6 +90,7 @@ fn finding(evidence: &Evidence, file: FileId, line: &str, whole: Place) -> Findi
             title: format!("use {SECRET}"),
             safe: true,
             edits: vec![FileEdit { file, edit }],
+            alone: false,
         })
         .fix(Fix::replace("replace it", &exact, format!("{SECRET}2")))
         .rehearse(format!("run --password={SECRET}"))

@@ -258,8 +258,11 @@ impl Scene<'_> {
         notes.symptoms.extend(found);
         let lost = rehearsal.delivery.as_ref().map_or(0, |delivery| delivery.lost);
         let (taken, sent, read) = (seen.taken(), seen.sent(), seen.read());
-        let name = &rehearsal.name;
-        notes.seen.push(format!("{name}: {taken} of {sent} taken, {read} read, {lost} lost"));
+        let what = match sent {
+            0 => format!("not one record could be handed over, {lost} lost"),
+            _ => format!("{taken} of {sent} records taken, {read} read, {lost} lost"),
+        };
+        notes.seen.push(format!("{}: {what}", rehearsal.name));
         let waited = crate::scenario::spoken(how.failover());
         let expectation = Expectation {
             name: format!("records go on {waited} after broker {node} is gone"),

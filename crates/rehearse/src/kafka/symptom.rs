@@ -13,14 +13,14 @@ use crate::workload::Temperature;
 pub(super) enum Symptom {
     /// Records are not taken although nothing is broken.
     NotReady,
-    /// Clients that start while the broker is gone send nothing at all.
-    ColdStart,
     /// No controller answers while the broker is gone.
     NoController,
     /// No partition takes records while the broker is gone.
     AllOut,
     /// The partitions that the broker led take nothing while it is gone.
     LeaderGone,
+    /// Clients that start while the broker is gone send nothing at all.
+    ColdStart,
     /// Records that are taken while the broker is gone are not read.
     GroupStalls,
     /// Some records are not taken while the broker is gone.

@@ -28,7 +28,7 @@ fn one(index: usize, step: &Step, layout: Layout, out: &mut String) {
     let what = match &step.repair {
         None => "the files as they are".to_owned(),
         Some(repair) if repair.places.is_empty() => format!("{} repaired", repair.mode),
-        Some(repair) => format!("{} repaired at {}", repair.mode, repair.places.join(", ")),
+        Some(repair) => format!("{} repaired at {}", repair.mode, places(&repair.places)),
     };
     let text = match effect(step) {
         Some(effect) => format!("{what}: {effect}"),
@@ -53,6 +53,20 @@ fn one(index: usize, step: &Step, layout: Layout, out: &mut String) {
     };
     let failed = wrap(&failed, width, &format!("{INDENT}  "));
     _ = writeln!(out, "{INDENT}{}", paint(layout, colour, &failed));
+}
+
+/// The lines of each file: `compose.yml:12, 29`.
+fn places(places: &[String]) -> String {
+    let mut files: Vec<(&str, Vec<&str>)> = Vec::new();
+    for place in places {
+        let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        match files.last_mut().filter(|(known, _)| *known == file) {
+            Some((_, lines)) => lines.push(line),
+            None => files.push((file, vec![line])),
+        }
+    }
+    let files = files.into_iter().map(|(file, lines)| format!("{file}:{}", lines.join(", ")));
+    files.collect::<Vec<_>>().join("; ")
 }
 
 /// What a repair changed, in words.

@@ -289,7 +289,7 @@ fn shown_proposal(
     if made.is_recommended {
         title.push_str(", with reserve");
     }
-    let fix = Fix { title, safe: false, edits: made.edits.clone() };
+    let fix = Fix { edits: made.edits.clone(), ..Fix::advice(title) };
     let weighed = |share: f64| made.is_weighed.then_some(share);
     ShownProposal {
         changes,

@@ -81,6 +81,7 @@ pub(crate) fn fixture() -> (Evidence, Diagnosis) {
                 file: env,
                 edit: Edit { span: Span::new(13, 14), replacement: "3".into() },
             }],
+            alone: false,
         });
     let low = Finding::new(&REPLICA, "a remark").weigh(Role::Contributing, Severity::Low, 80);
     let unsure = Finding::new(&REPLICA, "a guess").weigh(Role::Cause, Severity::High, 40);

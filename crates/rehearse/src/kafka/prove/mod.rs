@@ -3,6 +3,7 @@
 
 mod decide;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::run::{CannotRun, RunOptions, Status};
 
 pub use decide::Cause;
 use decide::{Repaired, Trial, confirmed, effect, goes_on, next};
+
+/// The name of a series.
+const NAME: &str = "kafka, repairs tried";
 
 /// Starting a cluster, and removing it.
 const UP_AND_DOWN: Duration = Duration::from_secs(20);
@@ -209,8 +213,11 @@ async fn series(
     tell: impl Fn(usize, &Step),
 ) -> Result<Rehearsal, CannotRun> {
     let mut now = stack.now()?;
-    let first = lab.try_out(&now, status, stop).await?;
-    let mut steps = vec![step(&first, None, None)];
+    let first = match lab.try_out(&now, status, stop).await {
+        Err(_) if stop.is_cancelled() => return Ok(aborted()),
+        tried => tried?,
+    };
+    let mut steps = vec![step(&first, &now.causes, None, None)];
     tell(0, &steps[0]);
     let first = first.trial;
     let mut repaired: Vec<Repaired> = Vec::new();
@@ -229,7 +236,7 @@ async fn series(
             Err(error) => never_ready(&Now::default(), &error.what),
         };
         effect_of_last = effect(&last, &tried.trial);
-        steps.push(step(&tried, Some(repair), Some(effect_of_last)));
+        steps.push(step(&tried, &now.causes, Some(repair), Some(effect_of_last)));
         tell(steps.len() - 1, &steps[steps.len() - 1]);
         last = tried.trial.clone();
         // What it says may only be known after a repair before it.
@@ -239,7 +246,7 @@ async fn series(
     let confirmed = confirmed(&first, &repaired);
     let verdict = if stop.is_cancelled() { Verdict::Aborted } else { last.verdict };
     let mut rehearsal = Rehearsal {
-        name: "kafka, repairs tried".to_owned(),
+        name: NAME.to_owned(),
         verdict,
         why: why(verdict, &first, &repaired, &last),
         remarks: remarks(&now.causes, &repaired, &confirmed, &last),
@@ -251,13 +258,31 @@ async fn series(
     Ok(rehearsal)
 }
 
+/// Modes in the order of repair; what has no place in it comes last.
+fn in_order(modes: &BTreeSet<String>, causes: &[Cause]) -> Vec<String> {
+    let place = |mode: &String| causes.iter().position(|cause| cause.mode == *mode);
+    let mut modes: Vec<String> = modes.iter().cloned().collect();
+    modes.sort_by_key(|mode| place(mode).unwrap_or(usize::MAX));
+    modes
+}
+
 /// What the claims of a mode say will be seen.
 fn of_mode(claims: &[Claim], mode: &str) -> Symptoms {
     let of = claims.iter().filter(|claim| claim.mode == mode);
     of.map(|claim| Symptom::of(claim.about)).collect()
 }
 
-fn step(tried: &Tried, repair: Option<Repair>, effect: Option<Effect>) -> Step {
+/// What is told of a series that ended before its first outcome.
+fn aborted() -> Rehearsal {
+    Rehearsal {
+        name: NAME.to_owned(),
+        verdict: Verdict::Aborted,
+        why: "stopped by a person before anything was broken".to_owned(),
+        ..Rehearsal::default()
+    }
+}
+
+fn step(tried: &Tried, causes: &[Cause], repair: Option<Repair>, effect: Option<Effect>) -> Step {
     let Tried { trial, seen, scenarios, why } = tried;
     let mut failed: Vec<String> =
         trial.symptoms.iter().map(|symptom| symptom.words().to_owned()).collect();
@@ -272,7 +297,7 @@ fn step(tried: &Tried, repair: Option<Repair>, effect: Option<Effect>) -> Step {
         verdict: trial.verdict,
         seen: seen.clone(),
         failed,
-        failed_by: trial.predicted_by.iter().cloned().collect(),
+        failed_by: in_order(&trial.predicted_by, causes),
         effect,
         scenarios: scenarios.clone(),
     }

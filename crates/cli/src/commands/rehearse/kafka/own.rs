@@ -157,7 +157,15 @@ async fn started(
         Err(error) => Err(error),
     };
     cluster.down().await?;
-    done
+    match done {
+        Err(error) if stop.is_cancelled() => Ok(Rehearsal {
+            name: "kafka".to_owned(),
+            verdict: Verdict::Aborted,
+            why: error.what,
+            ..Rehearsal::default()
+        }),
+        done => done,
+    }
 }
 
 async fn on(
