@@ -135,6 +135,9 @@ fn a_page_that_does_not_come_breaks_and_recovers() {
 fn a_refused_connection_hits_fresh_clients_alone() {
     let port = server();
     let dir = scenario(port, "type = \"refuse\"", "");
+    // So seldom that no request has to wait for another, and so none opens a connection.
+    let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
+    put(dir.path(), "s.toml", text.replacen("rate = 40", "rate = 10", 1).as_bytes());
     let (code, value) = json(dir.path());
     assert_eq!((code, &value["verdict"]), (Some(3), &"invalid".into()), "{value:#}");
     assert!(value["why"].as_str().unwrap().starts_with("fault `bad` hit nothing"), "{value:#}");
