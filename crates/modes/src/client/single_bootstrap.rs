@@ -91,7 +91,8 @@
 //! ## How to rehearse
 //!
 //! Stop the broker (`docker stop`), then restart the client: with one entry it stays without
-//! metadata until the broker is back.
+//! metadata until the broker is back. `wonin rehearse kafka . --up --stop ID` does both on a copy of a
+//! Compose project.
 //!
 //! ## Evidence
 //!
@@ -203,6 +204,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
 struct Lone<'a> {
     client: &'a KafkaClient,
     cluster: &'a Cluster<'a>,
+    broker: &'a KafkaBroker,
     contact: Located<String>,
     others: Vec<String>,
 }
@@ -260,7 +262,7 @@ fn lone<'a>(
     let others = cluster.brokers().filter(|other| !std::ptr::eq(*other, broker));
     let others = others.map(|other| same_way(stack, broker, other, &to));
     let others = others.collect::<Option<Vec<String>>>().unwrap_or_default();
-    Some(Lone { client, cluster, contact, others })
+    Some(Lone { client, cluster, broker, contact, others })
 }
 
 /// Whether the contact is this broker alone: it advertises the address, or runs in the service
@@ -294,7 +296,7 @@ fn same_way(
 }
 
 fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
-    let Lone { client, cluster, contact, others } = &lones[0];
+    let Lone { client, cluster, broker, contact, others } = &lones[0];
     let brokers = cluster.broker_count();
     let severity = match client.kind {
         ClientKind::Producer | ClientKind::Consumer if client.app.is_some() => Severity::High,
@@ -325,6 +327,7 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
         let declared = Located::written(broker.name.clone(), broker.place);
         finding = finding.because("a broker of the cluster", &declared);
     }
+    finding.rehearse = cluster.rehearsal_of(&evidence.stack, broker);
     finding
         .leads_to("no-metadata-at-start")
         .fix(repair(evidence, contact, others, brokers))

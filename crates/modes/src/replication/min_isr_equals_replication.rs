@@ -80,7 +80,8 @@
 //!
 //! ## How to rehearse
 //!
-//! Stop a follower (`docker stop`) and send with `acks=all`.
+//! Stop a follower (`docker stop`) and send with `acks=all`: `wonin rehearse kafka . --up --stop ID`
+//! on a copy of a Compose project.
 //!
 //! ## Evidence
 //!
@@ -284,6 +285,7 @@ fn finding(
         .because(format!("{replicas} replicas"), factor)
         .leads_to("not-enough-replicas")
         .towards(cluster.survives_one_broker(), 2);
+    finding.rehearse = cluster.rehearsal(stack);
     finding = if weak_producers(stack) {
         finding.weigh(Role::Latent, Severity::Medium, 85)
     } else {

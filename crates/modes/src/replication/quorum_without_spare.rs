@@ -58,7 +58,9 @@
 //!
 //! ## How to rehearse
 //!
-//! Stop one voter (`docker stop`), ask for the state of the quorum, create a topic.
+//! Stop one voter (`docker stop`), ask for the state of the quorum, create a topic. On a copy of a
+//! Compose project of Kafka `wonin rehearse kafka . --up --stop ID` does that, and `--prove` shows
+//! which causes are real by repairing them one after the other.
 //!
 //! ## Evidence
 //!
@@ -266,11 +268,12 @@ fn controllers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> {
         return Some(finding.weigh(Role::Contributing, Severity::Low, sure).fix(fix));
     }
     let severity = if votes == 2 { Severity::Critical } else { Severity::High };
-    let finding = finding
+    let mut finding = finding
         .weigh(Role::Cause, severity, sure)
         .leads_to("leader-election-stops")
         .leads_to("topic-creation-stops")
         .fix(fix);
+    finding.rehearse = cluster.rehearsal(&evidence.stack);
     Some(finding.towards(cluster.survives_one_broker(), 1))
 }
 

@@ -85,7 +85,8 @@
 //!
 //! ## How to rehearse
 //!
-//! Stop the leader of a partition (`docker stop`) and send to it.
+//! Stop the leader of a partition (`docker stop`) and send to it: `wonin rehearse kafka . --up --stop
+//! ID` on a copy of a Compose project; `--prove` repairs it there and stops the broker again.
 //!
 //! ## Evidence
 //!
@@ -404,12 +405,13 @@ impl View<'_> {
             [] => "topics get 1 replica".to_owned(),
             names => format!("1 replica for {}", list(names)),
         };
-        let finding = Finding::new(&META, title)
+        let mut finding = Finding::new(&META, title)
             .service(&self.cluster.name)
             .arithmetic("1 replica - 1 stopped broker = 0 replicas that could lead")
             .because(claim, factor)
             .leads_to("partition-without-leader")
             .towards(self.cluster.survives_one_broker(), 2);
+        finding.rehearse = self.cluster.rehearsal(self.stack);
         match factor.place() {
             Some(_) => finding,
             None => self.brokers(finding),

@@ -51,6 +51,20 @@ impl<'a> Cluster<'a> {
         format!("{} keeps working when one broker stops", self.name)
     }
 
+    /// The command that starts a copy of the cluster, stops its first broker and shows what comes of
+    /// it; for brokers that Compose starts.
+    pub(crate) fn rehearsal(&self, stack: &Stack) -> Option<String> {
+        self.rehearsal_of(stack, self.brokers().next()?)
+    }
+
+    /// The same for one broker.
+    pub(crate) fn rehearsal_of(&self, stack: &Stack, broker: &KafkaBroker) -> Option<String> {
+        let dir = &stack.project_of(broker.service?).dir;
+        let dir = if dir.is_empty() { "." } else { dir };
+        let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
+        Some(format!("wonin rehearse kafka {dir} --up --stop {}", id.value))
+    }
+
     /// How deep the cluster's directory is, where the client's application lies below it.
     pub(crate) fn nearness(&self, stack: &Stack, client: &KafkaClient) -> usize {
         let Some(id) = self.nodes[0].service else { return 0 };
