@@ -21,9 +21,12 @@ pub(crate) struct Plan {
     pub(crate) done: Vec<String>,
     /// What is left out because it touches bytes that another repair changes.
     pub(crate) left_out: Vec<String>,
+    /// Whether others are to be looked for in what this one makes.
+    pub(crate) goes_on: bool,
 }
 
-/// Takes the first fitting repair of each finding shown, the root's first.
+/// Takes the first fitting repair of each finding shown, the root's first; one that is to be
+/// applied alone goes before all others.
 pub(crate) fn plan(evidence: &Evidence, diagnosis: &Diagnosis, view: &View, risky: bool) -> Plan {
     let mut plan = Plan::default();
     for shown in &view.findings {
@@ -36,6 +39,11 @@ pub(crate) fn plan(evidence: &Evidence, diagnosis: &Diagnosis, view: &View, risk
         };
         // The shown title has its secrets hidden.
         let title = shown.fixes.get(at).map_or("", |fix| fix.title.as_str());
+        if fix.alone {
+            plan = Plan { goes_on: true, ..Plan::default() };
+            plan.take(evidence, fix, title);
+            return plan;
+        }
         plan.take(evidence, fix, title);
     }
     plan

@@ -246,6 +246,25 @@ fn fixes_are_applied_and_diagnosed_again() {
 }
 
 #[test]
+fn a_repair_that_copies_a_service_goes_before_those_that_change_it() {
+    let case = "../../cases/one-broker-down/docker-compose.yml";
+    let case = fs::read_to_string(format!("{}/{case}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let stack = dir([("docker-compose.yml", case.as_str())]);
+    let answer = run(stack.path(), &["diagnose", "--unsafe-fixes"]);
+    let changed = fs::read_to_string(stack.path().join("docker-compose.yml")).unwrap();
+    assert!(changed.contains("  kafka3:\n"), "{changed}\n{}", answer.err);
+    // What is changed in both brokers is changed in the new one, too.
+    for line in ["FACTOR=3", "INTER_BROKER_LISTENER_NAME=INTERNAL", "2@kafka3:9093", "restart:"] {
+        assert_eq!(changed.matches(line).count() % 3, 0, "{line}\n{changed}");
+        assert!(changed.contains(line), "{line}\n{changed}");
+    }
+    assert!(answer.err.find("kafka3 (node id 2").unwrap() < answer.err.find("listeners").unwrap());
+    let again = run(stack.path(), &["diagnose", "--unsafe-fixes"]);
+    assert!(again.err.contains("no change to apply"), "{}", again.err);
+    assert_eq!(again.code, Some(0), "{}", again.out);
+}
+
+#[test]
 fn no_format_prints_a_secret() {
     const SECRET: &str = "Tr0ub4dor-and-3";
     let text = TWO_VOTERS

@@ -116,12 +116,15 @@ pub struct Fix {
     pub safe: bool,
     /// The change as edits; empty where a person must decide.
     pub edits: Vec<FileEdit>,
+    /// Whether it copies text that other repairs change: applied by itself, before the others are
+    /// looked for again in what it made.
+    pub alone: bool,
 }
 
 impl Fix {
     /// A repair in words.
     pub fn advice(title: impl Into<String>) -> Self {
-        Self { title: title.into(), safe: false, edits: Vec::new() }
+        Self { title: title.into(), safe: false, edits: Vec::new(), alone: false }
     }
 
     /// A repair that replaces the text of a written value. Advice alone where the value is a

@@ -1,5 +1,6 @@
 //! `wonin diagnose [PATH…]`: what is going to fail, and what to change.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -198,6 +199,9 @@ fn was_nothing(args: &Args, view: &View) -> Failure {
     Failure::nothing_read(what).hint("what is wrong with each is listed under `skipped`")
 }
 
+/// How often repairs that are to be applied alone may be followed by another look.
+const ROUNDS_MAX: usize = 8;
+
 struct Run<'a> {
     args: &'a Args,
     config: Config,
@@ -240,23 +244,44 @@ impl Run<'_> {
         diagnosis: &Diagnosis,
         view: &View,
     ) -> Result<Option<View>, Failure> {
-        let plan = fix::plan(evidence, diagnosis, view, self.args.unsafe_fixes);
+        let risky = self.args.unsafe_fixes;
+        let mut plan = fix::plan(evidence, diagnosis, view, risky);
         if plan.is_empty() {
             output::tell("no change to apply");
             return Ok(None);
         }
-        let texts = plan.texts(evidence)?;
         let disk = std::mem::take(&mut self.files);
-        self.files = disk.with_texts(texts.clone());
-        let (after, _, after_view) = self.look();
-        fix::check(evidence, &after)?;
+        let mut texts = plan.texts(evidence)?;
+        let mut done = std::mem::take(&mut plan.done);
+        let mut after = self.look_at(&disk, &texts);
+        for _ in 1..ROUNDS_MAX {
+            fix::check(evidence, &after.0)?;
+            if !plan.goes_on {
+                break;
+            }
+            plan = fix::plan(&after.0, &after.1, &after.2, risky);
+            texts.extend(plan.texts(&after.0)?);
+            done.append(&mut plan.done);
+            after = self.look_at(&disk, &texts);
+        }
+        fix::check(evidence, &after.0)?;
         fix::write(&disk, evidence, &texts)?;
-        for done in &plan.done {
+        for done in &done {
             output::tell(&format!("changed {done}"));
         }
         for left_out in &plan.left_out {
             output::tell(&format!("left out, it touches the same text: {left_out}"));
         }
-        Ok(Some(after_view))
+        Ok(Some(after.2))
+    }
+
+    /// What would be seen if these files had these texts.
+    fn look_at(
+        &mut self,
+        disk: &DiskFiles,
+        texts: &BTreeMap<String, String>,
+    ) -> (Evidence, Diagnosis, View) {
+        self.files = disk.with_texts(texts.clone());
+        self.look()
     }
 }

@@ -362,7 +362,7 @@ fn repairs(
             if bean.is_some() { "then " } else { "" },
             count(edits.len(), "key")
         );
-        finding = finding.fix(Fix { title, safe: false, edits });
+        finding = finding.fix(Fix { edits, ..Fix::advice(title) });
     } else if let Some(spelling) = ignored.iter().find_map(spelling) {
         finding = finding.fix(Fix::advice(format!("use the spelling that is read: `{spelling}`")));
     }

@@ -123,11 +123,7 @@ fn report(
             finding = finding.because("waits for this check", waiting);
         }
     }
-    let fix = Fix {
-        title: repair(blind).to_owned(),
-        safe: false,
-        edits: edits(evidence, blind, checked),
-    };
+    let fix = Fix { edits: edits(evidence, blind, checked), ..Fix::advice(repair(blind)) };
     finding.fix(fix)
 }
 

@@ -20,7 +20,7 @@ pub(super) fn fix(sources: &Sources, stack: &Stack, cluster: &Cluster<'_>, votes
         wanted - needed
     );
     match added(sources, stack, cluster, wanted - votes) {
-        Ok((who, edits)) => Fix { edits, ..Fix::advice(format!("{what}; {who}")) },
+        Ok((who, edits)) => Fix { edits, alone: true, ..Fix::advice(format!("{what}; {who}")) },
         Err(obstacle) => Fix::advice(format!(
             "{what}; a voter that is new may be a controller without a broker ({} now); by hand, as \
              {}",
