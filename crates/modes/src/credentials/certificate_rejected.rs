@@ -72,7 +72,13 @@ const ROWS: &[Row] = &[
     row(
         "tls.wrong-name",
         "the name is not in the certificate",
-        |_| "the name that is called is not among the names in the server's certificate".to_owned(),
+        |values| match values.get("host") {
+            Some(host) => format!(
+                "{host}, which is called, is not among the names in the server's certificate"
+            ),
+            None => "the name that is called is not among the names in the server's certificate"
+                .to_owned(),
+        },
         &[
             "call it by a name that is in the certificate, or have one made with this name (subject alternative name)",
         ],

@@ -38,7 +38,7 @@
 
 use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
 
-use crate::shared::seen::{Part, Shown, Values, all_of, recognise, signals};
+use crate::shared::seen::{Part, Shown, Values, all_of, is_sustained, recognise, signals};
 
 pub(crate) struct ClockSkew;
 
@@ -48,6 +48,9 @@ static META: ModeMeta = ModeMeta {
     summary: "a clock is off by more than signatures or certificates bear",
     source: include_str!("clock_skew.rs"),
 };
+
+/// Fewer tokens that are too early may be those of a moment.
+const TOKENS_MIN: u64 = 3;
 
 impl Mode for ClockSkew {
     fn meta(&self) -> &'static ModeMeta {
@@ -60,6 +63,7 @@ impl Mode for ClockSkew {
             &[
                 ("aws.clock-skewed", "the request's time is too far from the server's"),
                 ("google.clock-skewed", "the signed time is too far from the server's"),
+                ("kerberos.clock-skewed", "the times of client and server differ too much"),
             ],
         );
         for signal in signals(evidence, &["tls.expired"]) {
@@ -68,6 +72,12 @@ impl Mode for ClockSkew {
             shown.extend(
                 part.map(|part| (part, "a certificate counts as not valid yet".to_owned())),
             );
+        }
+        for signal in signals(evidence, &["jwt.not-yet-valid"]) {
+            if is_sustained(signal, TOKENS_MIN, 0) {
+                let what = "a token counts as not valid yet: who made it is ahead, or who checks it behind";
+                shown.push((Part::whole(signal), what.to_owned()));
+            }
         }
         if shown.is_empty() {
             return;

@@ -41,7 +41,7 @@
 use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Service, Severity};
 
 use crate::shared::rows::{Row, recognised, row};
-use crate::shared::seen::Values;
+use crate::shared::seen::{Values, signals};
 
 pub(crate) struct CredentialsRejected;
 
@@ -100,6 +100,17 @@ const ROWS: &[Row] = &[
         AWS,
     ),
     row(
+        "aws.no-credentials",
+        "no credentials were found",
+        |_| {
+            "the AWS SDK finds no credentials: none in the environment or profile, and no role that answers".to_owned()
+        },
+        &[
+            "give the task, pod or instance a role, and see that its endpoint is reached (IMDSv2 with a hop limit of 1 is not, from inside a container)",
+        ],
+    )
+    .weigh(Severity::High, 85),
+    row(
         "aws.access-denied",
         "AWS allows it to nobody of this name",
         |_| {
@@ -146,6 +157,9 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// Fewer complaints of missing credentials may be those of a start.
+const MISSING_MIN: u64 = 3;
+
 fn refused(server: &str, values: &Values) -> String {
     match values.get("user").filter(|user| !user.is_empty()) {
         Some(user) => format!(
@@ -161,7 +175,15 @@ impl Mode for CredentialsRejected {
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        let own = recognised(&META, evidence, ROWS);
+        let mut own = recognised(&META, evidence, ROWS);
+        // A provider that tries several sources says so of each; and what expired was found.
+        let expired = !signals(evidence, &["aws.expired-token"]).is_empty();
+        let is_lone = |finding: &Finding| {
+            let none = finding.signals.iter().filter(|one| one.signal == "aws.no-credentials");
+            none.clone().count() > 0
+                && (expired || none.map(|one| one.events).sum::<u64>() < MISSING_MIN)
+        };
+        own.retain(|finding| !is_lone(finding));
         findings.extend(own.into_iter().map(|finding| kept_elsewhere(evidence, finding)));
     }
 }

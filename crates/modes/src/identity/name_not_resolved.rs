@@ -86,7 +86,11 @@ impl Mode for NameNotResolved {
         let mut own: Vec<(String, Finding)> = Vec::new();
         for (name, value) in NAMES {
             for signal in signals(evidence, &[name]) {
-                for (host, part) in hosts(signal, value) {
+                let hosts = hosts(signal, value);
+                if hosts.is_empty() && *name == "client.name-unknown" {
+                    findings.extend(unnamed(signal));
+                }
+                for (host, part) in hosts {
                     let known = own.iter_mut().find(|(known, _)| *known == host);
                     let what = format!("{host} was not resolved");
                     match known {
@@ -105,7 +109,8 @@ impl Mode for NameNotResolved {
 
 /// The names of a signal with their parts of it; events without a name go with the first.
 fn hosts<'e>(signal: &'e Signal, value: &'static str) -> Vec<(String, Part<'e>)> {
-    let names: Vec<String> = signal.all(value).into_iter().map(bare).collect();
+    let names = signal.all(value).into_iter().map(bare).filter(|name| !is_word(name));
+    let names: Vec<String> = names.collect();
     let first = names.first().cloned();
     let mut found: Vec<(String, Part<'e>)> = Vec::new();
     for name in names {
@@ -113,13 +118,34 @@ fn hosts<'e>(signal: &'e Signal, value: &'static str) -> Vec<(String, Part<'e>)>
             continue;
         }
         let is_meant = |values: &Values| match values.get(value) {
-            Some(text) => bare(text) == name,
-            None => first.as_deref() == Some(name.as_str()),
+            Some(text) if !is_word(&bare(text)) => bare(text) == name,
+            _ => first.as_deref() == Some(name.as_str()),
         };
         found.extend(Part::of(signal, is_meant).map(|part| (name.clone(), part)));
     }
     found
 }
+
+/// Whether a word in front of the reason is one of the text, and no name: `getaddrinfo: Name or
+/// service not known`.
+fn is_word(name: &str) -> bool {
+    const WORDS: &[&str] = &["getaddrinfo", "failed", "information", "error", "gaierror", "lookup"];
+    WORDS.contains(&name) || name.ends_with("Exception") || name.ends_with("Error")
+}
+
+/// Names that are not resolved where no text says which.
+fn unnamed(signal: &Signal) -> Option<Finding> {
+    let title = "names are not resolved; the texts do not say which";
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 75);
+    finding.service.clone_from(&signal.service);
+    finding = Part::whole(signal).tell(finding, "a name was not resolved");
+    let advice = "check which name server the process asks, and whether it answers (`getent hosts NAME` inside it)";
+    (signal.count >= UNNAMED_MIN)
+        .then(|| finding.fix(Fix::advice(advice)).leads_to("dependency-down"))
+}
+
+/// Fewer failures without a name are those of a moment.
+const UNNAMED_MIN: u64 = 3;
 
 /// A host without what stands around it.
 fn bare(text: &str) -> String {

@@ -42,6 +42,8 @@
 //! - Linux: `connect(2)`, `ECONNREFUSED`, `EHOSTUNREACH`. Seen with Docker Engine 20.10.
 //! - Inferred: that the port says which service is meant, where the text has only an address.
 
+mod unreached;
+
 use wonin_model::{
     ContainerState, Evidence, Finding, Fix, Log, Mode, ModeMeta, NotChecked, Origin, Role,
     Severity, Signal,
@@ -133,6 +135,7 @@ impl Mode for DependencyDown {
             let found = finding(evidence, &call);
             findings.extend(found.map(|found| followed(evidence, &call, found)));
         }
+        findings.extend(unreached::examine(&META, evidence));
     }
 }
 
@@ -178,7 +181,12 @@ fn endpoint(values: &Values) -> Option<(String, Option<u16>)> {
     if waited {
         return None;
     }
-    let address = values.get("address").or(values.get("upstream"))?;
+    if let Some((host, port)) = values.get("host").zip(values.get("port")) {
+        return Some((host.clone(), port.parse().ok()));
+    }
+    let Some(address) = values.get("address").or(values.get("upstream")) else {
+        return values.get("host").map(|host| (host.clone(), None));
+    };
     let address = address
         .split_once("://")
         .map_or(address.as_str(), |(_, rest)| rest.split('/').next().unwrap_or(rest));

@@ -52,6 +52,7 @@ use wonin_model::{
 };
 
 use crate::shared::deploys::{ecs_services, rehearsal, workloads};
+use crate::shared::rows::{Row, recognised, row};
 use crate::shared::seen::{Part, Values, all_of, beside, recognise_each, signals};
 use crate::shared::words::bytes;
 
@@ -125,7 +126,9 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         shown.extend(part.map(|part| (part, "exit code 137 = 128 + 9: it was killed".to_owned())));
     }
     if shown.is_empty() {
-        own.extend(killed.first().map(|container| by_state(container)));
+        if let Some(container) = killed.first() {
+            told_by_state(evidence, container, own);
+        }
         return;
     }
     recognise_each(evidence, own, &shown, || {
@@ -137,6 +140,26 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             "of a JVM: heap + metaspace + threads × stack + direct buffers must stay below the limit (-XX:MaxRAMPercentage=75 or less); else raise the limit",
         )))
     });
+}
+
+/// Adds that the engine says it to what was predicted of the same service.
+fn told_by_state(evidence: &Evidence, container: &ContainerState, own: &mut Vec<Finding>) {
+    let same = |one: &&mut Finding| one.service.is_some() && one.service == container.service;
+    let mut finding = by_state(container);
+    for signal in signals(evidence, &["kubernetes.back-off"]) {
+        let part = Part::whole(signal);
+        finding = part.tell(finding, "follows: it is started again and again");
+    }
+    match own.iter_mut().find(same) {
+        Some(known) => {
+            known.standing = Standing::Observed;
+            known.confidence = known.confidence.max(finding.confidence);
+            known.severity = known.severity.max(finding.severity);
+            known.because.extend(finding.because);
+            known.signals.extend(finding.signals);
+        }
+        None => own.push(finding),
+    }
 }
 
 /// A container that its engine says was killed for memory.
@@ -200,8 +223,33 @@ fn heap_full(evidence: &Evidence) -> Vec<Finding> {
             found.push(finding.fix(Fix::advice(fix)));
         }
     }
+    found.extend(recognised(&META, evidence, ROWS));
     found
 }
+
+/// Other memories with a maximum of their own.
+const ROWS: &[Row] = &[
+    row(
+        "netty.direct-memory",
+        "a buffer was not given",
+        |_| {
+            "Netty's direct buffers are full (io.netty.maxDirectMemory, the size of the heap unless it is set); the container's limit is not what failed".to_owned()
+        },
+        &[
+            "look for buffers that are not released (-Dio.netty.leakDetection.level=paranoid) and for peers that take their answers too slowly",
+        ],
+    ),
+    row(
+        "node.out-of-memory",
+        "the process ended",
+        |_| {
+            "Node.js' heap is full at its own maximum (--max-old-space-size); the container's limit is not what failed".to_owned()
+        },
+        &[
+            "look at what fills it with heap snapshots (--heapsnapshot-near-heap-limit=2); set --max-old-space-size to about three quarters of the container's limit",
+        ],
+    ),
+];
 
 /// `-Xmx` against the limit.
 fn by_size(name: &str, heap: &Located<u64>, limit: &Located<u64>) -> Option<Finding> {

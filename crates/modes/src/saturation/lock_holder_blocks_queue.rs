@@ -273,7 +273,12 @@ fn deadlocks(evidence: &Evidence) -> Vec<Finding> {
         }
     }
     found.truncate(1);
-    for (name, who) in [("postgres.deadlock", "PostgreSQL"), ("mysql.deadlock", "MySQL")] {
+    for (name, who) in [
+        ("postgres.deadlock", "PostgreSQL"),
+        ("mysql.deadlock", "MySQL"),
+        ("oracle.deadlock", "Oracle"),
+        ("sql-server.deadlock", "SQL Server"),
+    ] {
         for signal in signals(evidence, &[name]) {
             let title = format!("transactions locked each other out; {who} ended one of them");
             let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 95);

@@ -65,6 +65,13 @@ const ROWS: &[Row] = &[
     )
     .weigh(Severity::Medium, 85),
     row(
+        "http.status-429",
+        "an answer of 429: one request too many",
+        |_| "somebody who is called answers 429: more requests than it allows this caller".to_owned(),
+        &["wait as long as Retry-After says, and longer after each refusal; ask in lists; have the limit raised"],
+    )
+    .weigh(Severity::Medium, 85),
+    row(
         "image.rate-limited",
         "the registry refused a pull as one too many",
         |_| "the image registry limits pulls from this address: new containers do not start".to_owned(),
@@ -72,12 +79,21 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// A few answers of 429 are what a client that asks again is made for.
+const REFUSED_MIN: u64 = 5;
+
+fn is_passing(finding: &Finding) -> bool {
+    let answers = finding.signals.iter().filter(|one| one.signal == "http.status-429");
+    answers.clone().count() > 0 && answers.map(|one| one.events).sum::<u64>() < REFUSED_MIN
+}
+
 impl Mode for RateLimited {
     fn meta(&self) -> &'static ModeMeta {
         &META
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        findings.extend(recognised(&META, evidence, ROWS));
+        let own = recognised(&META, evidence, ROWS).into_iter();
+        findings.extend(own.filter(|finding| !is_passing(finding)));
     }
 }

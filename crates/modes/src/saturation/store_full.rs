@@ -75,6 +75,16 @@ const ROWS: &[Row] = &[
         DISK,
     ),
     row(
+        "kubernetes.no-ephemeral-storage",
+        "the node had too little disk left",
+        |_| {
+            "a node has too little disk left and evicts pods: their logs, writable layers and emptyDir count".to_owned()
+        },
+        &[
+            "see what fills it (images, logs, emptyDir); set requests and limits of ephemeral-storage, so that the one who writes is evicted and not others",
+        ],
+    ),
+    row(
         "redis.misconf",
         "Redis refused writes since it cannot save",
         |_| {

@@ -61,19 +61,23 @@ impl Heads {
 
     /// The time of a line: where it begins and what it says.
     pub(super) fn stamp(&mut self, line: &str) -> Option<(usize, Stamp)> {
-        if self.words & (1 << self.last) != 0
-            && let Some(found) = self.stamp_at_word(line, self.last)
-        {
-            return Some(found);
+        let known = (self.words & (1 << self.last) != 0)
+            .then(|| self.stamp_at_word(line, self.last))
+            .flatten();
+        // A clock without a date may have its date at another word.
+        if known.is_some_and(|(_, stamp)| stamp.date != Date::None) {
+            return known;
         }
         let others = (0..=WORDS_MAX).filter(|&word| word != self.last);
         for word in others.filter(|&word| self.words & (1 << word) != 0) {
-            if let Some(found) = self.stamp_at_word(line, word) {
+            if let Some(found) = self.stamp_at_word(line, word)
+                && (known.is_none() || found.1.date != Date::None)
+            {
                 self.last = word;
                 return Some(found);
             }
         }
-        None
+        known
     }
 
     fn stamp_at_word(&self, line: &str, word: u8) -> Option<(usize, Stamp)> {

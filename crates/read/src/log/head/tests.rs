@@ -161,3 +161,15 @@ fn words_of_the_text_are_no_level() {
     assert_eq!((plain.1, plain.2.as_str()), (None, "Errors are fine"));
     assert_eq!(head("error handling is good").1, None);
 }
+
+#[test]
+fn lines_of_two_programs_in_one_file_keep_their_dates() {
+    let lines = [
+        "%3|1740910200.120|FAIL|rdkafka#producer-1| [thrd:k:9092/2]: k:9092/2: failed",
+        "2025-03-02 10:13:00.120 ERROR worker - given up",
+    ];
+    let mut heads = Heads::learn(lines.into_iter(), Base::of(1_740_909_000_000));
+    let at = |heads: &mut Heads, line: &str| heads.head(line).at.map(|stamp| stamp.ms);
+    assert_eq!(at(&mut heads, lines[0]), Some(1_740_910_200_120));
+    assert_eq!(at(&mut heads, lines[1]), Some(1_740_910_380_120));
+}

@@ -65,6 +65,51 @@ pub(super) const TEXTS: &[Text] = &[
         "Could not get a resource since the pool is exhausted",
         r"Could not get a resource since the pool is exhausted",
     ),
+    text(
+        "go-redis.pool-exhausted",
+        "redis: connection pool timeout",
+        r"redis: connection pool timeout",
+    ),
+    text(
+        "node-postgres.pool-exhausted",
+        "timeout exceeded when trying to connect",
+        r"timeout exceeded when trying to connect",
+    ),
+    text(
+        "prisma.pool-exhausted",
+        "Timed out fetching a new connection from the connection pool",
+        r"Timed out fetching a new connection from the connection pool(?:[^\n]*?connection pool timeout: (?P<s>\d+), connection limit: (?P<size>\d+))?",
+    ),
+    text(
+        "knex.pool-exhausted",
+        "Timeout acquiring a connection. The pool is probably full",
+        r"Timeout acquiring a connection\. The pool is probably full",
+    ),
+    text(
+        "activerecord.pool-exhausted",
+        "could not obtain a connection from the pool within",
+        r"could not obtain a connection from the pool within (?P<s>[\d.]+) seconds",
+    ),
+    text(
+        "npgsql.pool-exhausted",
+        "The connection pool has been exhausted",
+        r"The connection pool has been exhausted(?:[^\n]*?\(currently (?P<size>\d+)\))?",
+    ),
+    text(
+        "reactor.pool-exhausted",
+        "PoolAcquire",
+        r"(?:PoolAcquireTimeoutException|PoolAcquirePendingLimitException): (?P<why>[^\n]+)",
+    ),
+    text(
+        "druid.pool-exhausted",
+        "GetConnectionTimeoutException",
+        r"GetConnectionTimeoutException: wait millis (?P<ms>\d+), active (?P<active>\d+), maxActive (?P<size>\d+)",
+    ),
+    text(
+        "c3p0.pool-exhausted",
+        "An attempt by a client to checkout a Connection has timed out",
+        r"An attempt by a client to checkout a Connection has timed out",
+    ),
     // PostgreSQL's driver.
     text(
         "pgjdbc.refused",
@@ -224,7 +269,27 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "client.refused",
         "connection refused",
-        r"dial (?:tcp|udp) (?P<address>\S+): connect: connection refused|connection refused",
+        r"dial (?:tcp|udp) (?:[^\s>]+->)?(?P<address>\S+): connect: connection refused|connection refused",
+    ),
+    text(
+        "client.refused",
+        "onnection to server at ",
+        r#"onnection to server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed: Connection refused"#,
+    ),
+    text(
+        "client.refused",
+        "Can't connect to MySQL server on",
+        r"Can't connect to MySQL server on '(?P<host>[^':\s]+)(?::(?P<port>\d+))?'[^\n]*?(?:refused|\(111\)|\(10061\))",
+    ),
+    text(
+        "client.refused",
+        "Connect call failed (",
+        r"\[Errno (?:111|61|10061)\] Connect call failed \('(?P<host>[^']+)', (?P<port>\d+)",
+    ),
+    text(
+        "client.refused",
+        "eturned error 111",
+        r"host=(?P<address>[\w.\-]+:\d+) [^\n]*?Connect attempt (?:to [^\n]*? )?returned error 111",
     ),
     text("client.refused", "ECONNREFUSED", r"ECONNREFUSED(?: (?P<address>[\w.:\-\[\]]+:\d+))?"),
     text("client.reset", "Connection reset", r"Connection reset(?: by peer)?"),
@@ -240,7 +305,12 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "client.no-route",
         "no route to host",
-        r"dial (?:tcp|udp) (?P<address>\S+): connect: no route to host|no route to host",
+        r"dial (?:tcp|udp) (?:[^\s>]+->)?(?P<address>\S+): connect: no route to host|no route to host",
+    ),
+    text(
+        "client.no-route",
+        "Connect call failed (",
+        r"\[Errno 113\] Connect call failed \('(?P<host>[^']+)', (?P<port>\d+)",
     ),
     text("client.no-route", "EHOSTUNREACH", r"EHOSTUNREACH(?: (?P<address>\S+:\d+))?"),
     text(
@@ -272,6 +342,22 @@ pub(super) const TEXTS: &[Text] = &[
         "client.name-unknown",
         "server misbehaving",
         r"lookup (?P<host>[\w.\-]+)(?: on \S+)?: server misbehaving",
+    ),
+    text("client.name-unknown", "Failed to resolve '", r"Failed to resolve '(?P<host>[\w.\-]+)'"),
+    text(
+        "client.name-unknown",
+        "(getaddrinfo: ",
+        r"connection to (?P<host>[\w.\-]+):\d+ \(getaddrinfo: ",
+    ),
+    text(
+        "client.name-unknown",
+        "php_network_getaddresses: ",
+        r"php_network_getaddresses: getaddrinfo (?:for (?P<host>[\w.\-]+) )?failed",
+    ),
+    text(
+        "client.name-unknown",
+        "DnsNameResolverTimeoutException",
+        r"DnsNameResolverTimeoutException: \[[^\]]*\] DefaultDnsQuestion\((?P<host>[\w.\-]+) IN",
     ),
     text(
         "client.name-unknown",
@@ -327,6 +413,7 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("tls.expired", "CERT_HAS_EXPIRED", r"CERT_HAS_EXPIRED"),
     text("tls.expired", "NotTimeValid", r"NotTimeValid"),
+    text("tls.expired", "invalid peer certificate: Expired", r"invalid peer certificate: Expired"),
     text(
         "tls.verify-failed",
         "CERTIFICATE_VERIFY_FAILED",
@@ -350,10 +437,34 @@ pub(super) const TEXTS: &[Text] = &[
         r"No subject alternative (?:DNS )?names? (?:matching|present)",
     ),
     text(
+        "tls.wrong-name",
+        "certificate is valid for ",
+        r"x509: certificate is valid for (?P<names>[^\n]+?), not (?P<host>[\w.\-*]+)",
+    ),
+    text("tls.wrong-name", "ERR_TLS_CERT_ALTNAME_INVALID", r"ERR_TLS_CERT_ALTNAME_INVALID"),
+    text(
+        "tls.wrong-name",
+        "Hostname mismatch, certificate is not valid for",
+        r"Hostname mismatch, certificate is not valid for '(?P<host>[^']+)'",
+    ),
+    text(
         "tls.handshake-failed",
         "SSLHandshakeException",
         r"SSLHandshakeException: (?P<why>[^\n]+)",
     ),
+    // Tokens that are not valid yet: a clock is behind.
+    text("jwt.not-yet-valid", "Token used before issued", r"Token used before issued"),
+    text(
+        "jwt.not-yet-valid",
+        "JWT must not be accepted before",
+        r"JWT must not be accepted before",
+    ),
+    text(
+        "jwt.not-yet-valid",
+        "The token is not yet valid (",
+        r"The token is not yet valid \((?:iat|nbf)\)",
+    ),
+    text("kerberos.clock-skewed", "Clock skew too great", r"Clock skew too great"),
     // The caller gave up.
     text(
         "resilience.circuit-open",

@@ -28,6 +28,12 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     text("aws.no-credentials", "NoCredentialsError", r"NoCredentialsError"),
     text(
+        "aws.no-credentials",
+        "Could not load credentials from any providers",
+        r"Could not load credentials from any providers",
+    ),
+    text("aws.no-credentials", "no EC2 IMDS role found", r"no EC2 IMDS role found"),
+    text(
         "aws.invalid-token",
         "InvalidToken",
         r"\(InvalidToken\) when|Code: InvalidToken\b|<Code>InvalidToken<|api error InvalidToken\b",
@@ -39,6 +45,7 @@ pub(super) const TEXTS: &[Text] = &[
     text("aws.clock-skewed", "RequestExpired", r"RequestExpired"),
     text("aws.clock-skewed", "RequestInTheFuture", r"RequestInTheFuture"),
     text("aws.clock-skewed", "Signature not yet current", r"Signature not yet current"),
+    text("aws.clock-skewed", "Signature expired: ", r"Signature expired: \S+ is now earlier than"),
     text("aws.signature-mismatch", "SignatureDoesNotMatch", r"SignatureDoesNotMatch"),
     text(
         "aws.access-denied",

@@ -51,7 +51,17 @@ pub(super) const TEXTS: &[Text] = &[
         " acquired ",
         r"process (?P<pid>\d+) acquired (?P<lock>\w+) on (?P<on>.+?) after (?P<ms>[\d.]+) ms",
     ),
-    text("postgres.deadlock", "deadlock detected", r"deadlock detected"),
+    text(
+        "postgres.deadlock",
+        "deadlock detected",
+        r#"(?:ERROR:\s+|DeadlockDetected: |message"?: ?"|error: |^)deadlock detected"#,
+    ),
+    text("oracle.deadlock", "ORA-00060", r"ORA-00060"),
+    text(
+        "sql-server.deadlock",
+        "has been chosen as the deadlock victim",
+        r"has been chosen as the deadlock victim",
+    ),
     text(
         "postgres.authentication-failed",
         "password authentication failed for user",

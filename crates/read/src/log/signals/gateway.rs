@@ -68,6 +68,7 @@ pub(super) const TEXTS: &[Text] = &[
     text("http.status-502", "\" 502 ", r#""(?P<method>[A-Z]+) (?P<path>[^\s?"]*)[^"]*" 502 "#),
     text("http.status-503", "\" 503 ", r#""(?P<method>[A-Z]+) (?P<path>[^\s?"]*)[^"]*" 503 "#),
     text("http.status-504", "\" 504 ", r#""(?P<method>[A-Z]+) (?P<path>[^\s?"]*)[^"]*" 504 "#),
+    text("http.status-429", "429 Too Many Requests", r"429 Too Many Requests"),
     text("envoy.upstream-failure", " UF", r#""[A-Z]+ [^"]*" 503 (?P<flags>UF\S*) "#),
     text("envoy.no-healthy-upstream", "no healthy upstream", r"no healthy upstream"),
     text("envoy.no-healthy-upstream", " UH ", r#""[A-Z]+ [^"]*" 503 (?P<flags>UH\S*) "#),

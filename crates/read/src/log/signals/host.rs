@@ -58,9 +58,14 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "host.no-processes-left",
         "Resource temporarily unavailable",
-        r"(?:fork|clone|pthread_create|can't start new thread|Thread)[^\n]*Resource temporarily unavailable",
+        r"(?:fork|clone|pthread_create|can't start new thread|Thread|spawn thread)[^\n]*Resource temporarily unavailable",
     ),
     text("host.no-processes-left", "can't start new thread", r"can't start new thread"),
+    text(
+        "host.no-processes-left",
+        "failed to create new OS thread",
+        r"runtime: failed to create new OS thread \(have (?P<threads>\d+) already; errno=(?P<errno>\d+)\)",
+    ),
     text(
         "host.hung-task",
         "blocked for more than",

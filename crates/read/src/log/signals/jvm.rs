@@ -60,6 +60,11 @@ pub(super) const TEXTS: &[Text] = &[
         "java.lang.OutOfMemoryError",
         r"java\.lang\.OutOfMemoryError(?:: (?P<why>[^\n]+))?",
     ),
+    text(
+        "netty.direct-memory",
+        "OutOfDirectMemoryError",
+        r"OutOfDirectMemoryError: failed to allocate (?P<bytes>\d+) byte\(s\) of direct memory \(used: (?P<used>\d+), max: (?P<limit>\d+)\)",
+    ),
     text("jvm.out-of-memory", "OutOfMemoryError: ", r"OutOfMemoryError: (?P<why>[^\n]+)"),
     text(
         "jvm.no-native-thread",

@@ -150,6 +150,11 @@ pub(super) const TEXTS: &[Text] = &[
         r"consumer poll timeout has expired\. This means the time between subsequent calls to poll\(\) was longer than",
     ),
     text(
+        "kafka.poll-interval-exceeded",
+        "due to consumer poll timeout has expired",
+        r"sending LeaveGroup request to coordinator [^\n]*?due to consumer poll timeout has expired",
+    ),
+    text(
         "kafka.session-timed-out",
         "session timed out without receiving a heartbeat response",
         r"Group coordinator (?P<address>\S+) \(id: (?P<node>\d+) rack: \w+\) is unavailable or invalid due to cause: session timed out without receiving a heartbeat response",

@@ -15,6 +15,16 @@ pub(super) const TEXTS: &[Text] = &[
         "failed to resolve reference",
         r#"failed to resolve reference "(?P<image>[^"]+)": .*?not found"#,
     ),
+    text(
+        "image.gone",
+        "failed to resolve ref ",
+        r"failed to resolve ref (?P<image>\S+): [^\n]*?not found",
+    ),
+    text(
+        "image.gone",
+        "reading manifest ",
+        r"reading manifest \S+ in (?P<image>\S+): manifest unknown",
+    ),
     text("image.pull-denied", "pull access denied", r"pull access denied for (?P<image>[^\s,]+)"),
     text("image.pull-failed", "ImagePullBackOff", r"ImagePullBackOff"),
     text("image.pull-failed", "Failed to pull image", r#"Failed to pull image "(?P<image>[^"]+)""#),
@@ -65,6 +75,11 @@ pub(super) const TEXTS: &[Text] = &[
         r"(?P<available>\d+)/(?P<nodes>\d+) nodes are available: (?P<why>[^\n]+)",
     ),
     text("kubernetes.oom-killed", "OOMKilled", r"OOMKilled"),
+    text(
+        "kubernetes.no-ephemeral-storage",
+        "low on resource: ephemeral-storage",
+        r"low on resource: ephemeral-storage",
+    ),
     text("kubernetes.evicted", "Evicted", r"Evicted|was evicted"),
     text(
         "kubernetes.disruption-budget",

@@ -1,0 +1,178 @@
+//! Servers that clients do not reach, where the configuration tells nothing of them: with it, the
+//! modes of each product say more.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{Evidence, Finding, Fix, ModeMeta, Role, ServerProduct, Severity, Signal};
+
+use crate::shared::seen::{Part, Values, is_sustained, signals};
+use crate::shared::words::list;
+
+/// A start or a change of leader takes less, in milliseconds.
+const LASTS_MS: i64 = 20_000;
+/// Fewer complaints are those of a moment.
+const EVENTS_MIN: u64 = 4;
+
+/// What is not reached.
+pub(super) fn examine(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
+    let mut found = brokers(meta, evidence);
+    let known = |product: &ServerProduct| {
+        evidence.stack.servers.iter().any(|server| server.product == *product)
+    };
+    for one in CLUSTERS.iter().filter(|one| !one.products.iter().any(known)) {
+        found.extend(cluster(meta, evidence, one));
+    }
+    found
+}
+
+/// A cluster that says itself that it does not serve.
+struct ClusterText {
+    /// Signals; the first that occurs tells the service.
+    signals: &'static [&'static str],
+    /// With configuration of these the modes of `identity` and `replication` tell it.
+    products: &'static [ServerProduct],
+    title: &'static str,
+    advice: &'static str,
+}
+
+const CLUSTERS: &[ClusterText] = &[
+    ClusterText {
+        signals: &["redis.cluster-down"],
+        products: &[ServerProduct::Redis],
+        title: "the Redis Cluster does not serve: some of its slots have no master that is reached",
+        advice: "see `CLUSTER NODES` on each node: who is `fail`, and are the addresses those that the nodes have now",
+    },
+    ClusterText {
+        signals: &["zookeeper.cannot-open-channel", "zookeeper.not-running"],
+        products: &[ServerProduct::ZooKeeper],
+        title: "the ZooKeeper ensemble has no majority",
+        advice: "bring the members back that are not reached, and see whether they are where the list of servers says",
+    },
+    ClusterText {
+        signals: &["consul.no-leader"],
+        products: &[ServerProduct::Consul],
+        title: "Consul has no leader: fewer than a majority of its servers are reached",
+        advice: "see `consul operator raft list-peers`, and whether the servers are where they advertise",
+    },
+    ClusterText {
+        signals: &["etcd.no-leader"],
+        products: &[ServerProduct::Etcd],
+        title: "etcd has no leader: fewer than a majority of its members are reached",
+        advice: "see `etcdctl endpoint status --cluster`, and whether the members are at their peer URLs",
+    },
+    ClusterText {
+        signals: &["mongo.no-server"],
+        products: &[ServerProduct::Mongo],
+        title: "the MongoDB driver finds no server that it may use: none is reached, or none is primary",
+        advice: "see `rs.status()`: who is primary, and under which names do the members list each other",
+    },
+    ClusterText {
+        signals: &["eureka.unreachable"],
+        products: &[ServerProduct::Eureka],
+        title: "no Eureka server is reached: clients go on with the list that they had",
+        advice: "see whether the registry runs, and whether eureka.client.service-url is its address from here",
+    },
+    ClusterText {
+        signals: &["nacos.unreachable"],
+        products: &[ServerProduct::Nacos],
+        title: "the Nacos client is not connected to a server",
+        advice: "see whether the server runs, and whether its second port (that of its HTTP plus 1000, for gRPC) is open, too",
+    },
+];
+
+fn cluster(meta: &'static ModeMeta, evidence: &Evidence, one: &ClusterText) -> Option<Finding> {
+    let told: Vec<&Signal> = signals(evidence, one.signals)
+        .into_iter()
+        .filter(|signal| is_sustained(signal, EVENTS_MIN, LASTS_MS))
+        .collect();
+    let first = told.first()?;
+    let mut finding = Finding::new(meta, one.title).weigh(Role::Cause, Severity::Medium, 75);
+    finding.service.clone_from(&first.service);
+    for signal in &told {
+        let nodes = signal.all("address");
+        let what = if nodes.is_empty() {
+            "again and again".to_owned()
+        } else {
+            format!("not reached: {}", list(&nodes[..nodes.len().min(3)]))
+        };
+        finding = Part::whole(signal).tell(finding, &what);
+    }
+    Some(finding.fix(Fix::advice(one.advice)))
+}
+
+/// Brokers that Java clients of Kafka do not reach, client by client and address by address.
+fn brokers(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
+    let stack = &evidence.stack;
+    let configured = !stack.brokers.is_empty() || !stack.kafka_clients.is_empty();
+    let votes = evidence.signals.iter().any(|signal| signal.name.starts_with("kafka.raft-"));
+    if configured || votes {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for signal in signals(evidence, &["kafka.connection-not-established"]) {
+        if !is_sustained(signal, EVENTS_MIN, LASTS_MS) {
+            continue;
+        }
+        let mut told: BTreeMap<&str, &str> = BTreeMap::new();
+        for address in signal.all("address") {
+            let node =
+                signal.values.iter().find(|(v, _)| v.get("address").is_some_and(|a| a == address));
+            let node = node.and_then(|(values, _)| values.get("node")).map_or("", String::as_str);
+            told.insert(address, node);
+        }
+        for (address, node) in told {
+            let is_it = |values: &Values| values.get("address").is_some_and(|one| one == address);
+            let Some(part) = Part::of(signal, is_it).filter(|part| part.events >= EVENTS_MIN)
+            else {
+                continue;
+            };
+            found.push(broker(meta, evidence, part, address, node));
+        }
+    }
+    found
+}
+
+fn broker(
+    meta: &'static ModeMeta,
+    evidence: &Evidence,
+    part: Part<'_>,
+    address: &str,
+    node: &str,
+) -> Finding {
+    let (host, at) = address.split_once('/').unwrap_or((address, address));
+    let number = at.rsplit_once(':').map_or("", |(_, number)| number);
+    let shown = if host == at { at.to_owned() } else { format!("{host}:{number}") };
+    // Servers of the list for the first contact have negative numbers.
+    let is_bootstrap = node.starts_with('-');
+    let title = if is_bootstrap {
+        format!("the Kafka client does not reach {shown}, which it asks first")
+    } else {
+        format!("the Kafka client does not reach broker {node} at {shown}")
+    };
+    let mut finding = Finding::new(meta, title)
+        .weigh(Role::Cause, Severity::Medium, 75)
+        .arithmetic("could not be established = refused, or no answer within socket.connection.setup.timeout.ms (10 s, doubling up to 30 s)");
+    finding.service.clone_from(&part.signal.service);
+    finding = part.tell(finding, &format!("{shown} is not reached"));
+    for (name, what) in [
+        ("kafka.bootstrap-disconnected", "it is one of the list for the first contact"),
+        ("kafka.not-present-in-metadata", "follows: topics of that broker are not known"),
+        ("kafka.leader-not-available", "follows: partitions of that broker have no leader"),
+        ("kafka.records-expired", "follows: records are given up"),
+        ("kafka.send-failed", "follows: records are not sent"),
+        ("kafka.api-timeout", "follows: calls run out of time"),
+        ("kafka.no-node-assigned", "follows: there is no node to ask"),
+    ] {
+        for signal in signals(evidence, &[name]) {
+            if signal.service == part.signal.service {
+                finding = Part::whole(signal).tell(finding, what);
+            }
+        }
+    }
+    let advice = if is_bootstrap {
+        "see whether that broker runs; list two or three in bootstrap.servers, so that one may be away at a start"
+    } else {
+        "see whether that broker runs, and whether the address that it advertises is reached from here"
+    };
+    finding.fix(Fix::advice(advice))
+}
