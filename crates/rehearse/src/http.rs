@@ -11,9 +11,11 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::scenario::spoken;
+use crate::tls::{Tls, TlsSpec};
 
 /// Bytes of an answer that are kept; the rest is read and dropped.
 const BODY_KEPT_BYTES: usize = 64 << 10;
@@ -38,9 +40,11 @@ impl Question {
         body: &str,
     ) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("it is no URL: {error}"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err("it must begin with `http://`: nothing else is spoken here".to_owned());
-        }
+        let standard_port = match uri.scheme_str() {
+            Some("http") => 80,
+            Some("https") => 443,
+            _ => return Err("it must begin with `http://` or `https://`".to_owned()),
+        };
         let host = uri.host().ok_or("it has no host")?;
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| format!("`{method}` is no method of HTTP"))?;
@@ -52,12 +56,16 @@ impl Question {
         });
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(80),
+            port: uri.port_u16().unwrap_or(standard_port),
             method,
             headers: headers.collect::<Result<_, String>>()?,
             body: Bytes::copy_from_slice(body.as_bytes()),
             uri,
         })
+    }
+
+    fn is_secure(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
     }
 
     /// What a server sees; `None` where header values cannot be put together.
@@ -92,6 +100,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Client {
     question: Question,
+    tls: Option<Tls>,
     timeout: Duration,
     allow_remote: bool,
     idle: Mutex<Idle>,
@@ -106,8 +115,16 @@ struct Idle {
 }
 
 impl Client {
-    pub(crate) fn new(question: Question, timeout: Duration, allow_remote: bool) -> Self {
-        Self { question, timeout, allow_remote, idle: Mutex::default() }
+    /// Says why it cannot, where that lies in whom to believe.
+    pub(crate) fn new(
+        question: Question,
+        tls: &TlsSpec,
+        timeout: Duration,
+        allow_remote: bool,
+    ) -> Result<Self, String> {
+        let secure = question.is_secure().then(|| Tls::new(tls, &question.host));
+        let tls = secure.transpose()?;
+        Ok(Self { question, tls, timeout, allow_remote, idle: Mutex::default() })
     }
 
     /// Closes all connections; those in use as soon as they have answered.
@@ -166,11 +183,10 @@ impl Client {
         let addresses = resolve(&self.question.host, self.question.port, self.allow_remote).await?;
         let stream = TcpStream::connect(addresses.as_slice()).await.map_err(|e| io_words(&e))?;
         _ = stream.set_nodelay(true);
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
-        // How it ends is told to whoever waits for an answer.
-        tokio::spawn(async { _ = connection.await });
-        Ok(sender)
+        match &self.tls {
+            None => begin(stream).await,
+            Some(tls) => begin(tls.over(stream).await?).await,
+        }
     }
 
     async fn send(&self, sender: &mut SendRequest<Full<Bytes>>) -> hyper::Result<Answer> {
@@ -186,6 +202,17 @@ impl Client {
         }
         Ok(Answer { status: answer.status().as_u16(), body: body.into() })
     }
+}
+
+/// HTTP over a connection.
+async fn begin(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, String> {
+    let (sender, connection) =
+        handshake(TokioIo::new(stream)).await.map_err(|error| words(&error))?;
+    // How it ends is told to whoever waits for an answer.
+    tokio::spawn(async { _ = connection.await });
+    Ok(sender)
 }
 
 /// The addresses of a host; only loopback addresses unless others are allowed.
@@ -206,17 +233,22 @@ pub(crate) async fn resolve(
     Ok(allowed)
 }
 
+const CLOSED: &str = "the connection was closed before the answer came";
+
 /// An error of the client in words that are the same each time.
 fn words(error: &hyper::Error) -> String {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io_words(io);
+        match cause.downcast_ref::<io::Error>() {
+            // Without the farewell of TLS.
+            Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => return CLOSED.to_owned(),
+            Some(io) => return io_words(io),
+            None => {}
         }
         source = cause.source();
     }
     if error.is_incomplete_message() {
-        return "the connection was closed before the answer came".to_owned();
+        return CLOSED.to_owned();
     }
     error.to_string()
 }

@@ -7,4 +7,5 @@ pub mod kafka;
 pub mod ledger;
 pub mod run;
 pub mod scenario;
+mod tls;
 pub mod workload;

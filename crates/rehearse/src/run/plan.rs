@@ -71,9 +71,7 @@ async fn starts(
     }
     for workload in &scenario.workloads {
         let about = match &workload.kind {
-            WorkloadKind::Http(spec) => {
-                format!("{} {}, {} each second", spec.method, spec.url, spec.rate)
-            }
+            WorkloadKind::Http(spec) => spec.about(),
             WorkloadKind::Command(spec) => spec.command.join(" "),
             WorkloadKind::Kafka(spec) => Records::new(spec.as_ref().clone()).about(),
         };

@@ -80,10 +80,11 @@ impl Asker {
         let mut probe = probe.clone();
         let mut client = None;
         match &mut probe.ask {
-            Ask::Http { url, .. } => {
+            Ask::Http { url, tls, .. } => {
                 let question = Question::new("GET", &places.fill(url), &[], "")
                     .map_err(|why| format!("`{url}`: {why}"))?;
-                client = Some(Client::new(question, probe.timeout, allow_remote));
+                let made = Client::new(question, tls, probe.timeout, allow_remote);
+                client = Some(made.map_err(|why| format!("`{url}`: {why}"))?);
             }
             Ask::Tcp { address } => *address = places.fill(address),
             Ask::Command { command, .. } => {

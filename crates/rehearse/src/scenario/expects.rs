@@ -6,6 +6,7 @@ use wonin_model::rehearsal::Phase;
 
 use super::fields::Fields;
 use super::{AbortSpec, Ask, Check, Condition, DeliveryCount, ExpectSpec, Probe};
+use crate::tls::TlsSpec;
 use crate::workload::http::{self, Statuses};
 
 const PHASES: [(&str, Phase); 3] =
@@ -151,8 +152,9 @@ fn probe(fields: &Fields<'_>) -> Option<Probe> {
     let ask = if fields.has("http") {
         let status = Statuses::read(fields, "status");
         let url = fields.text("http")?;
+        let tls = TlsSpec::read(fields, &url);
         http::check(fields, "http", "GET", &url)?;
-        Ask::Http { url, status: status? }
+        Ask::Http { url, status: status?, tls: tls? }
     } else if fields.has("tcp") {
         Ask::Tcp { address: fields.text("tcp")? }
     } else {

@@ -23,6 +23,7 @@ use wonin_fault::inject::Injection;
 use wonin_fault::kafka::KafkaFault;
 use wonin_model::rehearsal::Phase;
 
+use crate::tls::TlsSpec;
 use crate::workload::Temperature;
 use crate::workload::command::CommandSpec;
 use crate::workload::http::HttpSpec;
@@ -263,6 +264,8 @@ pub enum Ask {
         url: String,
         /// Which statuses are good.
         status: crate::workload::http::Statuses,
+        /// Whom it believes.
+        tls: TlsSpec,
     },
     /// Whether an address takes connections.
     Tcp {

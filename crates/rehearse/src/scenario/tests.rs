@@ -233,9 +233,23 @@ fn faults_of_other_kinds_take_the_words_of_their_crates() {
 
 #[test]
 fn a_url_that_nobody_can_ask_is_refused() {
-    let found = changed("http://${proxy.db}/health", "https://${proxy.db}/");
-    let expected = "s.toml:14:7: `url`: it must begin with `http://`: nothing else is spoken here";
+    let found = changed("http://${proxy.db}/health", "ftp://${proxy.db}/");
+    let expected = "s.toml:14:7: `url`: it must begin with `http://` or `https://`";
     assert_eq!(found, [expected]);
+}
+
+#[test]
+fn whom_to_believe_is_said_of_tls_alone_and_once() {
+    let url = "url = \"http://${proxy.db}/health\"";
+    let found = changed(url, &format!("{url}\nca = \"ca.pem\""));
+    assert_eq!(found, ["s.toml:15:6: `ca` is for `https://`, and the URL has none"]);
+    let secure = "url = \"https://${proxy.db}/\"\n";
+    let found = changed(url, &format!("{secure}ca = \"ca.pem\"\nverify = false"));
+    let expected = "s.toml:16:10: `verify = false` believes everybody, and `ca` only some; leave \
+                    one of them out";
+    assert_eq!(found, [expected]);
+    let found = changed(url, &format!("{secure}server_name = \"no name\""));
+    assert_eq!(found, ["s.toml:15:15: `no name` is no name of a server"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::{CannotStart, Context, Meter, Outcome, Pending, Workload};
 use crate::http::{Answer, Client, Question};
 use crate::scenario::fields::Fields;
 use crate::scenario::{Places, stand_in};
+use crate::tls::TlsSpec;
 
 /// Requests that may be open at a time; what comes on top fails.
 const OPEN_MAX: usize = 5_000;
@@ -99,6 +100,8 @@ pub struct HttpSpec {
     pub status: Statuses,
     /// What the answer must match to be a success.
     pub matches: Option<Regex>,
+    /// Whom it believes.
+    pub tls: TlsSpec,
 }
 
 impl HttpSpec {
@@ -115,8 +118,11 @@ impl HttpSpec {
         let body = fields.text("body").unwrap_or_default();
         let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
         let matches = fields.regex("matches");
-        check(fields, "url", &method, url.as_deref()?)?;
-        Some(Self { url: url?, method, headers, body, rate, timeout, status: status?, matches })
+        let url = url?;
+        let tls = TlsSpec::read(fields, &url);
+        check(fields, "url", &method, &url)?;
+        let (status, tls) = (status?, tls?);
+        Some(Self { url, method, headers, body, rate, timeout, status, matches, tls })
     }
 
     /// The workload, once addresses are known.
@@ -133,6 +139,12 @@ impl HttpSpec {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    pub(crate) fn about(&self) -> String {
+        let Self { url, method, rate, tls, .. } = self;
+        let unchecked = if tls.verify { "" } else { ", whoever answers" };
+        format!("{method} {url}, {rate} each second{unchecked}")
     }
 
     fn judge(&self, answer: Result<Answer, String>) -> Result<(), String> {
@@ -160,16 +172,16 @@ pub(crate) struct HttpWorkload {
 
 impl Workload for HttpWorkload {
     fn about(&self) -> String {
-        let HttpSpec { url, method, rate, .. } = &self.spec;
-        format!("{method} {url}, {rate} each second")
+        self.spec.about()
     }
 
     fn start(&mut self, context: Context) -> Pending<'_, Result<(), CannotStart>> {
         Box::pin(async move {
-            let HttpSpec { url, method, headers, body, timeout, .. } = &self.spec;
-            let question = Question::new(method, url, headers, body);
-            let question = question.map_err(|why| CannotStart(format!("`{url}`: {why}")))?;
-            let client = Arc::new(Client::new(question, *timeout, context.allow_remote));
+            let HttpSpec { url, method, headers, body, timeout, tls, .. } = &self.spec;
+            let cannot = |why| CannotStart(format!("`{url}`: {why}"));
+            let question = Question::new(method, url, headers, body).map_err(cannot)?;
+            let client = Client::new(question, tls, *timeout, context.allow_remote);
+            let client = Arc::new(client.map_err(cannot)?);
             self.client = Some(Arc::clone(&client));
             let work = work(self.spec.clone(), client, context.meter, self.tasks.clone());
             let stop = self.stop.clone();
@@ -278,6 +290,7 @@ mod tests {
             timeout: Duration::from_millis(300),
             status: Statuses::default(),
             matches: None,
+            tls: TlsSpec::default(),
         }
     }
 
@@ -329,6 +342,11 @@ mod tests {
         assert_eq!(seen(&spec(&url)).await.errors[0].0, "no answer within 300 ms");
         drop(listener);
         assert_eq!(seen(&spec(&url)).await.errors[0].0, "connection refused");
+        let (url, _) = server("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine").await;
+        let url = url.replace("http:", "https:");
+        let anybody = TlsSpec { verify: false, ..TlsSpec::default() };
+        let seen = seen(&HttpSpec { tls: anybody, ..spec(&url) }).await;
+        assert_eq!((seen.successes, seen.errors[0].0.as_str()), (0, "no answer within 300 ms"));
     }
 
     #[test]
