@@ -9,6 +9,7 @@ mod credentials;
 mod explain;
 mod identity;
 mod leak;
+mod passing;
 mod redundancy;
 mod registry;
 mod replication;
@@ -29,6 +30,7 @@ pub fn examine(evidence: &Evidence) -> Diagnosis {
     for mode in MODES {
         mode.examine(evidence, &mut diagnosis.findings, &mut diagnosis.not_checked);
     }
+    passing::weigh(evidence, &mut diagnosis.findings);
     structure::arrange(evidence, &mut diagnosis);
     diagnosis
 }
