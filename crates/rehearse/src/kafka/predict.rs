@@ -223,9 +223,22 @@ pub(super) fn said(knob: &Knob) -> String {
 }
 
 /// The setting that ended what did not succeed, by what clients said.
-pub(super) fn knob(settled: &Settled, bounds: &[Bound], names: Names) -> Option<Knob> {
+///
+/// A client that was connected connects again once a request has ended it, and waits for what ends
+/// connecting, too: the request was first.
+pub(super) fn knob(
+    settled: &Settled,
+    bounds: &[Bound],
+    names: Names,
+    temperature: Temperature,
+) -> Option<Knob> {
     let texts = settled.errors.iter().chain(&settled.lines).map(|(text, _)| text.as_str());
-    knobs::named(&texts, bounds, names)
+    let knobs = knobs::named(&texts, bounds, names);
+    let is_later = |knob: &Knob| {
+        let bound = bounds.iter().find(|bound| bound.name == knob.name);
+        temperature == Temperature::Warm && bound.is_some_and(|bound| bound.is_cold)
+    };
+    knobs.iter().find(|knob| !is_later(knob)).or(knobs.first()).cloned()
 }
 
 /// One run of a sweep.
@@ -344,6 +357,24 @@ mod tests {
                  says 60000 ms)"
             ]
         );
+    }
+
+    #[test]
+    fn of_a_connected_client_the_request_ended_first() {
+        let bound =
+            |name, is_cold| Bound { name, lasts: Duration::from_secs(1), answers: 1, is_cold };
+        let (setup, request) = ("socket.connection.setup.timeout.ms", "request.timeout.ms");
+        let bounds = [bound(setup, true), bound(request, false)];
+        let lines = [
+            "Connection setup timed out in state CONNECT (after 1003ms in state CONNECT)",
+            "Timed out ProduceRequest in flight (after 1009ms, timeout #0)",
+        ];
+        let lines = lines.map(|line| (line.to_owned(), 1)).to_vec();
+        let settled = Settled { lines, ..Settled::default() };
+        let name =
+            |temperature| knob(&settled, &bounds, Names::Java, temperature).map(|knob| knob.name);
+        assert_eq!(name(Temperature::Warm), Some(request));
+        assert_eq!(name(Temperature::Cold), Some(setup));
     }
 
     #[test]

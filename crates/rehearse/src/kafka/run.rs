@@ -290,7 +290,11 @@ impl Scene<'_> {
         let bounds = self.what.application.bounds();
         let slow = Slow { node, delay, temperature: self.planned.temperature, bounds: &bounds };
         let works = slow.works(&seen);
-        let knob = if works { None } else { predict::knob(settled, &bounds, names) };
+        let knob = if works {
+            None
+        } else {
+            predict::knob(settled, &bounds, names, self.planned.temperature)
+        };
         rehearsal.predictions = vec![slow.prediction(&seen, knob.as_ref())];
         Tried { delay, temperature: self.planned.temperature, works, knob }
     }

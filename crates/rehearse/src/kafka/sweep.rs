@@ -145,7 +145,8 @@ mod tests {
         let bounds = [bound("setup", 10, 1), bound("request", 30, 1)];
         let reach = Reach { longest: Duration::from_secs(70), count: 9 };
         let (delays, _) = delays(&bounds, reach);
-        let passed: Vec<usize> = delays.iter().map(|delay| super::passed(*delay, &bounds)).collect();
+        let passed: Vec<usize> =
+            delays.iter().map(|delay| super::passed(*delay, &bounds)).collect();
         assert_eq!(passed, [0, 1, 2], "{delays:?}");
         // The nearest to the first bound from below.
         assert!(delays[0] >= Duration::from_secs(5), "{delays:?}");
