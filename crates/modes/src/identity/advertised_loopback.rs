@@ -190,11 +190,14 @@ fn between_brokers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding
     } else {
         ("no replica ever follows", Role::Cause)
     };
-    let title = format!(
-        "{} advertise {} to each other, so each dials itself: {ending}",
-        count(told.len(), "broker"),
-        first.host.value
-    );
+    let host = &first.host.value;
+    let title = match told.len() {
+        1 => format!("1 broker advertises {host} to the others, so each dials itself: {ending}"),
+        several => format!(
+            "{} advertise {host} to each other, so each dials itself: {ending}",
+            count(several, "broker")
+        ),
+    };
     let mut finding = Finding::new(&META, title)
         .service(&cluster.name)
         .weigh(role, Severity::High, 92)
