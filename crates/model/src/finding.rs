@@ -207,6 +207,9 @@ pub struct Finding {
     pub explains: Option<Share>,
     /// Ids of findings of the same diagnosis that lead to it; filled when all are known.
     pub follows_from: Vec<&'static str>,
+    /// Whether it only says more of what another finding explains: it is told within that one,
+    /// where there is one.
+    pub is_detail: bool,
 }
 
 impl Finding {
@@ -229,6 +232,7 @@ impl Finding {
             signals: Vec::new(),
             explains: None,
             follows_from: Vec::new(),
+            is_detail: false,
         }
     }
 
@@ -293,6 +297,13 @@ impl Finding {
         }
         let service = signal.service.clone();
         self.signals.push(Explained { signal: signal.name, service, events, files: Vec::new() });
+        self
+    }
+
+    /// Says that it is a detail of whatever explains the same events.
+    #[must_use]
+    pub fn detail(mut self) -> Self {
+        self.is_detail = true;
         self
     }
 

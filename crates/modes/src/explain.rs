@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use wonin_model::{
-    Diagnosis, Evidence, Explained, Finding, Level, Log, Role, Share, Standing, Template,
+    Because, Diagnosis, Evidence, Explained, Finding, Level, Log, Role, Share, Standing, Template,
     Unexplained,
 };
 
@@ -36,6 +36,51 @@ const ORDINARY: &[&str] = &[
     "zookeeper.loaded",
     "zookeeper.session-established",
 ];
+
+/// How many claims of details one finding takes in.
+const DETAILS_MAX: usize = 6;
+
+/// Puts details into the first observed finding that explains an event of the same kind; a detail
+/// of nothing stays a finding of its own. The findings are in order.
+pub(crate) fn tell_details(findings: &mut Vec<Finding>) {
+    let (details, mut rest): (Vec<Finding>, Vec<Finding>) =
+        std::mem::take(findings).into_iter().partition(|finding| finding.is_detail);
+    let mut alone = Vec::new();
+    let mut taken = vec![0; rest.len()];
+    for detail in details {
+        let is_host = |finding: &Finding| {
+            finding.standing >= Standing::Observed && shares_event(finding, &detail)
+        };
+        match rest.iter().position(is_host) {
+            Some(host) => {
+                let title = detail.title.clone();
+                let mut claims = detail.because.into_iter();
+                let first = claims.next().map(|first| Because { claim: title, ..first });
+                let all = first.into_iter().chain(claims).take(DETAILS_MAX - taken[host]);
+                let before = rest[host].because.len();
+                rest[host].because.extend(all);
+                taken[host] += rest[host].because.len() - before;
+                rest[host].signals.extend(detail.signals);
+            }
+            None => alone.push(detail),
+        }
+    }
+    rest.extend(alone);
+    *findings = rest;
+}
+
+/// Whether two findings account for the same recognised text of one service.
+fn shares_event(one: &Finding, other: &Finding) -> bool {
+    one.signals.iter().any(|own| {
+        other.signals.iter().any(|its| {
+            own.signal == its.signal
+                && own.service == its.service
+                && (own.files.is_empty()
+                    || its.files.is_empty()
+                    || own.files.iter().any(|file| its.files.contains(file)))
+        })
+    })
+}
 
 /// Counts for each finding how many events it explains, lists the others, and puts what follows
 /// from a finding below it.
@@ -210,7 +255,7 @@ fn reaches(links: &[(usize, usize)], from: usize, to: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use wonin_model::ModeMeta;
+    use wonin_model::{ModeMeta, Origin};
     use wonin_text::{FileId, Place, Span};
 
     use super::*;
@@ -278,6 +323,24 @@ mod tests {
         let left: Vec<(&str, u64)> =
             diagnosis.unexplained.iter().map(|one| (one.template.as_str(), one.events)).collect();
         assert_eq!(left, [("often", 9), ("refused", 2), ("odd", 2)]);
+    }
+
+    #[test]
+    fn a_detail_is_told_within_what_explains_the_same_and_else_alone() {
+        let place = Place { file: FileId(0), span: Span::new(3, 9) };
+        let detail = |signal| {
+            let because =
+                Because { claim: "c".into(), origin: Origin::Written(place), value: None };
+            let mut detail = observed(&EFFECT, &[(signal, 1)]).detail();
+            detail.because.push(because);
+            detail
+        };
+        let mut findings = vec![detail("a"), detail("b"), observed(&ROOT, &[("a", 2)])];
+        tell_details(&mut findings);
+        let modes: Vec<&str> = findings.iter().map(|one| one.meta.id).collect();
+        assert_eq!(modes, ["root", "effect"]);
+        assert_eq!(findings[0].because[0].claim, "effect");
+        assert_eq!(findings[1].signals[0].signal, "b");
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) fn arrange(evidence: &Evidence, diagnosis: &mut Diagnosis) {
     let none = BTreeMap::new();
     diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding, &none));
     diagnosis.findings.dedup_by(|later, earlier| is_same(later, earlier));
+    explain::tell_details(&mut diagnosis.findings);
     explain::account(evidence, diagnosis);
     let roots = roots(&diagnosis.findings);
     diagnosis.findings.sort_by_cached_key(|finding| order(sources, finding, &roots));

@@ -34,7 +34,7 @@ const ROWS: &[Row] = &[
     ("java.sql.SQLNonTransientConnectionException: Too many connections", "connections-exceed-server-limit", &["max_connections", "151"]),
     ("Lock wait timeout exceeded; try restarting transaction", "lock-holder-blocks-queue", &["innodb_lock_wait_timeout", "50 s"]),
     ("io.lettuce.core.RedisCommandTimeoutException: Command timed out after 1 minute(s)", "wrong-knob", &["RedisURI.timeout", "60000"]),
-    ("redis.clients.jedis.exceptions.JedisConnectionException: Failed to connect to cache:6379", "wrong-knob", &["connectionTimeout", "2 s"]),
+    ("redis.clients.jedis.exceptions.JedisConnectionException: Failed to connect to cache:6379", "dependency-down", &["connectionTimeout", "2 s"]),
     ("JedisException: Could not get a resource from the pool", "pool-exhausted", &["Jedis"]),
     ("java.net.ConnectException: connection timed out after 30000 ms: /10.1.2.3:9000", "wrong-knob", &["CONNECT_TIMEOUT_MILLIS"]),
     ("io.netty.channel.ConnectTimeoutException: connection timed out: /10.1.2.3:9000", "wrong-knob", &["CONNECT_TIMEOUT_MILLIS", "30 s"]),

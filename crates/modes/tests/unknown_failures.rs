@@ -41,7 +41,7 @@ fn threads_that_a_job_leaves_behind() {
     assert_eq!(observed(&diagnosis), ["thread-leak"]);
     let finding = &diagnosis.findings[0];
     let words = format!("{} {}", finding.title, finding.arithmetic.as_deref().unwrap_or(""));
-    for expected in ["pool-#-thread-#", "28", "20 more"] {
+    for expected in ["the task that main schedules", "28", "20 more"] {
         assert!(words.contains(expected), "{words}");
     }
 }

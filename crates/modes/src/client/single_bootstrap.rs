@@ -327,7 +327,7 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
         let declared = Located::written(broker.name.clone(), broker.place);
         finding = finding.because("a broker of the cluster", &declared);
     }
-    finding.rehearse = cluster.rehearsal_of(&evidence.stack, broker);
+    finding.rehearse = Cluster::rehearsal_of(&evidence.stack, broker);
     finding
         .leads_to("no-metadata-at-start")
         .fix(repair(evidence, contact, others, brokers))

@@ -13,6 +13,11 @@
 //! at all: it is how long the broker may wait for acknowledgements; the client's own is
 //! `socket.timeout.ms` (60000).
 //!
+//! A log that names such a number shows what ended the wait, and no more: a timeout was tuned in
+//! vain only where the files, or the settings that the client printed, show that somebody changed
+//! one that is taken for it, or that what was set does not reach the client. Else the number is
+//! told within the finding that explains the wait.
+//!
 //! ## Example
 //!
 //! ```properties client/producer.properties
@@ -49,11 +54,13 @@
 
 use wonin_model::{
     ClientKind, ClientLibrary, Evidence, Finding, Fix, KafkaClient, Located, Mode, ModeMeta,
-    NotChecked, Role, Severity,
+    NotChecked, Origin, Role, Severity,
 };
+use wonin_text::Place;
 
 use crate::shared::clients::{View, owner_name};
 use crate::shared::measure::setting_ms;
+use crate::shared::seen::{beside, number};
 use crate::shared::timeouts::{self, SeenTimeout};
 use crate::shared::words::duration_ms;
 
@@ -108,45 +115,17 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
     let knob = seen.knob;
     let client = seen.client.and_then(|index| evidence.stack.kafka_clients.get(index));
     let tuned = client.map(|client| tuned_instead(client, knob.setting)).unwrap_or_default();
-    let default = knob.default_ms.filter(|default| match seen.ms {
-        Some(ms) => knob.fits(ms, *default),
-        None => true,
-    });
-    let is_default = default.is_some() && seen.ms.is_some();
+    let printed = printed_instead(evidence, seen);
     let set = set_by_property(evidence, seen);
-    let tuned_words = tuned.first().map_or(String::new(), |other| {
-        format!("; {} = {} does not bound it", other.0, other.1.value)
-    });
-    let title = match (seen.ms, default) {
-        (Some(ms), _) if set.as_ref().is_some_and(|(_, set)| knob.fits(ms, set.value)) => {
-            format!("{} ends this wait after {ms} ms, as it is set", knob.setting)
-        }
-        (Some(ms), Some(default)) if ms == default => {
-            format!("{ms} ms is the default of {}, which ends this wait{tuned_words}", knob.setting)
-        }
-        (Some(ms), Some(default)) => format!(
-            "{} ends this wait after {ms} ms: it is at its default of {default}{tuned_words}",
-            knob.setting
-        ),
-        (Some(ms), None) => {
-            format!("{} ends this wait: somebody set it to {ms} ms{tuned_words}", knob.setting)
-        }
-        (None, Some(default)) => format!(
-            "{} ends this wait (default {}){tuned_words}",
-            knob.setting,
-            duration_ms(default)
-        ),
-        (None, None) => format!("{} ends this wait{tuned_words}", knob.setting),
-    };
-    // Kafka's clients have many timeouts of like names; elsewhere the name of the one that ended a
-    // wait is a help and no finding of its own.
-    let is_kafka = knob.kafka.is_some();
-    let severity = if (is_default && is_kafka) || !tuned.is_empty() {
-        Severity::Medium
+    let reaches =
+        set.as_ref().is_none_or(|(_, set)| seen.ms.is_none_or(|ms| knob.fits(ms, set.value)));
+    let title = title(seen, set.is_some() && reaches, tuned.first(), printed.first());
+    // A number alone is what ended the wait, and tells nothing of what somebody turned.
+    let mut finding = if tuned.is_empty() && printed.is_empty() && reaches {
+        Finding::new(&META, title).weigh(Role::Symptom, Severity::Low, 90).detail()
     } else {
-        Severity::Low
+        Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 90)
     };
-    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 90);
     finding.service = seen.service(evidence);
     finding = seen.tell(finding, &seen.what());
     if knob.signal == "grpc.deadline-exceeded" && seen.never_connected() {
@@ -175,10 +154,80 @@ fn named(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Finding {
     for (name, value) in &tuned {
         finding = finding.because(format!("{name} bounds something else"), value);
     }
+    for (name, value, place) in &printed {
+        let claim = format!("{name} is changed to {value}, and bounds something else");
+        finding = finding.because_at(claim, Origin::Written(*place));
+    }
     finding.fix(Fix::advice(format!(
         "find out why the wait is needed first; to make it longer or shorter, set {}",
         knob.setting
     )))
+}
+
+/// The number with the setting that it is of, and what was changed in its stead.
+fn title(
+    seen: &SeenTimeout<'_>,
+    as_set: bool,
+    tuned: Option<&(&'static str, Located<i64>)>,
+    printed: Option<&Printed>,
+) -> String {
+    let knob = seen.knob;
+    let default = knob.default_ms.filter(|default| match seen.ms {
+        Some(ms) => knob.fits(ms, *default),
+        None => true,
+    });
+    let other = tuned.map(|(name, value)| (*name, value.value.to_string()));
+    let other = other.or(printed.map(|(name, value, _)| (*name, value.to_string())));
+    let other = other
+        .map_or(String::new(), |(name, value)| format!("; {name} = {value} does not bound it"));
+    match (seen.ms, default) {
+        (Some(ms), _) if as_set => {
+            format!("{} ends this wait after {ms} ms, as it is set", knob.setting)
+        }
+        (Some(ms), Some(default)) if ms == default => {
+            format!("{ms} ms is the default of {}, which ends this wait{other}", knob.setting)
+        }
+        (Some(ms), Some(default)) => format!(
+            "{} ends this wait after {ms} ms: it is at its default of {default}{other}",
+            knob.setting
+        ),
+        (Some(ms), None) => {
+            format!("{} ends this wait: somebody set it to {ms} ms{other}", knob.setting)
+        }
+        (None, Some(default)) => {
+            format!("{} ends this wait (default {}){other}", knob.setting, duration_ms(default))
+        }
+        (None, None) => format!("{} ends this wait{other}", knob.setting),
+    }
+}
+
+/// A setting that a client printed at its start, its value, and where.
+type Printed = (&'static str, u64, Place);
+
+/// Settings taken for this one that the client of the log printed with another value than their
+/// default, where it did not print the one itself with another.
+fn printed_instead(evidence: &Evidence, seen: &SeenTimeout<'_>) -> Vec<Printed> {
+    /// The settings that a producer prints, as the signal names them, with their defaults.
+    const PRINTED: [(&str, &str, u64); 3] = [
+        ("request.timeout.ms", "request_timeout_ms", 30_000),
+        ("max.block.ms", "max_block_ms", 60_000),
+        ("delivery.timeout.ms", "delivery_timeout_ms", 120_000),
+    ];
+    let service = seen.signal_service();
+    let Some(signal) = beside(evidence, "kafka.producer-config", service) else {
+        return Vec::new();
+    };
+    let changed = |name: &str| {
+        let (setting, key, default) = PRINTED.into_iter().find(|(known, ..)| *known == name)?;
+        signal.hits.iter().find_map(|hit| {
+            let value = number(&hit.values, key).filter(|value| *value != default)?;
+            Some((setting, value, hit.place))
+        })
+    };
+    if changed(seen.knob.setting).is_some() {
+        return Vec::new();
+    }
+    taken_for(seen.knob.setting).iter().filter_map(|name| changed(name)).collect()
 }
 
 /// The property that sets what ended the wait, where the application of the log has it.
@@ -213,18 +262,27 @@ fn answered(evidence: &Evidence, signal: &str) -> Option<&'static str> {
         .then_some("no cause below the timeout: no broker answered at all")
 }
 
-/// Other timeouts of the client that somebody wrote, with effect or without.
+/// Other timeouts that are taken for this one, and that somebody wrote for the client, with effect
+/// or without.
 fn tuned_instead(client: &KafkaClient, setting: &str) -> Vec<(&'static str, Located<i64>)> {
-    const TIMEOUTS: [&str; 5] = [
-        "request.timeout.ms",
-        "max.block.ms",
-        "delivery.timeout.ms",
-        "default.api.timeout.ms",
-        "socket.timeout.ms",
-    ];
     let view = View { client, literal: true };
-    let others = TIMEOUTS.into_iter().filter(|name| *name != setting);
-    others.filter_map(|name| Some((name, view.written_int(name)?))).collect()
+    let others = taken_for(setting).iter();
+    others.filter_map(|name| Some((*name, view.written_int(name)?))).collect()
+}
+
+/// The settings that are turned by whoever wants to change this wait and does not know its name:
+/// those of the same call. What limits a connection's set-up has no such relative: whoever sets how
+/// long a request may take has said nothing of nodes that are gone.
+fn taken_for(setting: &str) -> &'static [&'static str] {
+    match setting {
+        "max.block.ms" => &["request.timeout.ms", "delivery.timeout.ms", "default.api.timeout.ms"],
+        "delivery.timeout.ms" => &["request.timeout.ms", "max.block.ms"],
+        "request.timeout.ms" => &["default.api.timeout.ms", "max.block.ms", "delivery.timeout.ms"],
+        "default.api.timeout.ms" | "socket.timeout.ms" => &["request.timeout.ms"],
+        "message.timeout.ms" => &["request.timeout.ms", "socket.timeout.ms"],
+        "socket.connection.setup.timeout.ms" => &["socket.connection.setup.timeout.max.ms"],
+        _ => &[],
+    }
 }
 
 /// The Java client's default of `request.timeout.ms`.

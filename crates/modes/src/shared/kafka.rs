@@ -54,11 +54,11 @@ impl<'a> Cluster<'a> {
     /// The command that starts a copy of the cluster, stops its first broker and shows what comes of
     /// it; for brokers that Compose starts.
     pub(crate) fn rehearsal(&self, stack: &Stack) -> Option<String> {
-        self.rehearsal_of(stack, self.brokers().next()?)
+        Self::rehearsal_of(stack, self.brokers().next()?)
     }
 
     /// The same for one broker.
-    pub(crate) fn rehearsal_of(&self, stack: &Stack, broker: &KafkaBroker) -> Option<String> {
+    pub(crate) fn rehearsal_of(stack: &Stack, broker: &KafkaBroker) -> Option<String> {
         let dir = &stack.project_of(broker.service?).dir;
         let dir = if dir.is_empty() { "." } else { dir };
         let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;

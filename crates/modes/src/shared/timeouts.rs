@@ -53,6 +53,11 @@ impl SeenTimeout<'_> {
         hits.into_iter().any(|hit| hit.values.contains_key("waiting_for_connection"))
     }
 
+    /// The service of the log.
+    pub(crate) fn signal_service(&self) -> Option<&str> {
+        self.signal.service.as_deref()
+    }
+
     /// Who waited.
     pub(crate) fn service(&self, evidence: &Evidence) -> Option<String> {
         let client = self.client.and_then(|index| evidence.stack.kafka_clients.get(index));

@@ -31,6 +31,7 @@ pub(super) fn observe(evidence: &Evidence, findings: &mut Vec<Finding>) {
     match known {
         Some(known) => {
             known.because.extend(finding.because);
+            known.signals.extend(finding.signals);
             known.arithmetic = match (known.arithmetic.take(), finding.arithmetic) {
                 (Some(one), Some(other)) => Some(format!("{one}; {other}")),
                 (one, other) => one.or(other),
@@ -108,7 +109,7 @@ fn session(evidence: &Evidence, mut finding: Finding) -> Finding {
             .any(|other| other.service == signal.service);
         let Some(hit) = signal.hits.first().filter(|_| !ended) else { continue };
         let claim = "its connection to the registry broke and its session did not end: the registration stays";
-        finding = finding.because_at(claim, Origin::Written(hit.place));
+        finding = finding.seen(claim, signal, Some(hit), signal.count);
     }
     finding
 }
