@@ -7,7 +7,8 @@ use wonin_model::{Diagnosis, Finding, Role, Severity, Standing};
 use wonin_read::MemoryFiles;
 
 const CONFIGURED: [&str; 2] = ["docker-compose-metric.yml", ".env"];
-const SEEN: [&str; 3] = ["live/instances.json", "live/network.json", "logs/pinpoint-web.log"];
+const SEEN: [&str; 4] =
+    ["live/instances.json", "live/network.json", "logs/pinot-zoo.log", "logs/pinpoint-web.log"];
 
 fn diagnose(case: &str) -> Diagnosis {
     diagnose_files(case, &CONFIGURED)
@@ -71,6 +72,15 @@ fn the_cause_is_seen_in_front_of_what_follows() {
     for part in ["1 / (1 + 1) = 50 %", "brokerConnectTimeoutMs"] {
         assert!(arithmetic.contains(part), "{arithmetic}");
     }
+    // Both regimes: what restarts did not change, and what deleting the volumes did.
+    let claims: Vec<&str> = stale.because.iter().map(|one| one.claim.as_str()).collect();
+    for part in [
+        "the registry was restarted with its data at 2025-05-25 22:39:24, and it fails on",
+        "the caller was restarted at 2025-05-25 22:40:11, and it fails on",
+        "the registry began empty at 2025-05-25 23:22:51, and nothing failed since",
+    ] {
+        assert!(claims.iter().any(|claim| claim.contains(part)), "{part}: {claims:#?}");
+    }
     let share = observed[0].explains.expect("it explains events");
     assert_eq!(share.events, share.of);
     assert!(diagnosis.unexplained.is_empty(), "{:?}", diagnosis.unexplained);
@@ -83,6 +93,30 @@ fn without_configuration_the_stale_entry_is_the_cause() {
     assert_eq!(observed[0].meta.id, "stale-registration");
     assert_eq!(observed[0].role, Role::Cause);
     assert!(observed[0].title.contains("nobody holds 172.24.0.9:8099"), "{}", observed[0].title);
+}
+
+/// Real answers of Pinot 0.11: errors that end in silence are no recovery.
+#[test]
+fn errors_that_end_in_silence_are_told_in_the_order_of_time() {
+    let names = [
+        "docker-compose.yml",
+        "live/instances.json",
+        "live/idealstate.json",
+        "live/externalview.json",
+        "live/liveinstances.json",
+        "logs/pinot-broker.log",
+        "logs/pinot-server.log",
+        "logs/queries.log",
+    ];
+    let diagnosis = diagnose_files("stale-server", &names);
+    let observed = observed(&diagnosis);
+    let modes: Vec<&str> = observed.iter().map(|finding| finding.meta.id).collect();
+    assert_eq!(modes, ["address-as-identity", "stale-registration"]);
+    let title = &observed[1].title;
+    assert!(title.contains("without error and without rows"), "{title}");
+    assert!(title.contains("10.77.0.3_O"), "{title}");
+    let arithmetic = observed[1].arithmetic.as_deref().unwrap_or("");
+    assert!(arithmetic.contains("8 s later"), "{arithmetic}");
 }
 
 /// `docker inspect` of two containers that were started at these times, with these addresses.

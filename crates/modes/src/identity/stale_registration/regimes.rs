@@ -42,16 +42,27 @@ pub(super) fn observe(evidence: &Evidence, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Errors that end in answers without error, without rows and without any server.
+/// Errors that end in answers without error, without rows and without any server. Runs of several
+/// files are brought into the order of time, where their times are known.
 fn silence(runs: &[AnswerRun]) -> Option<(&AnswerRun, Finding)> {
-    runs.iter().enumerate().filter(|(_, run)| is_failing(run)).find_map(|(index, failing)| {
-        let same = |run: &&AnswerRun| {
-            failing.table.is_none() || run.table.is_none() || run.table == failing.table
-        };
-        let mut later = runs[index + 1..].iter().filter(same);
-        let quiet = later.find(|run| !is_failing(run))?;
-        (quiet.outcome == AnswerOutcome::NobodyAsked).then(|| (failing, silent(failing, quiet)))
-    })
+    let mut ordered: Vec<&AnswerRun> = runs.iter().collect();
+    if runs.iter().all(|run| run.first_ms.is_some()) {
+        ordered.sort_by_key(|run| run.first_ms);
+    }
+    let found = ordered.iter().enumerate().filter(|(_, run)| is_failing(run));
+    let mut found: Vec<(&AnswerRun, &AnswerRun)> = found
+        .filter_map(|(index, failing)| {
+            let same = |run: &&&AnswerRun| {
+                failing.table.is_none() || run.table.is_none() || run.table == failing.table
+            };
+            let mut later = ordered[index + 1..].iter().filter(same);
+            let quiet = later.find(|run| !is_failing(run))?;
+            (quiet.outcome == AnswerOutcome::NobodyAsked).then_some((*failing, *quiet))
+        })
+        .collect();
+    // What names the server tells most.
+    found.sort_by_key(|(failing, _)| failing.servers.is_empty());
+    found.first().map(|(failing, quiet)| (*failing, silent(failing, quiet)))
 }
 
 fn silent(failing: &AnswerRun, quiet: &AnswerRun) -> Finding {
