@@ -93,7 +93,7 @@ use wonin_model::{
 
 use crate::shared::measure::{parse_ms, setting_ms};
 use crate::shared::reach::{app_of, command_words};
-use crate::shared::seen::{all_of, lasted_ms, recognise};
+use crate::shared::seen::{Part, all_of, lasted_ms, recognise};
 use crate::shared::waits::{flag, is_program, target};
 use crate::shared::words::duration_ms;
 
@@ -132,6 +132,17 @@ impl Mode for KeepaliveRace {
     }
 }
 
+/// Whether most of what the same log tells went well: one event in twenty at most.
+fn is_small(evidence: &Evidence, part: &Part<'_>) -> bool {
+    let logs = evidence.logs.iter().filter(|log| {
+        log.service == part.signal.service
+            && log.templates.iter().any(|one| one.signals.contains(&part.signal.name))
+    });
+    let (events, errors) =
+        logs.fold((0, 0), |(events, errors), log| (events + log.events, errors + log.errors));
+    errors > 0 && errors.saturating_mul(10) <= events
+}
+
 /// Recognises answers that a server cut off before their first byte. A race makes few of them, and
 /// the server lives on; many, or a server that starts anew, are something else.
 fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
@@ -146,7 +157,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     ]
     .iter()
     .any(|name| evidence.signals.iter().any(|signal| signal.name == *name));
-    let shown = all_of(
+    let mut shown = all_of(
         evidence,
         &[
             (
@@ -162,11 +173,12 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     );
     let is_rare = shown.iter().all(|(part, _)| {
         let minutes = lasted_ms(part.signal).unwrap_or(0) / 60_000 + 1;
-        i64::try_from(part.events).unwrap_or(i64::MAX) <= minutes.max(3)
+        i64::try_from(part.events).unwrap_or(i64::MAX) <= minutes.max(3) || is_small(evidence, part)
     });
-    if crashed || !is_rare {
+    if crashed || !is_rare || shown.is_empty() {
         return;
     }
+    shown.extend(all_of(evidence, &[("http.status-502", "follows: the proxy answers 502")]));
     recognise(own, &shown, || {
         let title = "the server closes connections on which the proxy sends: likely its keep-alive is shorter than the proxy's";
         let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 60);

@@ -79,7 +79,7 @@ use wonin_model::{
 };
 
 use crate::shared::reach::code_owner;
-use crate::shared::seen::{Part, Shown, beside, moment, recognise_each, signals, span};
+use crate::shared::seen::{Part, Shown, beside, moment_of, recognise_each, signals, span};
 
 pub(crate) struct CredentialsFrozen;
 
@@ -164,12 +164,12 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         };
         if let Some((age, first)) = age.zip(first) {
             let healed = healed.map_or("no start since".to_owned(), |at| {
-                format!("healed by the start at {}", moment(at))
+                format!("healed by the start at {}", moment_of(signal, at))
             });
             finding.arithmetic = Some(format!(
                 "first failure {} - start = {} (tokens of a role last about 6 h, of AssumeRole 1 h \
                  by default); then {} failures; {healed}",
-                moment(first),
+                moment_of(signal, first),
                 span(age),
                 signal.count
             ));

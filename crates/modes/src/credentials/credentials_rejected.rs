@@ -41,7 +41,7 @@
 use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked, Service, Severity};
 
 use crate::shared::rows::{Row, recognised, row};
-use crate::shared::seen::{Values, signals};
+use crate::shared::seen::{Part, Values, beside, signals};
 
 pub(crate) struct CredentialsRejected;
 
@@ -184,7 +184,19 @@ impl Mode for CredentialsRejected {
                 && (expired || none.map(|one| one.events).sum::<u64>() < MISSING_MIN)
         };
         own.retain(|finding| !is_lone(finding));
-        findings.extend(own.into_iter().map(|finding| kept_elsewhere(evidence, finding)));
+        let own = own.into_iter().map(|finding| kept_elsewhere(evidence, finding));
+        findings.extend(own.map(|finding| disconnected(evidence, finding)));
+    }
+}
+
+/// Adds what a Kafka client says each time that it is refused.
+fn disconnected(evidence: &Evidence, finding: Finding) -> Finding {
+    let is_kafka = finding.signals.iter().any(|one| one.signal == "kafka.authentication-failed");
+    match beside(evidence, "kafka.bootstrap-disconnected", finding.service.as_deref()) {
+        Some(signal) if is_kafka => {
+            Part::whole(signal).tell(finding, "follows: the broker closes the connection")
+        }
+        _ => finding,
     }
 }
 

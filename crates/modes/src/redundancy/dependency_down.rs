@@ -50,7 +50,7 @@ use wonin_model::{
 };
 
 use crate::shared::hosts::{ipv4, is_loopback};
-use crate::shared::seen::{Part, Values, moment, signals};
+use crate::shared::seen::{Part, Values, moment, moment_of, signals};
 use crate::shared::stale::{self, Holder};
 
 pub(crate) struct DependencyDown;
@@ -339,7 +339,8 @@ fn ended<'e>(evidence: &'e Evidence, call: &Call<'_>, target: &str) -> Option<Do
             let before = |at: i64| from.is_none_or(|from| at <= from.saturating_add(60_000));
             let hit = signal.hits.iter().rev().find(|hit| hit.at_ms.is_none_or(before));
             let Some(hit) = hit else { continue };
-            let when = hit.at_ms.map_or(String::new(), |at| format!(" at {}", moment(at)));
+            let when =
+                hit.at_ms.map_or(String::new(), |at| format!(" at {}", moment_of(signal, at)));
             return Some(Down {
                 how: format!("{how}{when}"),
                 claim: format!("{target}: {how}"),

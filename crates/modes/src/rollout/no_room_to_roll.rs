@@ -92,10 +92,7 @@ static META: ModeMeta = ModeMeta {
 };
 
 /// What shows it at work.
-const SEEN: &[(&str, &str)] = &[
-    ("ecs.not-placed", "no instance has room for a new task"),
-    ("ecs.no-resources", "no instance has room for a new task"),
-];
+const SEEN: &[(&str, &str)] = &[("ecs.not-placed", "no instance has room for a new task")];
 
 /// What is left to say where the settings are not known.
 fn observed() -> Finding {

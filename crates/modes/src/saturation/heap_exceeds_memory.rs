@@ -152,6 +152,9 @@ fn told_by_state(evidence: &Evidence, container: &ContainerState, own: &mut Vec<
     }
     match own.iter_mut().find(same) {
         Some(known) => {
+            let why = known.title.split_once(": ").map_or(known.title.as_str(), |(_, why)| why);
+            let why = why.rsplit_once(": ").map_or(why, |(why, _)| why);
+            known.title = format!("{}: {why}", finding.title);
             known.standing = Standing::Observed;
             known.confidence = known.confidence.max(finding.confidence);
             known.severity = known.severity.max(finding.severity);

@@ -132,7 +132,14 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     if shown.is_empty() {
         return;
     }
-    shown.extend(all_of(evidence, &[("image.pull-failed", "follows: the container cannot start")]));
+    shown.extend(all_of(
+        evidence,
+        &[
+            ("image.pull-failed", "follows: the container cannot start"),
+            ("ecs.task-not-started", "follows: no task is started"),
+            ("ecs.not-starting", "follows: no task is started"),
+        ],
+    ));
     recognise(own, &shown, || {
         let what = match images.first() {
             Some(image) => image.clone(),

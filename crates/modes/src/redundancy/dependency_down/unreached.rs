@@ -1,8 +1,6 @@
 //! Servers that clients do not reach, where the configuration tells nothing of them: with it, the
 //! modes of each product say more.
 
-use std::collections::BTreeMap;
-
 use wonin_model::{Evidence, Finding, Fix, ModeMeta, Role, ServerProduct, Severity, Signal};
 
 use crate::shared::seen::{Part, Values, is_sustained, signals};
@@ -67,6 +65,12 @@ const CLUSTERS: &[ClusterText] = &[
         advice: "see `rs.status()`: who is primary, and under which names do the members list each other",
     },
     ClusterText {
+        signals: &["ecs.no-resources"],
+        products: &[],
+        title: "ECS cannot prepare tasks: what they need before they start (secrets, the registry's login, volumes) is not given",
+        advice: "read on in the text: no permission of the execution role, a secret that is gone, or no way to the endpoint (NAT, VPC endpoint, security group)",
+    },
+    ClusterText {
         signals: &["eureka.unreachable"],
         products: &[ServerProduct::Eureka],
         title: "no Eureka server is reached: clients go on with the list that they had",
@@ -100,71 +104,99 @@ fn cluster(meta: &'static ModeMeta, evidence: &Evidence, one: &ClusterText) -> O
     Some(finding.fix(Fix::advice(one.advice)))
 }
 
-/// Brokers that Java clients of Kafka do not reach, client by client and address by address.
+/// A broker that is not reached: its host, the number that clients give it, and what was seen.
+struct Broker<'e> {
+    host: String,
+    port: String,
+    node: String,
+    parts: Vec<Part<'e>>,
+}
+
+/// Brokers that Java programs of Kafka do not reach. Votes that are lost, and the list for the first
+/// contact where it is known, are told by modes of their own.
 fn brokers(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
     let stack = &evidence.stack;
     let configured = !stack.brokers.is_empty() || !stack.kafka_clients.is_empty();
-    let votes = evidence.signals.iter().any(|signal| signal.name.starts_with("kafka.raft-"));
-    if configured || votes {
+    let lost = ["kafka.raft-candidate", "kafka.raft-majority-lost", "kafka.raft-no-leader"];
+    if !signals(evidence, &lost).is_empty() {
         return Vec::new();
     }
-    let mut found = Vec::new();
+    let mut found: Vec<Broker<'_>> = Vec::new();
     for signal in signals(evidence, &["kafka.connection-not-established"]) {
         if !is_sustained(signal, EVENTS_MIN, LASTS_MS) {
             continue;
         }
-        let mut told: BTreeMap<&str, &str> = BTreeMap::new();
         for address in signal.all("address") {
-            let node =
-                signal.values.iter().find(|(v, _)| v.get("address").is_some_and(|a| a == address));
-            let node = node.and_then(|(values, _)| values.get("node")).map_or("", String::as_str);
-            told.insert(address, node);
-        }
-        for (address, node) in told {
             let is_it = |values: &Values| values.get("address").is_some_and(|one| one == address);
             let Some(part) = Part::of(signal, is_it).filter(|part| part.events >= EVENTS_MIN)
             else {
                 continue;
             };
-            found.push(broker(meta, evidence, part, address, node));
+            let node = part.hit.and_then(|hit| hit.values.get("node")).map_or("", String::as_str);
+            if configured && node.starts_with('-') {
+                continue;
+            }
+            let (host, at) = address.split_once('/').unwrap_or((address, address));
+            let (ip, port) = at.rsplit_once(':').unwrap_or((at, ""));
+            let host = if host == at { ip } else { host };
+            let same = |one: &&mut Broker<'_>| one.host == host && one.node == node;
+            match found.iter_mut().find(same) {
+                Some(known) => {
+                    // Several doors of one host: the host is what counts.
+                    if known.port != port {
+                        known.port.clear();
+                    }
+                    known.parts.push(part);
+                }
+                None => found.push(Broker {
+                    host: host.to_owned(),
+                    port: port.to_owned(),
+                    node: node.to_owned(),
+                    parts: vec![part],
+                }),
+            }
         }
     }
-    found
+    found.iter().map(|one| broker(meta, evidence, one)).collect()
 }
 
-fn broker(
-    meta: &'static ModeMeta,
-    evidence: &Evidence,
-    part: Part<'_>,
-    address: &str,
-    node: &str,
-) -> Finding {
-    let (host, at) = address.split_once('/').unwrap_or((address, address));
-    let number = at.rsplit_once(':').map_or("", |(_, number)| number);
-    let shown = if host == at { at.to_owned() } else { format!("{host}:{number}") };
+/// What follows from it in the log of the same client.
+const FOLLOWS: &[(&str, &str)] = &[
+    ("kafka.bootstrap-disconnected", "it is one of the list for the first contact"),
+    ("kafka.coordinator-unavailable", "follows: a group has no coordinator"),
+    ("kafka.not-present-in-metadata", "follows: topics of that broker are not known"),
+    ("kafka.leader-not-available", "follows: partitions of that broker have no leader"),
+    ("kafka.records-expired", "follows: records are given up"),
+    ("kafka.send-failed", "follows: records are not sent"),
+    ("kafka.api-timeout", "follows: calls run out of time"),
+    ("kafka.no-node-assigned", "follows: there is no node to ask"),
+];
+
+fn broker(meta: &'static ModeMeta, evidence: &Evidence, one: &Broker<'_>) -> Finding {
+    let Broker { host, port, node, parts } = one;
+    let shown = if port.is_empty() { host.clone() } else { format!("{host}:{port}") };
     // Servers of the list for the first contact have negative numbers.
     let is_bootstrap = node.starts_with('-');
     let title = if is_bootstrap {
-        format!("the Kafka client does not reach {shown}, which it asks first")
+        format!("{shown}, which Kafka's client asks first, is not reached")
     } else {
-        format!("the Kafka client does not reach broker {node} at {shown}")
+        format!("broker {node} of Kafka, {shown}, is not reached")
     };
     let mut finding = Finding::new(meta, title)
         .weigh(Role::Cause, Severity::Medium, 75)
         .arithmetic("could not be established = refused, or no answer within socket.connection.setup.timeout.ms (10 s, doubling up to 30 s)");
-    finding.service.clone_from(&part.signal.service);
-    finding = part.tell(finding, &format!("{shown} is not reached"));
-    for (name, what) in [
-        ("kafka.bootstrap-disconnected", "it is one of the list for the first contact"),
-        ("kafka.not-present-in-metadata", "follows: topics of that broker are not known"),
-        ("kafka.leader-not-available", "follows: partitions of that broker have no leader"),
-        ("kafka.records-expired", "follows: records are given up"),
-        ("kafka.send-failed", "follows: records are not sent"),
-        ("kafka.api-timeout", "follows: calls run out of time"),
-        ("kafka.no-node-assigned", "follows: there is no node to ask"),
-    ] {
+    let is_service = |name: &str| evidence.stack.services.iter().any(|one| one.answers_to(name));
+    finding.service = if is_service(host) {
+        Some(host.clone())
+    } else {
+        parts.first().and_then(|part| part.signal.service.clone())
+    };
+    for part in parts {
+        finding = part.tell(finding, &format!("{host} is not reached"));
+    }
+    for (name, what) in FOLLOWS {
         for signal in signals(evidence, &[name]) {
-            if signal.service == part.signal.service {
+            if parts.iter().any(|part| part.signal.service == signal.service) {
                 finding = Part::whole(signal).tell(finding, what);
             }
         }
@@ -174,5 +206,5 @@ fn broker(
     } else {
         "see whether that broker runs, and whether the address that it advertises is reached from here"
     };
-    finding.fix(Fix::advice(advice))
+    finding.fix(Fix::advice(advice)).leads_to("single-replica")
 }

@@ -134,7 +134,12 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "ecs.not-placed",
         "was unable to place a task",
-        r"\(?service (?P<service>[^),\s]+)[^)]*\)? was unable to place a task(?: because (?P<why>[^.\n]+))?",
+        r"\(?service (?P<service>[^),\s]+)[^)]*\)? was unable to place a task(?: because (?P<why>[^.\n]+)|\. Reason: (?P<reason>(?:Capacity|RESOURCE|No Container|You've reached)[^.\n]*))",
+    ),
+    text(
+        "ecs.task-not-started",
+        "was unable to place a task. Reason: ",
+        r"was unable to place a task\. Reason: (?P<why>(?:Cannot|ResourceInitialization)\w+)",
     ),
     text(
         "ecs.deadlock",
