@@ -187,8 +187,10 @@ fn a_running_project_loses_a_node_and_gets_it_back() {
     let [warm, cold] = value["scenarios"].as_array().unwrap().as_slice() else {
         panic!("{value:#}");
     };
-    assert_eq!(came_true(warm)[..2], ["quorum-without-spare", "single-replica"], "{warm:#}");
-    assert_eq!(came_true(cold), ["quorum-without-spare", "single-bootstrap"], "{cold:#}");
+    for mode in ["quorum-without-spare", "single-replica"] {
+        assert!(came_true(warm).contains(&mode), "{warm:#}");
+    }
+    assert!(came_true(cold).contains(&"single-bootstrap"), "{cold:#}");
     for run in [warm, cold] {
         assert_eq!(run["faults"][0]["target"], "container shop_kafka_1", "{run:#}");
         assert!(run["recovery"]["steady_s"].as_f64().is_some(), "{run:#}");

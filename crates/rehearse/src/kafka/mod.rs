@@ -24,7 +24,7 @@ pub use plan::{KafkaRehearsal, Only, Wanted};
 pub use predict::{About, Claim, claims};
 pub use prove::{Cause, Now, Proof, Repairable, prove};
 pub use run::{brokers, rehearse};
-pub use scenarios::{Deed, Going, Node, Planned, Reach};
+pub use scenarios::{Deed, Going, Node, Planned, Reach, is_near};
 
 /// How long a broker is gone: long enough for others to take over and to be watched, and no
 /// timeout that anybody has (failure-knowledge 17).

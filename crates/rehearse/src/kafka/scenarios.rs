@@ -43,6 +43,13 @@ pub struct Node {
     pub reach: Reach,
 }
 
+/// Whether an address leads to this machine: loopback, or the name for it.
+pub fn is_near(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// How a broker goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Going {
@@ -316,6 +323,16 @@ mod tests {
         let found = act(&planned(Going::CutOff), Reach::Proxy);
         assert!(matches!(found, Some(FaultAct::Kafka(_))), "{found:?}");
         assert_eq!(act(&kill, Reach::Proxy), None);
+    }
+
+    #[test]
+    fn other_machines_are_told_apart() {
+        for near in ["localhost:9092", "127.0.5.1:9092", "[::1]:9092"] {
+            assert!(is_near(near), "{near}");
+        }
+        for far in ["kafka:9092", "10.0.0.1:9092", "kafka.example.com:9092"] {
+            assert!(!is_near(far), "{far}");
+        }
     }
 
     #[test]

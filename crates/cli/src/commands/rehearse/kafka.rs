@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wonin_rehearse::kafka::{
-    Application, Claim, KafkaRehearsal, Names, Node, Only, Reach, Wanted, brokers, rehearse,
+    Application, Claim, KafkaRehearsal, Names, Node, Only, Reach, Wanted, brokers, is_near,
+    rehearse,
 };
 use wonin_rehearse::run::{RunOptions, Status};
 use wonin_rehearse::workload::kafka::ExternalSpec;
@@ -293,7 +294,10 @@ async fn plan(
         .collect();
     check(args, &nodes)?;
     let (application, claims) = match stack {
-        Some(stack) => (stack.application(), stack.claims()),
+        Some(stack) => {
+            let index = project.as_ref().map(|project| project.index);
+            (stack.application(index), stack.claims())
+        }
         None => (Application { names: Names::Librdkafka, ..Application::default() }, Vec::new()),
     };
     let mut rehearsal = build(args, nodes, application, claims)?;
@@ -331,13 +335,6 @@ fn check(args: &Args, nodes: &[Node]) -> Result<(), Failure> {
         .hint("`--allow-remote` allows it, on a cluster that you may break")),
         _ => Ok(()),
     }
-}
-
-/// Whether an address is of this machine: loopback, or the name for it.
-fn is_near(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The plan, for a person.
@@ -395,15 +392,5 @@ mod tests {
         assert_eq!(delay("40s"), Ok(Duration::from_secs(40)));
         assert_eq!(delay("500ms"), Ok(Duration::from_millis(500)));
         assert!(delay("40").is_err() && delay("0s").is_err() && delay("2h").is_err());
-    }
-
-    #[test]
-    fn other_machines_are_told_apart() {
-        for near in ["localhost:9092", "127.0.5.1:9092", "[::1]:9092"] {
-            assert!(is_near(near), "{near}");
-        }
-        for far in ["kafka:9092", "10.0.0.1:9092", "kafka.example.com:9092"] {
-            assert!(!is_near(far), "{far}");
-        }
     }
 }

@@ -14,7 +14,7 @@ use super::cluster::{Cluster, ComposeCluster, Layout};
 use super::plan::{KafkaRehearsal, Wanted, starts_at, target};
 use super::predict::Claim;
 use super::run::{Runs, run};
-use super::scenarios::Node;
+use super::scenarios::{Node, is_near};
 use super::symptom::{Symptom, Symptoms};
 use crate::run::{CannotRun, RunOptions, Status};
 
@@ -160,6 +160,15 @@ impl Compose<'_> {
         stop: &CancellationToken,
     ) -> Result<Tried, CannotRun> {
         let Proof { wanted, options, seed } = self.proof;
+        if let Some(far) =
+            nodes.iter().find(|node| !is_near(&node.address) && !options.allow_remote)
+        {
+            return Err(CannotRun::new(format!(
+                "broker {} tells clients `{}`, which is not on this machine",
+                far.id, far.address
+            ))
+            .hint("clients run on this machine: a listener is to be advertised as `localhost`"));
+        }
         if self.broken.is_none() {
             let starts = starts_at(&nodes, &now.application);
             self.broken = Some(target(&nodes, &starts, None)?.id);
@@ -190,7 +199,9 @@ fn told(runs: Runs, planned: usize) -> Tried {
     let predicted_by =
         predictions.filter(|one| one.came_true).map(|one| one.mode.clone()).collect();
     let unlike = runs.done.iter().find(|one| one.verdict != Verdict::Held);
-    let trial = Trial { verdict, symptoms: runs.notes.symptoms, predicted_by };
+    // Where all went on, a question that was not answered is no failure.
+    let symptoms = if verdict == Verdict::Held { Symptoms::new() } else { runs.notes.symptoms };
+    let trial = Trial { verdict, symptoms, predicted_by };
     let why = unlike.map(|one| one.why.clone());
     Tried { trial, seen: runs.notes.seen, scenarios: runs.done, why }
 }
@@ -286,10 +297,7 @@ fn step(tried: &Tried, causes: &[Cause], repair: Option<Repair>, effect: Option<
     let Tried { trial, seen, scenarios, why } = tried;
     let mut failed: Vec<String> =
         trial.symptoms.iter().map(|symptom| symptom.words().to_owned()).collect();
-    if trial.held() {
-        // What was seen and did no harm is no failure.
-        failed.clear();
-    } else if failed.is_empty() {
+    if !trial.held() && failed.is_empty() {
         failed.extend(why.clone());
     }
     Step {
@@ -297,7 +305,7 @@ fn step(tried: &Tried, causes: &[Cause], repair: Option<Repair>, effect: Option<
         verdict: trial.verdict,
         seen: seen.clone(),
         failed,
-        failed_by: in_order(&trial.predicted_by, causes),
+        failed_by: if trial.held() { Vec::new() } else { in_order(&trial.predicted_by, causes) },
         effect,
         scenarios: scenarios.clone(),
     }

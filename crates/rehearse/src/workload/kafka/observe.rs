@@ -16,7 +16,7 @@ use super::worker::Orders;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// How long an answer may take; a controller that is there answers in milliseconds.
-const ANSWER: Duration = Duration::from_secs(4);
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long a pause between two looks at orders is.
 const LOOK: Duration = Duration::from_millis(50);
@@ -48,10 +48,10 @@ pub(super) fn run(
     config
         .set("bootstrap.servers", bootstrap.join(","))
         .set("client.id", "wonin-observer")
-        .set("socket.timeout.ms", "4000")
+        .set("socket.timeout.ms", "3000")
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Emerg);
-    let client: Client = config.create().ok()?;
+    let mut client: Client = config.create().ok()?;
     // The library's calls for topics are futures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
     while !orders.is_over() {
@@ -60,6 +60,11 @@ pub(super) fn run(
         let leaders = leaders(&client, recorder.topic());
         let can_create = Some(runtime.block_on(can_create(&client, &recorder.run)));
         let answered_us = recorder.now_us();
+        // A client remembers whom to ask for topics, also when that one is gone: one that asks anew
+        // finds the controller, if there is any.
+        if let Some(Err(_)) = can_create {
+            client = config.create().ok()?;
+        }
         seen.push(Observation { at_us, answered_us, leaders, can_create });
         while !orders.is_over() && recorder.meter().now() < began + EVERY {
             std::thread::sleep(LOOK);
@@ -87,7 +92,7 @@ async fn can_create(client: &Client, run: &str) -> Result<(), String> {
     let options = AdminOptions::new().request_timeout(Some(ANSWER)).validate_only(true);
     let asked = tokio::time::timeout(ANSWER, client.create_topics(&topic, &options)).await;
     match asked {
-        Err(_) => Err("no answer within 4 s".to_owned()),
+        Err(_) => Err("no answer within 3 s".to_owned()),
         Ok(Err(error)) => Err(words(&error).1),
         Ok(Ok(results)) => match results.into_iter().find_map(Result::err) {
             Some((_, code)) => Err(code.to_string()),

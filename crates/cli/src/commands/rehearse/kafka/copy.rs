@@ -8,9 +8,9 @@ use similar::TextDiff;
 use wonin_model::rehearsal::Repair;
 use wonin_model::{Finding, KafkaBroker, Mount, MountKind, ServiceId};
 use wonin_read::Files as _;
-use wonin_rehearse::kafka::{Cause, CopiedFile, Layout, Now, Published, Repairable};
+use wonin_rehearse::kafka::{Cause, CopiedFile, Layout, Node, Now, Published, Reach, Repairable};
 use wonin_rehearse::run::CannotRun;
-use wonin_text::Sources;
+use wonin_text::{FileId, Sources};
 
 use super::stack::Stack;
 use crate::failure::Failure;
@@ -47,7 +47,8 @@ impl Copy {
         let project = &stack.projects[index];
         let brokers = stack.brokers_in(index);
         let services = self.services(index, &brokers);
-        for service in &services {
+        let started = self.with_dependencies(&services);
+        for service in &started {
             self.refuse_data_of_others(index, *service)?;
         }
         let paths = project.files.iter().map(|place| {
@@ -55,7 +56,7 @@ impl Copy {
             let below = path.strip_prefix(project.dir.as_str()).unwrap_or(path);
             below.trim_start_matches('/').to_owned()
         });
-        let published = services.iter().flat_map(|id| {
+        let published = started.iter().flat_map(|id| {
             let service = stack.service(*id);
             let name = &service.name.value;
             service.ports.iter().filter_map(move |port| {
@@ -68,7 +69,7 @@ impl Copy {
             Some((node_id(broker)?, stack.service(broker.service?).name.value.clone()))
         });
         Ok(Layout {
-            files: self.files()?,
+            files: self.files(&started)?,
             dir: project.dir.clone(),
             compose_files: paths.collect(),
             services: names.collect(),
@@ -117,45 +118,76 @@ impl Copy {
         }
     }
 
-    /// All that was understood, and what else lies there and may be mounted.
-    fn files(&self) -> Result<Vec<CopiedFile>, Failure> {
+    /// Settings that were understood, and what the services mount or are built from.
+    fn files(&self, services: &[ServiceId]) -> Result<Vec<CopiedFile>, Failure> {
         let evidence = &self.now.evidence;
-        let understood = evidence.sources.iter().filter(|(_, file)| !file.is_excerpt());
-        let understood: BTreeMap<&str, &str> =
-            understood.map(|(_, file)| (file.path(), file.text())).collect();
+        let formats: BTreeMap<FileId, &str> =
+            evidence.read.iter().map(|read| (read.file, read.format)).collect();
+        let is_settings = |id: &FileId| formats.get(id).is_none_or(|format| *format != "java");
+        let understood = evidence.sources.iter();
+        let understood: BTreeMap<&str, &str> = understood
+            .filter(|(id, file)| is_settings(id) && !file.is_excerpt())
+            .map(|(_, file)| (file.path(), file.text()))
+            .collect();
+        let needed = self.needed(services);
+        let is_needed = |path: &str| needed.iter().any(|dir| Path::new(path).starts_with(dir));
         let mut paths: BTreeSet<&str> = understood.keys().copied().collect();
-        paths.extend(self.now.files.paths().iter().map(String::as_str));
+        let beside = self.now.files.paths().iter().map(String::as_str);
+        paths.extend(beside.filter(|path| is_needed(path)));
         let mut files = Vec::new();
         let mut len = 0;
-        for path in paths {
+        // What lies elsewhere cannot be in the copy: the start says so where it lacks it.
+        for path in paths.into_iter().filter(|path| is_below(path)) {
             let at = self.now.files.on_disk(path);
             let kind = fs::metadata(&at).ok().filter(fs::Metadata::is_file);
-            let bytes = match (understood.get(path), &kind) {
-                (Some(text), _) => text.as_bytes().to_vec(),
-                (None, Some(kind)) if kind.len() <= OTHER_FILE_LEN_MAX => match fs::read(&at) {
-                    Ok(bytes) => bytes,
-                    // What cannot be read cannot be needed by what runs as this user.
-                    Err(_) => continue,
-                },
-                _ => continue,
-            };
-            if !is_below(path) {
-                // Templates and parents outside of the directory: the start will say what it lacks.
-                continue;
-            }
+            let text = understood.get(path).map(|text| text.as_bytes().to_vec());
+            let small = kind.as_ref().filter(|kind| kind.len() <= OTHER_FILE_LEN_MAX);
+            // What this user cannot read is left out as well.
+            let read = || small.and_then(|_| fs::read(&at).ok());
+            let Some(bytes) = text.or_else(read) else { continue };
             len += bytes.len();
             if len > COPY_LEN_MAX {
+                let mib = COPY_LEN_MAX >> 20;
                 return Err(Failure::new(format!(
-                    "the stack's directory holds more than {} MiB besides what its ignore files \
-                     leave out",
-                    COPY_LEN_MAX >> 20
+                    "what the brokers mount or are built from is more than {mib} MiB"
                 ))
-                .hint("give the directory of the Compose file and its settings alone"));
+                .hint("start the stack yourself, and rehearse it as it runs"));
             }
             let is_executable = kind.as_ref().is_some_and(is_executable);
             files.push(CopiedFile { path: path.to_owned(), bytes, is_executable });
         }
         Ok(files)
+    }
+
+    /// Services with all that they depend on.
+    fn with_dependencies(&self, services: &[ServiceId]) -> Vec<ServiceId> {
+        let stack = &self.now.evidence.stack;
+        let mut all: Vec<ServiceId> = services.to_vec();
+        let mut next = 0;
+        while let Some(id) = all.get(next).copied() {
+            next += 1;
+            let service = stack.service(id);
+            for dependency in &service.depends_on {
+                let mut others = stack.services_of(service.project);
+                let found = others.find(|(_, one)| one.name.value == dependency.service.value);
+                all.extend(found.map(|(id, _)| id).filter(|id| !all.contains(id)));
+            }
+        }
+        all
+    }
+
+    /// Paths that services mount, or are built from.
+    fn needed(&self, services: &[ServiceId]) -> BTreeSet<PathBuf> {
+        let mut needed = BTreeSet::new();
+        for service in services.iter().map(|id| self.now.evidence.stack.service(*id)) {
+            let mounts = service.mounts.iter().map(|mount| &mount.value);
+            let of_host = |kind| matches!(kind, MountKind::Directory | MountKind::File);
+            let mounted = mounts.filter(|mount| of_host(mount.kind)).map(|mount| &mount.source);
+            let built = service.build_context.as_ref().map(|context| &context.value);
+            let paths = mounted.chain(built).map(|path| Path::new(path.trim_start_matches("./")));
+            needed.extend(paths.map(Path::to_owned));
+        }
+        needed
     }
 
     /// Findings of causes in the order of repair: those that only help together first.
@@ -240,6 +272,25 @@ impl Copy {
 }
 
 impl Copy {
+    /// The brokers as the files tell of them.
+    pub(super) fn nodes(&self) -> Result<Vec<Node>, Failure> {
+        let index = self.now.project_index(self.compose.as_deref())?;
+        let stack = &self.now.evidence.stack;
+        let brokers = stack.brokers_in(index).into_iter().filter(|broker| is_broker(broker));
+        let nodes = brokers.filter_map(|broker| {
+            let service = stack.service(broker.service?).name.value.clone();
+            let address = self.now.reached_at(broker).into_iter().next()?;
+            let reach = Reach::Container { project: "its own".to_owned(), service };
+            Some(Node { id: node_id(broker)?, address, reach })
+        });
+        Ok(nodes.collect())
+    }
+
+    /// Where the files are that it is a copy of.
+    pub(super) fn path(&self) -> &Path {
+        &self.now.path
+    }
+
     /// The texts of the copy, whose secrets are hidden wherever they come up.
     pub(super) fn sources(&self) -> &Sources {
         &self.now.evidence.sources
@@ -248,8 +299,9 @@ impl Copy {
 
 impl Repairable for Copy {
     fn now(&self) -> Result<Now, CannotRun> {
+        let project = self.now.project_index(self.compose.as_deref()).map_err(cannot)?;
         Ok(Now {
-            application: self.now.application(),
+            application: self.now.application(Some(project)),
             claims: self.now.claims(),
             causes: self.causes(),
             layout: self.layout().map_err(cannot)?,

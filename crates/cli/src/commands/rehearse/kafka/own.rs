@@ -6,8 +6,8 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Rehearsal, Step, Verdict};
 use wonin_rehearse::kafka::{
-    Cluster as _, ComposeCluster, KafkaRehearsal, Layout, Node, Now, Proof, Reach, Repairable as _,
-    prove, rehearse,
+    Cluster as _, ComposeCluster, KafkaRehearsal, Layout, Node, Now, Proof, Repairable as _, prove,
+    rehearse,
 };
 use wonin_rehearse::run::{CannotRun, RunOptions, Status};
 
@@ -33,7 +33,7 @@ pub(super) fn run(
     let mut copy = Copy::of(stack, args.compose.as_deref());
     let now = copy.now().map_err(cannot_run)?;
     let options = args.options(None)?;
-    let plan = planned(args, &now)?;
+    let plan = planned(args, &copy, &now)?;
     let shown = if args.prove {
         proof(args, &options).words(&now, &plan)
     } else {
@@ -66,7 +66,15 @@ pub(super) fn run(
         || status.text(),
         || runtime.block_on(watched_until_interrupted(work, &stop)),
     )?;
-    show(targets, terminal, &done.map_err(cannot_run)?, copy.sources())
+    let mut done = done.map_err(cannot_run)?;
+    if !done.diff.is_empty() {
+        done.remarks.push(format!(
+            "the files are as they were; `wonin diagnose --unsafe-fixes {}` makes these changes, and \
+             those of its other findings",
+            copy.path().display()
+        ));
+    }
+    show(targets, terminal, &done, copy.sources())
 }
 
 fn proof(args: &Args, options: &RunOptions) -> Proof {
@@ -74,19 +82,16 @@ fn proof(args: &Args, options: &RunOptions) -> Proof {
 }
 
 /// What would be run, by what the files say of the brokers.
-fn planned(args: &Args, now: &Now) -> Result<KafkaRehearsal, Failure> {
-    let Layout { brokers, addresses, .. } = &now.layout;
-    let nodes = brokers.iter().zip(addresses.iter().map(Some).chain(std::iter::repeat(None)));
-    let nodes: Vec<Node> = nodes
-        .map(|((id, service), address)| Node {
-            id: *id,
-            address: address.cloned().unwrap_or_default(),
-            reach: Reach::Container { project: "its own".to_owned(), service: service.clone() },
-        })
-        .collect();
-    if addresses.is_empty() {
-        return Err(Failure::new("no broker of this project can be reached from this machine")
-            .hint("a listener that is advertised as `localhost` with a published port is needed"));
+fn planned(args: &Args, copy: &Copy, now: &Now) -> Result<KafkaRehearsal, Failure> {
+    let nodes = copy.nodes()?;
+    if nodes.len() < now.layout.brokers.len() {
+        return Err(Failure::new(
+            "not every broker of this project can be reached from this machine",
+        )
+        .hint(
+            "clients run on this machine: each broker is to advertise `localhost`, or a \
+                   loopback address, with a published port",
+        ));
     }
     build(args, nodes, now.application.clone(), now.claims.clone())
 }

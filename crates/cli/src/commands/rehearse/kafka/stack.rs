@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use wonin_model::{
     ClientKind, ClientLibrary, Diagnosis, Evidence, KafkaBroker, KafkaClient, Settings,
 };
-use wonin_rehearse::kafka::{Application, Claim, Names, claims};
+use wonin_rehearse::kafka::{Application, Claim, Names, claims, is_near};
 use wonin_text::Place;
 
 use crate::disk::DiskFiles;
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// A stack that was read and diagnosed.
 #[derive(Debug)]
 pub(super) struct Stack {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) files: DiskFiles,
     /// Texts that are other than on the disk.
     pub(super) texts: BTreeMap<String, String>,
@@ -27,6 +27,8 @@ pub(super) struct Stack {
 /// The brokers of a Compose project.
 #[derive(Debug)]
 pub(super) struct Project {
+    /// Its place in the stack.
+    pub(super) index: usize,
     /// The name under which it runs.
     pub(super) name: String,
     /// Services by the id of the broker that they run.
@@ -59,10 +61,17 @@ impl Stack {
         claims(&self.diagnosis)
     }
 
-    /// The application whose clients are played: the first one with a producer.
-    pub(super) fn application(&self) -> Application {
-        let clients = &self.evidence.stack.kafka_clients;
-        let of_kind = |kind: ClientKind| clients.iter().find(move |client| client.kind == kind);
+    /// The application whose clients are played: of those that start at the project's brokers, if
+    /// there is any, the first one with a producer.
+    pub(super) fn application(&self, project: Option<usize>) -> Application {
+        let all: Vec<&KafkaClient> = self.evidence.stack.kafka_clients.iter().collect();
+        let is_near = |client: &&KafkaClient| {
+            let own = self.own_addresses(project);
+            self.bootstrap(project, client).iter().any(|address| own.contains(address))
+        };
+        let near: Vec<&KafkaClient> = all.iter().copied().filter(is_near).collect();
+        let clients = if near.is_empty() { all } else { near };
+        let of_kind = |kind| clients.iter().copied().find(|client| client.kind == kind);
         let Some(producer) = of_kind(ClientKind::Producer).or(of_kind(ClientKind::Unknown)) else {
             return Application { names: Names::Librdkafka, ..Application::default() };
         };
@@ -76,8 +85,26 @@ impl Stack {
             names,
             producer: settings(&producer.settings),
             consumer: consumer.map(|client| settings(&client.settings)).unwrap_or_default(),
-            bootstrap: bootstrap(producer),
+            bootstrap: self.bootstrap(project, producer),
         }
+    }
+
+    fn own_addresses(&self, project: Option<usize>) -> Vec<String> {
+        let brokers = project.map(|project| self.evidence.stack.brokers_in(project));
+        brokers.unwrap_or_default().iter().flat_map(|broker| self.reached_at(broker)).collect()
+    }
+
+    /// Where a client starts, as this machine reaches it: an address in the project's networks is
+    /// that of the broker behind it.
+    fn bootstrap(&self, project: Option<usize>, client: &KafkaClient) -> Vec<String> {
+        let stack = &self.evidence.stack;
+        let outside = |address: &str| {
+            let (host, _) = address.rsplit_once(':')?;
+            let service = stack.resolve(project?, host)?;
+            self.reached_at(stack.broker_of(service)?).into_iter().next()
+        };
+        let given = client.settings.list("bootstrap.servers").into_iter();
+        given.map(|one| outside(&one.value).unwrap_or(one.value)).collect()
     }
 
     /// The brokers of the project that a Compose file makes, or of the only one here that runs any.
@@ -95,6 +122,7 @@ impl Stack {
             Some((i32::try_from(id.value).ok()?, service))
         });
         Ok(Project {
+            index,
             name: name.unwrap_or_else(|| self.project_name(index)),
             services: services.collect(),
             addresses: brokers.iter().flat_map(|broker| self.reached_at(broker)).collect(),
@@ -187,7 +215,7 @@ impl Stack {
         let told = advertised.iter().filter_map(|one| one.value.split_once("://"));
         let mut found: Vec<String> = told
             .map(|(_, address)| address.trim().to_owned())
-            .filter(|address| super::is_near(address))
+            .filter(|address| is_near(address))
             .collect();
         if found.is_empty()
             && let Some(service) = broker.service
@@ -203,8 +231,4 @@ impl Stack {
 
 fn settings(settings: &Settings) -> BTreeMap<String, String> {
     settings.iter().map(|(name, value)| (name.to_owned(), value.value.clone())).collect()
-}
-
-fn bootstrap(client: &KafkaClient) -> Vec<String> {
-    client.settings.list("bootstrap.servers").into_iter().map(|one| one.value).collect()
 }
