@@ -69,6 +69,18 @@ pub struct Template {
     pub signals: Vec<&'static str>,
 }
 
+/// What times do not say themselves, and was taken from elsewhere: nothing to show as a fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Assumed {
+    /// The whole date is written.
+    #[default]
+    Nothing,
+    /// The year is not.
+    Year,
+    /// Neither is the day.
+    Day,
+}
+
 /// Everything one recognised text said, over all logs.
 #[derive(Clone, Debug)]
 pub struct Signal {
@@ -92,6 +104,8 @@ pub struct Signal {
     pub slots: Vec<(i64, u64)>,
     /// Width of a slot in milliseconds.
     pub slot_ms: i64,
+    /// What some of the times do not say.
+    pub assumed: Assumed,
 }
 
 impl Signal {

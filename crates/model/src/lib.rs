@@ -31,7 +31,7 @@ pub use deploy::{
     TargetGroup, TaskDefinition, Unknown, Workload,
 };
 pub use diagnosis::{Diagnosis, Group, NotChecked, Unexplained};
-pub use event::{Hit, Level, Log, Signal, Template};
+pub use event::{Assumed, Hit, Level, Log, Signal, Template};
 pub use evidence::{Evidence, ReadFile, Skipped};
 pub use finding::{
     Because, Confidence, Explained, FileEdit, Finding, Fix, Goal, Mode, ModeMeta, Role, Severity,

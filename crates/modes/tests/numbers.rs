@@ -106,3 +106,30 @@ fn every_text_of_the_table_leads_to_its_setting() {
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n"));
 }
+
+/// A year or a day that lines do not write is taken from elsewhere to compare times, and shown to
+/// nobody.
+#[test]
+fn what_times_do_not_say_is_not_shown() {
+    for (stamps, shown) in [
+        (["Mar  2 10:00:01", "Mar  2 10:00:21", "Mar  2 10:00:31"], "03-02 10:00:01 to 10:00:31"),
+        (["10:00:01.120", "10:00:21.120", "10:00:31.120"], "10:00:01 to 10:00:31"),
+        (
+            ["2025-03-02 10:00:01", "2025-03-02 10:00:21", "2025-03-02 10:00:31"],
+            "2025-03-02 10:00:01 to 10:00:31",
+        ),
+    ] {
+        let line = |at: &str| {
+            format!(
+                "{at} web1 app[12]: ERROR java.net.ConnectException: Connection refused: /10.1.2.3:9000\n"
+            )
+        };
+        let log: String = stamps.map(line).concat();
+        let evidence = wonin_read::read(&MemoryFiles::new([("app.log", log.as_str())]));
+        let diagnosis = wonin_modes::examine(&evidence);
+        let claims = diagnosis.findings.iter().flat_map(|one| &one.because);
+        let seen: Vec<&str> = claims.map(|one| one.claim.as_str()).collect();
+        let expected = format!("seen 3 times, {shown}: ");
+        assert!(seen.iter().any(|claim| claim.starts_with(&expected)), "{expected}: {seen:?}");
+    }
+}

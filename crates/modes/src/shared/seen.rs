@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{Evidence, Finding, Hit, Role, Severity, Signal, Standing};
+use wonin_model::{Assumed, Evidence, Finding, Hit, Role, Severity, Signal, Standing};
 use wonin_text::FileId;
 
 use super::measure::about;
@@ -117,10 +117,12 @@ impl<'e> Part<'e> {
         };
         match (first, last) {
             (Some(first), Some(last)) if self.events > 1 && last > first => {
-                format!("seen {times}, {}", between(first, last))
+                format!("seen {times}, {}", between_as(first, last, self.signal.assumed))
             }
-            (Some(first), _) if self.events == 1 => format!("seen {times}, {}", moment(first)),
-            (Some(first), _) => format!("seen {times}, first {}", moment(first)),
+            (Some(first), _) if self.events == 1 => {
+                format!("seen {times}, {}", moment_of(self.signal, first))
+            }
+            (Some(first), _) => format!("seen {times}, first {}", moment_of(self.signal, first)),
             _ => format!("seen {times}"),
         }
     }
@@ -270,9 +272,28 @@ pub(crate) fn moment(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
+/// A moment of a signal, without what its log does not say: a year, or the day.
+pub(crate) fn moment_of(signal: &Signal, at_ms: i64) -> String {
+    moment_as(at_ms, signal.assumed)
+}
+
+fn moment_as(at_ms: i64, assumed: Assumed) -> String {
+    let whole = moment(at_ms);
+    let left_out = match assumed {
+        Assumed::Nothing => None,
+        Assumed::Year => whole.rfind('-').and_then(|at| whole[..at].rfind('-')),
+        Assumed::Day => whole.find(' '),
+    };
+    left_out.map_or(whole.as_str(), |at| &whole[at + 1..]).to_owned()
+}
+
 /// Two moments; the day is said once where it is the same.
 pub(crate) fn between(first_ms: i64, last_ms: i64) -> String {
-    let (first, last) = (moment(first_ms), moment(last_ms));
+    between_as(first_ms, last_ms, Assumed::Nothing)
+}
+
+fn between_as(first_ms: i64, last_ms: i64, assumed: Assumed) -> String {
+    let (first, last) = (moment_as(first_ms, assumed), moment_as(last_ms, assumed));
     match (first.split_once(' '), last.split_once(' ')) {
         (Some((day, _)), Some((other, time))) if day == other => format!("{first} to {time}"),
         _ => format!("{first} to {last}"),
@@ -312,6 +333,9 @@ mod tests {
             between(1_740_909_601_000, 1_740_909_862_000),
             "2025-03-02 10:00:01 to 10:04:22"
         );
+        let year = |assumed| between_as(1_740_909_601_000, 1_740_909_862_000, assumed);
+        assert_eq!(year(Assumed::Year), "03-02 10:00:01 to 10:04:22");
+        assert_eq!(year(Assumed::Day), "10:00:01 to 10:04:22");
         let (first, last) = (moment(i64::MIN), moment(i64::MAX));
         assert!(first.starts_with('-') && last.len() > 10);
     }

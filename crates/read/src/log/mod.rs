@@ -22,7 +22,7 @@ mod trace;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use wonin_model::{Hit, Log, Signal, Template};
+use wonin_model::{Assumed, Hit, Log, Signal, Template};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
 use crate::pipeline::{Files, Joining};
@@ -177,6 +177,7 @@ type Tallies = BTreeMap<(&'static str, Option<String>), Joined>;
 struct Joined {
     tally: signals::Tally,
     hits: Vec<Hit>,
+    assumed: Assumed,
 }
 
 impl Joined {
@@ -198,6 +199,7 @@ impl Joined {
             values: self.tally.values(),
             slots,
             slot_ms,
+            assumed: self.assumed,
         }
     }
 }
@@ -266,6 +268,11 @@ fn add(joining: &mut Joining<'_>, path: &str, told: Told, tallies: &mut Tallies)
     for ((name, stream), tally) in told.signals {
         let joined = tallies.entry((name, logs[stream].service.clone())).or_default();
         joined.tally.join(&tally);
+        joined.assumed = joined.assumed.max(match told.streams[stream].date {
+            None | Some(time::Date::Full) => Assumed::Nothing,
+            Some(time::Date::NoYear) => Assumed::Year,
+            Some(time::Date::None) => Assumed::Day,
+        });
         joined.hits.extend(tally.hits.into_iter().chain(tally.last).map(|seen| Hit {
             place: excerpt.part(seen.line, seen.within),
             at_ms: seen.at_ms,

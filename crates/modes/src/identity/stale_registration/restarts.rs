@@ -2,7 +2,7 @@
 
 use wonin_model::{Evidence, Finding, Fix, Hit, Origin, ServerProduct, Signal};
 
-use crate::shared::seen::{moment, signals};
+use crate::shared::seen::{moment_of, signals};
 use crate::shared::stale::Failing;
 use crate::shared::store::Store;
 use crate::shared::timeouts::is_pinot;
@@ -34,7 +34,7 @@ fn survived(
             let is_its = name != "app.started" || signal.service.as_deref() == caller;
             let Some((hit, at)) = within(signal, |at| at > first && at < last) else { continue };
             if is_its {
-                let at = moment(at);
+                let at = moment_of(signal, at);
                 let claim = format!("{who} at {at}, and it fails on: a restart does not cure it");
                 finding = finding.because_at(claim, Origin::Written(hit.place));
             }
@@ -42,7 +42,7 @@ fn survived(
     }
     for signal in signals(evidence, &["zookeeper.began-empty"]) {
         if let Some((hit, at)) = within(signal, |at| at > last) {
-            let at = moment(at);
+            let at = moment_of(signal, at);
             let claim = format!(
                 "the registry began empty at {at}, and nothing failed since: what failed was its entry"
             );
