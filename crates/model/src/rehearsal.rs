@@ -24,6 +24,8 @@ pub struct Rehearsal {
     pub recovery: Recovery,
     /// What `diagnose` says will happen in this scenario, beside what happened.
     pub predictions: Vec<Prediction>,
+    /// What `diagnose` sees in the texts that programs wrote during the run.
+    pub diagnosed: Vec<Diagnosed>,
     /// Ids of failure modes that this rehearsal confirms.
     pub confirmed: Vec<String>,
     /// Where repairs were tried one after the other: what came of each, the files as they are
@@ -233,6 +235,19 @@ pub struct Prediction {
     pub seen: String,
     /// Whether that is what was predicted.
     pub came_true: bool,
+}
+
+/// A finding of `diagnose` from the texts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosed {
+    /// Id of the failure mode.
+    pub mode: String,
+    /// The service, application or cluster it is about.
+    pub service: Option<String>,
+    /// The finding's title.
+    pub title: String,
+    /// The faults whose target it names: the cause that was put there is found.
+    pub names: Vec<String>,
 }
 
 /// What a rehearsal will do, before it does anything.

@@ -4,14 +4,17 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::http::io_words;
+use crate::said::Said;
 use crate::scenario::spoken;
 
 /// Bytes of output that are kept; the rest is read and dropped.
 const OUTPUT_KEPT_BYTES: usize = 256 << 10;
+/// Bytes of a line, at most; a longer one is cut.
+const LINE_BYTES: u64 = 64 << 10;
 
 /// A command that is ready to be run.
 #[derive(Clone, Debug)]
@@ -40,16 +43,25 @@ impl Ready {
         Ok(Running { child, group })
     }
 
-    /// Runs it to its end, which must be with this exit code, and its output must match.
+    /// Runs it to its end, which must be with this exit code, and its output must match. What it
+    /// writes is told to `said`, under a name.
     pub(crate) async fn succeeds(
         &self,
         timeout: Duration,
         exit: i32,
         output: Option<&Regex>,
+        said: Option<(&Said, &str)>,
     ) -> Result<(), String> {
-        let stdout = if output.is_some() { Stdio::piped() } else { Stdio::null() };
-        let mut running = self.spawn(stdout, Stdio::null())?;
-        let out = running.child.stdout.take();
+        let piped = |is_read| if is_read { Stdio::piped() } else { Stdio::null() };
+        let stdout = piped(output.is_some() || said.is_some());
+        let mut running = self.spawn(stdout, piped(said.is_some()))?;
+        let mut out = running.child.stdout.take();
+        if let Some((said, who)) = said {
+            said.follow(who, running.child.stderr.take());
+            if output.is_none() {
+                said.follow(who, out.take());
+            }
+        }
         let all = async { tokio::join!(read(out), running.child.wait()) };
         let Ok((out, status)) = tokio::time::timeout(timeout, all).await else {
             running.end().await;
@@ -57,6 +69,9 @@ impl Ready {
         };
         // What it left behind is not to outlive it.
         running.end().await;
+        if let Some((said, who)) = said {
+            String::from_utf8_lossy(&out).lines().for_each(|line| said.note(who, line));
+        }
         let status = status.map_err(|error| io_words(&error))?;
         if status.code() != Some(exit) {
             return Err(match status.code() {
@@ -158,4 +173,18 @@ async fn read(out: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
         kept.extend_from_slice(&chunk[..count.min(room)]);
     }
     kept
+}
+
+/// Every line of an output until it ends.
+pub(crate) async fn lines(out: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&str)) {
+    let Some(out) = out else { return };
+    let mut reader = BufReader::new(out);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => each(String::from_utf8_lossy(&line).trim_end()),
+        }
+    }
 }

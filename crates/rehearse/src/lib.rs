@@ -6,6 +6,7 @@ mod http;
 pub mod kafka;
 pub mod ledger;
 pub mod run;
+mod said;
 pub mod scenario;
 mod tls;
 pub mod workload;

@@ -124,7 +124,7 @@ impl Scene<'_> {
         else {
             return self.normal(records, stop).await;
         };
-        let mut rehearsal = rehearse_scenario(&scenario, self.options, status, stop).await?;
+        let (mut rehearsal, _) = rehearse_scenario(&scenario, self.options, status, stop).await?;
         rehearsal.name.clone_from(&self.planned.name);
         if matches!(rehearsal.verdict, Verdict::Held | Verdict::Broke) {
             self.judge(&mut rehearsal, &report.take(), notes);

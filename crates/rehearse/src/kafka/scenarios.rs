@@ -174,6 +174,7 @@ impl Planned {
             name: self.fault_name(),
             at: STEADY,
             lasts: self.lasts,
+            stands_for: None,
             acts: vec![(None, act)],
         };
         let workload = WorkloadSpec {

@@ -11,7 +11,7 @@ use super::judge::{self, Ended, Span};
 use super::recovery;
 use super::stage::{Cast, Stage};
 use super::verdict::{self, Obstacles};
-use super::{CannotRun, RunOptions, Watch};
+use super::{CannotRun, RunOptions, Traces, Watch, predict};
 use crate::scenario::{Condition, FaultAct, Run, Scenario, spoken};
 use crate::workload::{Outcome, Temperature};
 
@@ -42,7 +42,7 @@ pub(crate) async fn drive(
     run: &Run,
     options: &RunOptions,
     watch: &Watch<'_>,
-) -> Result<Rehearsal, CannotRun> {
+) -> Result<(Rehearsal, Traces), CannotRun> {
     watch.say("starting");
     let stage = Stage::raise(scenario, run, options).await?;
     let mut cast = match Cast::start(scenario, &stage, options).await {
@@ -70,8 +70,9 @@ pub(crate) async fn drive(
     watch.say("stopping the workloads");
     let outcome = cast.stop().await;
     let rehearsal = story.judge(&cast, faults, outcome, end, options).await;
+    let (targets, said) = (predict::targets(scenario, run, &stage), stage.said.clone());
     stage.strike().await;
-    Ok(rehearsal)
+    Ok((rehearsal, Traces { texts: said.all().await, targets }))
 }
 
 /// A run in progress.

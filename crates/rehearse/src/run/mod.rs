@@ -9,6 +9,7 @@ mod drive;
 mod faults;
 mod judge;
 mod plan;
+mod predict;
 mod probes;
 mod reach;
 mod records;
@@ -16,6 +17,7 @@ mod recovery;
 mod stage;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,7 @@ use wonin_model::rehearsal::{Rehearsal, Verdict};
 use crate::scenario::{Run, Scenario};
 
 pub use plan::plan;
+pub use predict::{Nature, Target, diagnosed, predictions};
 
 /// How scenarios are run here.
 #[derive(Clone, Debug)]
@@ -84,16 +87,26 @@ impl Status {
     }
 }
 
+/// What is there to explain a run by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// What workloads and processes of the scenario wrote, by their names.
+    pub texts: BTreeMap<String, String>,
+    /// What its faults were aimed at.
+    pub targets: Vec<Target>,
+}
+
 /// Does all runs of a scenario, one after the other, each from its own steady state. `stop` ends it
-/// early: what is broken is healed, and what was seen is told.
+/// early: what is broken is healed, and what was seen is told. The traces are those of the runs in
+/// their order.
 pub async fn rehearse(
     scenario: &Scenario,
     options: &RunOptions,
     status: &Status,
     stop: &CancellationToken,
-) -> Result<Rehearsal, CannotRun> {
+) -> Result<(Rehearsal, Vec<Traces>), CannotRun> {
     let runs = scenario.runs();
-    let mut done: Vec<Rehearsal> = Vec::new();
+    let (mut done, mut traces) = (Vec::new(), Vec::new());
     for (index, run) in runs.iter().enumerate() {
         if stop.is_cancelled() {
             break;
@@ -106,9 +119,12 @@ pub async fn rehearse(
         if runs.len() > 1 {
             options.run_id = format!("{}-{}", options.run_id, index + 1);
         }
-        done.push(drive::drive(scenario, run, &options, &Watch { status, stop, head }).await?);
+        let watch = Watch { status, stop, head };
+        let (rehearsal, left) = drive::drive(scenario, run, &options, &watch).await?;
+        done.push(rehearsal);
+        traces.push(left);
     }
-    Ok(together(scenario, options, &runs, done))
+    Ok((together(scenario, options, &runs, done), traces))
 }
 
 /// What a run tells and is told meanwhile.

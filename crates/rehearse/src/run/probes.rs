@@ -110,7 +110,7 @@ impl Asker {
             (Ask::Command { command, exit, output }, _) => {
                 let (command, env) = (command.clone(), self.env.clone());
                 let ready = Ready { command, dir: None, env };
-                ready.succeeds(timeout, *exit, output.as_ref()).await
+                ready.succeeds(timeout, *exit, output.as_ref(), None).await
             }
             (Ask::Http { .. }, None) => Err("there is no client".to_owned()),
         }

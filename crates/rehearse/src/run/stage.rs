@@ -1,6 +1,7 @@
 //! What a run stands on: proxies, processes of its own, workloads, probes.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::probes::Prober;
 use super::{CannotRun, RunOptions, reach, records};
 use crate::command::{Ready, Running};
 use crate::http::{io_words, resolve};
+use crate::said::Said;
 use crate::scenario::{Check, Condition, Places, ProcessSpec, Run, Scenario, WorkloadKind, spoken};
 use crate::workload::{Context, Meter, Outcome, Workload};
 
@@ -36,6 +38,8 @@ pub(crate) struct Stage {
     pub(crate) kafka: Option<KafkaProxy>,
     pub(crate) injector: Option<Injector>,
     processes: Mutex<Vec<(ProcessSpec, Running)>>,
+    /// What programs write.
+    pub(crate) said: Said,
     allow_remote: bool,
 }
 
@@ -60,6 +64,7 @@ impl Stage {
             kafka: None,
             injector: None,
             processes: Mutex::default(),
+            said: Said::default(),
             allow_remote: options.allow_remote,
         };
         match stage.fill(scenario, run, options).await {
@@ -115,8 +120,13 @@ impl Stage {
             env: self.places.environment(&spec.env),
         };
         let cannot = |why: String| CannotRun::new(format!("process `{}`: {why}", spec.name));
+        if let Some(log) = &spec.log {
+            self.said.follow_file(&spec.name, Path::new(log));
+        }
         let (stdout, stderr) = output(spec.log.as_deref()).map_err(cannot)?;
         let mut running = ready.spawn(stdout, stderr).map_err(cannot)?;
+        self.said.follow(&spec.name, running.child.stdout.take());
+        self.said.follow(&spec.name, running.child.stderr.take());
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
         while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
@@ -172,7 +182,7 @@ impl Stage {
 
 /// Where the output of a process goes.
 fn output(log: Option<&str>) -> Result<(Stdio, Stdio), String> {
-    let Some(path) = log else { return Ok((Stdio::null(), Stdio::null())) };
+    let Some(path) = log else { return Ok((Stdio::piped(), Stdio::piped())) };
     let cannot = |error: std::io::Error| format!("cannot write `{path}`: {}", io_words(&error));
     let file = File::options().append(true).create(true).open(path).map_err(cannot)?;
     let copy = file.try_clone().map_err(cannot)?;
@@ -230,7 +240,9 @@ impl Cast {
         for (index, spec) in scenario.workloads.iter().enumerate() {
             let mut workload: Box<dyn Workload> = match &spec.kind {
                 WorkloadKind::Http(http) => Box::new(http.workload(&stage.places)),
-                WorkloadKind::Command(command) => Box::new(command.workload(&stage.places)),
+                WorkloadKind::Command(command) => {
+                    Box::new(command.workload(&stage.places, &spec.name, &stage.said))
+                }
                 WorkloadKind::Kafka(spec) => Box::new(records::workload(spec, scenario, stage)),
             };
             let meter = Arc::new(Meter::new(origin));

@@ -144,6 +144,8 @@ pub struct FaultSpec {
     pub at: Duration,
     /// How long it acts.
     pub lasts: Duration,
+    /// The service of the stack that it hits, where its target is called otherwise.
+    pub stands_for: Option<String>,
     /// What is done; several where each is a run of its own, with what tells them apart.
     pub acts: Vec<(Option<String>, FaultAct)>,
 }

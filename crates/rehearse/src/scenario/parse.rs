@@ -329,6 +329,7 @@ fn fault(fields: &Fields<'_>) -> Option<FaultSpec> {
     let lasts = fields.need("for", "\"10s\"", fields.duration("for"));
     // Read where ties are looked for.
     _ = fields.truth("allow_tie");
+    let stands_for = fields.text("stands_for");
     let kind = fields.need("kind", "\"tcp\"", fields.text("kind"))?;
     let read = [
         ("tcp", tcp as fn(&Fields<'_>) -> Option<Vec<(Option<String>, FaultAct)>>),
@@ -341,7 +342,7 @@ fn fault(fields: &Fields<'_>) -> Option<FaultSpec> {
         fields.wrong("for", "`for` must be longer than nothing");
         return None;
     }
-    Some(FaultSpec { name: name?, at: at?, lasts: lasts?, acts: acts? })
+    Some(FaultSpec { name: name?, at: at?, lasts: lasts?, stands_for, acts: acts? })
 }
 
 type Acts = Option<Vec<(Option<String>, FaultAct)>>;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{CannotStart, Context, Meter, Outcome, Pending, Workload};
-use crate::command::Ready;
+use crate::command::{Ready, lines};
+use crate::said::Said;
 use crate::scenario::fields::Fields;
 use crate::scenario::{Places, spoken};
 
@@ -25,8 +25,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(500);
 /// Characters of a line that is told as an error.
 const LINE_SHOWN: usize = 120;
-/// Bytes of a line, at most; a longer one is cut.
-const LINE_BYTES: u64 = 64 << 10;
 
 /// A command as a scenario describes it.
 #[derive(Clone, Debug)]
@@ -109,7 +107,7 @@ impl CommandSpec {
     }
 
     /// The workload, once addresses are known.
-    pub(crate) fn workload(&self, places: &Places) -> CommandWorkload {
+    pub(crate) fn workload(&self, places: &Places, name: &str, said: &Said) -> CommandWorkload {
         let ready = Ready {
             command: self.command.iter().map(|word| places.fill(word)).collect(),
             dir: self.dir.clone(),
@@ -118,6 +116,7 @@ impl CommandSpec {
         CommandWorkload {
             spec: self.clone(),
             ready,
+            words: Words { said: said.clone(), name: name.to_owned() },
             meter: None,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -130,22 +129,35 @@ impl CommandSpec {
 pub(crate) struct CommandWorkload {
     spec: CommandSpec,
     ready: Ready,
+    words: Words,
     meter: Option<Arc<Meter>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
+/// Where goes what it writes.
+#[derive(Clone, Debug)]
+struct Words {
+    said: Said,
+    name: String,
+}
+
 impl CommandWorkload {
     fn begin(&mut self, meter: Arc<Meter>) {
         let (spec, ready, stop) = (self.spec.clone(), self.ready.clone(), self.stop.clone());
+        let words = self.words.clone();
         self.tasks.spawn(async move {
             match spec.success {
                 Success::Exit { every, code, output } => {
                     let how = Repeat { every, code, output, timeout: spec.timeout };
-                    repeat(&ready, &meter, &stop, &how).await;
+                    repeat(&ready, &meter, &stop, &how, &words).await;
                 }
                 Success::Lines { good, bad } => {
-                    listen(&ready, &meter, &stop, &good, bad.as_ref()).await;
+                    let note = |line: &str| {
+                        words.said.note(&words.name, line);
+                        note(line, &meter, &good, bad.as_ref());
+                    };
+                    listen(&ready, &meter, &stop, note).await;
                 }
             }
         });
@@ -208,7 +220,13 @@ struct Repeat {
 }
 
 /// Runs it again and again, one at a time.
-async fn repeat(ready: &Ready, meter: &Meter, stop: &CancellationToken, how: &Repeat) {
+async fn repeat(
+    ready: &Ready,
+    meter: &Meter,
+    stop: &CancellationToken,
+    how: &Repeat,
+    words: &Words,
+) {
     let mut tick = tokio::time::interval(how.every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -219,7 +237,8 @@ async fn repeat(ready: &Ready, meter: &Meter, stop: &CancellationToken, how: &Re
         }
         let attempt = meter.begin();
         // The last run goes on to its end or its timeout: a run that is cut off tells nothing.
-        let outcome = ready.succeeds(how.timeout, how.code, how.output.as_ref()).await;
+        let said = Some((&words.said, words.name.as_str()));
+        let outcome = ready.succeeds(how.timeout, how.code, how.output.as_ref(), said).await;
         meter.end(attempt, outcome.as_ref().copied().map_err(String::as_str));
     }
 }
@@ -229,8 +248,7 @@ async fn listen(
     ready: &Ready,
     meter: &Meter,
     stop: &CancellationToken,
-    good: &Regex,
-    bad: Option<&Regex>,
+    note: impl Fn(&str) + Copy,
 ) {
     loop {
         let mut running = match ready.spawn(Stdio::piped(), Stdio::piped()) {
@@ -245,16 +263,10 @@ async fn listen(
             }
         };
         let (out, err) = (running.child.stdout.take(), running.child.stderr.take());
-        let lines = async {
-            tokio::join!(
-                follow(out, |line| note(line, meter, good, bad)),
-                follow(err, |line| note(line, meter, good, bad)),
-                running.child.wait(),
-            )
-        };
+        let all = async { tokio::join!(lines(out, note), lines(err, note), running.child.wait(),) };
         let ended = tokio::select! {
             () = stop.cancelled() => None,
-            ((), (), status) = lines => Some(status),
+            ((), (), status) = all => Some(status),
         };
         let Some(status) = ended else {
             running.end_gently(GRACE).await;
@@ -284,21 +296,6 @@ fn note(line: &str, meter: &Meter, good: &Regex, bad: Option<&Regex>) {
     }
 }
 
-/// Every line of an output until it ends.
-async fn follow(out: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&str)) {
-    use tokio::io::AsyncReadExt as _;
-    let Some(out) = out else { return };
-    let mut reader = BufReader::new(out);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => each(String::from_utf8_lossy(&line).trim_end()),
-        }
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use tokio::time::Instant;
@@ -324,7 +321,8 @@ mod tests {
 
     /// What is seen of a workload that runs for a while.
     async fn seen(spec: CommandSpec, lasts: Duration) -> Snapshot {
-        let (mut workload, context) = (spec.workload(&Places::default()), context());
+        let (mut workload, context) =
+            (spec.workload(&Places::default(), "job", &Said::default()), context());
         let meter = Arc::clone(&context.meter);
         workload.start(context).await.expect("it starts");
         tokio::time::sleep(lasts).await;
@@ -390,7 +388,8 @@ mod tests {
         let ended = seen(lines("echo began; exit 4"), Duration::from_millis(200)).await;
         assert_eq!((ended.successes, ended.failures), (1, 1), "{ended:?}");
         assert_eq!(ended.errors[0].0, "the program ended with exit code 4");
-        let mut workload = lines("echo began; sleep 60").workload(&Places::default());
+        let mut workload =
+            lines("echo began; sleep 60").workload(&Places::default(), "job", &Said::default());
         let context = context();
         let meter = Arc::clone(&context.meter);
         workload.start(context).await.unwrap();

@@ -22,6 +22,8 @@ struct Document<'a> {
     recovery: Recovered,
     confirmed: &'a [String],
     predictions: Vec<Predicted<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnosed: Vec<Found<'a>>,
     not_possible: &'a [String],
     remarks: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,6 +108,14 @@ struct Predicted<'a> {
     came_true: bool,
 }
 
+#[derive(Serialize)]
+struct Found<'a> {
+    mode: &'a str,
+    service: Option<&'a str>,
+    title: &'a str,
+    names: &'a [String],
+}
+
 /// The rehearsal as one JSON document, indented, with a line break at its end.
 pub fn render(view: &RehearsalView) -> String {
     pretty(&document(&view.shown))
@@ -151,6 +161,16 @@ fn document(rehearsal: &Rehearsal) -> Document<'_> {
                 claim: &prediction.claim,
                 seen: &prediction.seen,
                 came_true: prediction.came_true,
+            })
+            .collect(),
+        diagnosed: rehearsal
+            .diagnosed
+            .iter()
+            .map(|one| Found {
+                mode: &one.mode,
+                service: one.service.as_deref(),
+                title: &one.title,
+                names: &one.names,
             })
             .collect(),
         not_possible: &rehearsal.not_possible,

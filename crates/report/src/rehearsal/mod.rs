@@ -69,6 +69,7 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
         delivery,
         recovery: _,
         predictions,
+        diagnosed,
         confirmed,
         steps,
         diff,
@@ -95,6 +96,10 @@ fn hide(rehearsal: &mut Rehearsal, masker: &Masker) {
     }
     for prediction in predictions {
         texts.extend([&mut prediction.mode, &mut prediction.claim, &mut prediction.seen]);
+    }
+    for one in diagnosed {
+        texts.extend([&mut one.mode, &mut one.title]);
+        texts.extend(one.service.iter_mut().chain(&mut one.names));
     }
     if let Some(Delivery { anomalies, .. }) = delivery {
         texts.extend(anomalies.iter_mut().flat_map(|anomaly| &mut anomaly.examples));

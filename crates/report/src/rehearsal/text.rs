@@ -53,6 +53,14 @@ fn one(run: &Rehearsal, layout: Layout, out: &mut String) {
         format!("{} {mark}: {}; seen: {}", prediction.mode, prediction.claim, prediction.seen)
     });
     section(out, layout, "predicted", predictions);
+    let diagnosed = run.diagnosed.iter().map(|one| {
+        let names = match one.names.as_slice() {
+            [] => "names nothing that was broken".to_owned(),
+            names => format!("names what `{}` broke", names.join("` and `")),
+        };
+        format!("{} {names}: {}", one.mode, one.title)
+    });
+    section(out, layout, "diagnosed from what programs wrote", diagnosed);
     section(out, layout, "confirmed", run.confirmed.iter().cloned());
     section(out, layout, "not possible", run.not_possible.iter().cloned());
     section(out, layout, "remarks", run.remarks.iter().cloned());

@@ -1,6 +1,7 @@
 //! How processes and containers are broken from the command line.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 
 use wonin_fault::inject::{InjectorOptions, Watchdog};
@@ -31,8 +32,7 @@ impl InjectorArgs {
     /// With a watchdog: this program once more, which heals when the first one is gone.
     pub(crate) fn options(&self) -> Result<InjectorOptions, Failure> {
         if let Some(given) = &self.journal
-            && given.exists()
-            && !given.is_dir()
+            && fs::metadata(given).is_ok_and(|seen| !seen.is_dir())
         {
             let what = format!("`--journal {}` is a file", given.display());
             return Err(Failure::new(what).hint("give a directory; it is made where there is none"));

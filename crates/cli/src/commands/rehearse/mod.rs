@@ -1,5 +1,6 @@
 //! `wonin rehearse …`: makes the failure happen on purpose.
 
+mod explained;
 mod injector;
 mod kafka;
 mod recover;

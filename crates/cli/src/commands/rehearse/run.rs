@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Plan, Rehearsal};
 use wonin_model::secret::Masker;
-use wonin_rehearse::run::{CannotRun, RunOptions, Status, plan, rehearse};
+use wonin_rehearse::run::{CannotRun, RunOptions, Status, Traces, plan, rehearse};
 use wonin_rehearse::scenario::{KnownTimeout, Problem, Scenario};
 use wonin_report::rehearsal::{PlanView, plan as plan_text};
 use wonin_text::{SourceFile, Sources};
 
+use super::explained::{Stack, explain};
 use super::injector::InjectorArgs;
 use super::{
     cannot_run, confirm, run_id, runtime, show, targets, timeouts, watched_until_interrupted,
@@ -30,7 +31,7 @@ Examples:
 
 A scenario:
   [scenario]
-  name = \"slow database\"
+  name = \"slow database\"               # stack = \"DIR\": its findings beside what happens
 
   [[proxy]]                              # clients use ${proxy.db} instead of the database
   name = \"db\"
@@ -105,7 +106,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> {
     let targets = targets(&args.formats)?;
     let (path, text) = read(&args.scenario)?;
-    let scenario = understand(args, &path, &text)?;
+    let (scenario, stack) = understand(args, &path, &text)?;
     let mut sources = Sources::default();
     sources.add(SourceFile::new(&path, text));
     let options = RunOptions {
@@ -128,12 +129,13 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
         confirm(&plan_text::render(&shown, terminal.layout_of_file()))?;
     }
     let status = Status::default();
-    let rehearsal = watched(
+    let (mut rehearsal, traces) = watched(
         terminal,
         || status.text(),
         || runtime.block_on(run_watched(&scenario, &options, &status)),
     )?
     .map_err(hidden)?;
+    explain(&mut rehearsal, &traces, stack.as_ref());
     show(&targets, terminal, &rehearsal, &sources)
 }
 
@@ -150,14 +152,15 @@ fn read(path: &Path) -> Result<(String, String), Failure> {
 }
 
 /// The scenario; where it names the stack that it rehearses, held against the stack's timeouts.
-fn understand(args: &Args, path: &str, text: &str) -> Result<Scenario, Failure> {
+fn understand(args: &Args, path: &str, text: &str) -> Result<(Scenario, Option<Stack>), Failure> {
     let parse = |timeouts: &[KnownTimeout]| {
         Scenario::parse(path, text, timeouts).map_err(|problems| wrong(&problems))
     };
     let scenario = parse(&[])?;
-    let Some(stack) = &scenario.stack else { return Ok(scenario) };
+    let Some(stack) = &scenario.stack else { return Ok((scenario, None)) };
     let beside = args.scenario.parent().unwrap_or(Path::new(""));
-    parse(&timeouts::of_stack(&beside.join(stack))?)
+    let stack = Stack::read(path, beside, stack)?;
+    Ok((parse(&timeouts::of(&stack.evidence))?, Some(stack)))
 }
 
 /// All that is wrong with a scenario; the last one is told by whoever gets it.
@@ -209,7 +212,7 @@ async fn run_watched(
     scenario: &Scenario,
     options: &RunOptions,
     status: &Status,
-) -> Result<Result<Rehearsal, CannotRun>, Failure> {
+) -> Result<Result<(Rehearsal, Vec<Traces>), CannotRun>, Failure> {
     let stop = CancellationToken::new();
     let work = rehearse(scenario, options, status, &stop);
     watched_until_interrupted(work, &stop).await

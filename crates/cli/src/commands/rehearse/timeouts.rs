@@ -1,26 +1,17 @@
 //! The timeouts of the stack that a scenario rehearses: a fault is not to be exactly as long.
 
-use std::path::Path;
 use std::time::Duration;
 
 use wonin_model::{Evidence, Located, Origin, Settings};
 use wonin_rehearse::scenario::KnownTimeout;
-
-use crate::disk::DiskFiles;
-use crate::failure::Failure;
 
 /// Names that bound a wait for somebody else.
 const ENDINGS: [&str; 4] = ["timeout", "timeout.ms", "timeout-ms", "max.block.ms"];
 /// Names that end like that and bound something else.
 const OTHERS: [&str; 2] = ["keep-alive-timeout", "idle-timeout"];
 
-/// All timeouts of Kafka clients, applications and gateways below a directory, defaults included.
-pub(super) fn of_stack(dir: &Path) -> Result<Vec<KnownTimeout>, Failure> {
-    let files = DiskFiles::open(&[dir.to_path_buf()])?;
-    Ok(of(&wonin_read::read(&files)))
-}
-
-fn of(evidence: &Evidence) -> Vec<KnownTimeout> {
+/// All timeouts of Kafka clients, applications and gateways of a stack, defaults included.
+pub(super) fn of(evidence: &Evidence) -> Vec<KnownTimeout> {
     let mut known: Vec<KnownTimeout> = Vec::new();
     let mut add = |name: &str, lasts: Duration, origin: &Origin| {
         let source = match origin {
