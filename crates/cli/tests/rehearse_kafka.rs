@@ -306,3 +306,40 @@ fn a_sweep_finds_the_setting_that_ends_the_wait() {
         }
     }
 }
+
+/// A program in another language in the place of the built-in clients: what it sends and reads is
+/// counted while the process of a broker is told to end, and comes back.
+#[test]
+#[ignore = "needs a real Kafka; ./test runs it"]
+fn a_program_of_one_s_own_sends_and_reads_while_a_broker_is_gone() {
+    let properties =
+        [("default.replication.factor", "2"), ("offsets.topic.replication.factor", "2")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let options = Options { brokers: 3, net: 65, properties, fast_failover: true };
+    let Some(cluster) = available(Cluster::start(&options)) else { return };
+    let Some(java) = available(wonin_testbed::kafka::java_args()) else { return };
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../rehearse/tests/clients/Records.java");
+    let words = java.iter().map(|word| word.to_string_lossy().into_owned());
+    let words = words.chain([source.display().to_string()]);
+    let quoted: Vec<String> = words.map(|word| format!("'{word}'")).collect();
+    let client = format!("java {}", quoted.join(" "));
+    let pid = format!("1={}", cluster.broker(1).pid());
+    let bootstrap = cluster.bootstrap();
+    let dir = dir([]);
+    let args = ["rehearse", "kafka", "--bootstrap", &bootstrap, "--pid", &pid, "--stop", "1"];
+    let more = ["--quick", "--client", &client, "--yes", "--journal", "undo", "--format", "json"];
+    let begin = Instant::now();
+    let mut command = support::wonin(dir.path(), &[&args[..], &more].concat());
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let answer = support::Answer::from(command.output().unwrap());
+    println!("a program: {:?}", begin.elapsed());
+    let value = support::parsed(&answer);
+    assert_eq!((answer.code, &value["verdict"]), (Some(0), &"held".into()), "{value:#}");
+    for scenario in value["scenarios"].as_array().unwrap() {
+        let delivery = &scenario["delivery"];
+        assert!(delivery["acknowledged"].as_u64().unwrap() > 300, "{delivery}");
+        assert_eq!(delivery["lost"], 0, "{delivery}");
+        assert_eq!(scenario["faults"][0]["hits"], 1, "{scenario:#}");
+    }
+}

@@ -359,7 +359,10 @@ fn words(rehearsal: &KafkaRehearsal, seed: u64) -> String {
         "" => "librdkafka's defaults".to_owned(),
         name => format!("the settings of {name}"),
     };
-    line(&format!("clients: librdkafka with {application}"));
+    match rehearsal.external.as_ref().and_then(|program| program.command.last()) {
+        Some(command) => line(&format!("clients: `{command}`")),
+        None => line(&format!("clients: librdkafka with {application}")),
+    }
     if !rehearsal.starts_at.is_empty() {
         let ids: Vec<String> = rehearsal.starts_at.iter().map(i32::to_string).collect();
         line(&format!("  they start at broker {}", ids.join(" and ")));

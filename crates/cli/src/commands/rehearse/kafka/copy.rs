@@ -280,7 +280,7 @@ impl Copy {
         let nodes = brokers.filter_map(|broker| {
             let service = stack.service(broker.service?).name.value.clone();
             let address = self.now.reached_at(broker).into_iter().next()?;
-            let reach = Reach::Container { project: "its own".to_owned(), service };
+            let reach = Reach::Container { project: "wonin-up-…".to_owned(), service };
             Some(Node { id: node_id(broker)?, address, reach })
         });
         Ok(nodes.collect())

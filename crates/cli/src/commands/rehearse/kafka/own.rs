@@ -104,7 +104,10 @@ impl Words for Proof {
     /// The plan, for a person.
     fn words(&self, now: &Now, plan: &KafkaRehearsal) -> String {
         let mut out = started_words(now);
-        out += "causes, in the order of repair:\n";
+        out += match now.causes.len() {
+            0 => "causes: none is known; what happens is seen all the same\n",
+            _ => "causes, in the order of repair:\n",
+        };
         for cause in &now.causes {
             let by_hand = if cause.has_edits { "" } else { " (no edit: stays as it is)" };
             out += &format!("  {}: {}{by_hand}\n", cause.mode, cause.title);
@@ -115,7 +118,7 @@ impl Words for Proof {
             .map(|one| one.name.as_str())
             .filter(|name| name.contains("stopped") || name.contains("killed"))
             .collect();
-        out += &format!("after each repair: {}\n", scenarios.join("; "));
+        out += &format!("at first and after each repair: {}\n", scenarios.join("; "));
         out + &format!("at most about {} in all, seed {}\n", minutes(self.takes(now)), self.seed)
     }
 }
