@@ -1,5 +1,7 @@
 //! What happens once and passes is told without weight; what comes again has it.
 
+use std::fmt::Write as _;
+
 use wonin_model::{Role, Severity, Standing};
 use wonin_read::MemoryFiles;
 
@@ -8,16 +10,17 @@ fn log(lines: &[&str]) -> String {
     let mut text = String::new();
     for minute in 0..30 {
         for second in [0, 20, 40] {
-            text.push_str(&format!(
-                "2025-03-02 10:{minute:02}:{second:02}.000  INFO shop.Web - 200 GET /items\n"
-            ));
+            writeln!(
+                text,
+                "2025-03-02 10:{minute:02}:{second:02}.000  INFO shop.Web - 200 GET /items"
+            )
+            .expect("a string takes all");
         }
         if minute == 10 {
             for (index, line) in lines.iter().enumerate() {
-                text.push_str(&format!(
-                    "2025-03-02 10:10:{:02}.500 ERROR shop.Web - {line}\n",
-                    41 + 2 * index
-                ));
+                let second = 41 + 2 * index;
+                writeln!(text, "2025-03-02 10:10:{second:02}.500 ERROR shop.Web - {line}")
+                    .expect("a string takes all");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wonin_model::Skipped;
+use wonin_model::{FrozenCredentials, Skipped};
 use wonin_syntax::dockerfile::Dockerfile;
 use wonin_syntax::hcl::Body;
 use wonin_syntax::java::Unit;
@@ -14,7 +14,7 @@ use crate::java;
 use crate::kafka::{self, KafkaProperties};
 use crate::spring::{self, SpringFile};
 use crate::{compose, dockerfile};
-use crate::{kubernetes, nginx, terraform};
+use crate::{kubernetes, nginx, scripts, terraform};
 
 /// A file that one format understood.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub(crate) enum Content {
     Java(Unit),
     /// A build file.
     Build(BuildFile),
+    /// Code of other languages: the credentials that it keeps.
+    Script(Vec<FrozenCredentials>),
 }
 
 impl Content {
@@ -63,7 +65,7 @@ impl Content {
             Self::Java(unit) => unit.types.is_empty(),
             Self::Build(file) => file.dependencies.is_empty() && file.versions.is_empty(),
             // These are accepted for what is in them.
-            Self::Kafka(_) | Self::Kubernetes => false,
+            Self::Kafka(_) | Self::Kubernetes | Self::Script(_) => false,
         }
     }
 }
@@ -94,4 +96,5 @@ pub(crate) const FORMATS: &[Format] = &[
     kubernetes::FORMAT,
     kafka::FORMAT,
     nginx::FORMAT,
+    scripts::FORMAT,
 ];

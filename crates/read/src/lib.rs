@@ -18,6 +18,7 @@ mod memory;
 mod nginx;
 mod paths;
 mod pipeline;
+mod scripts;
 mod servers;
 mod spring;
 mod terraform;

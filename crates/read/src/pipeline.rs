@@ -8,7 +8,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{apps, compose, kafka, kubernetes, live, log, nginx, servers, terraform};
+use crate::{apps, compose, kafka, kubernetes, live, log, nginx, scripts, servers, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -47,6 +47,7 @@ const JOINERS: &[Joiner] = &[
     apps::join,
     kafka::join_clients,
     nginx::join,
+    scripts::join,
     terraform::join,
     kubernetes::join,
     live::join,

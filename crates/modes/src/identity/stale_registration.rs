@@ -125,7 +125,7 @@ fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
             (format!("{shown} is held by {other} now{}", moved(evidence, one, &wanted)), 90)
         }
         Holder::Somebody(_) => return None,
-        Holder::Unknown => by_text(evidence, one)?,
+        Holder::Unknown => by_registry(evidence, one).or_else(|| by_text(evidence, one))?,
     };
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, confidence);
     finding.service = one.parts.first().and_then(|part| part.signal.service.clone());
@@ -157,6 +157,21 @@ fn moved(evidence: &Evidence, one: &Failing<'_>, wanted: &[String]) -> String {
         (true, true) => "; 8099 is the port of a Pinot broker".to_owned(),
         (true, false) => String::new(),
     }
+}
+
+/// What a registry tells of an address that does not answer: it still names it, and knows that it
+/// is gone.
+fn by_registry(evidence: &Evidence, one: &Failing<'_>) -> Option<(String, u8)> {
+    let kept =
+        |entry: &&Registration| ipv4(&entry.host) == Some(one.address) && is_dead(evidence, entry);
+    let entry = evidence.registrations.iter().find(kept)?;
+    let title = format!(
+        "{} does not answer and is still registered in {} as {}",
+        one.shown(),
+        entry.store,
+        entry.id
+    );
+    Some((title, 92))
 }
 
 /// What the text alone allows to say: a Pinot client that waits for a broker's address.

@@ -67,6 +67,8 @@
 //! - JDK: `ThreadPoolExecutor` (core threads do not time out), `Executors`.
 //! - Quartz: `SimpleJobFactory` calls the job class's constructor for every firing.
 
+mod metrics;
+
 use wonin_model::{
     Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, PoolPerCall, Role, Scope, Severity,
     Standing, ThreadGroup, ThreadSet,
@@ -103,6 +105,9 @@ impl Mode for ThreadLeak {
         }
         for finding in own.iter_mut().filter(|one| one.standing == Standing::Observed) {
             *finding = exhausted(evidence, finding.clone());
+        }
+        if !own.iter().any(|one| one.standing == Standing::Observed) {
+            own.extend(metrics::grown(evidence));
         }
         findings.extend(own);
     }

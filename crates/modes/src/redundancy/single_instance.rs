@@ -50,17 +50,23 @@
 //!
 //! Stop the one instance and use the service.
 //!
+//! ## In logs
+//!
+//! The only container in the state `exited`, `dead` or `restarting` (`docker inspect`, `docker
+//! compose ps`) shows it at work.
+//!
 //! ## Evidence
 //!
 //! - The Compose file itself: how many containers a service has and who depends on it.
 //! - Inferred: that a dependency is needed while the dependent runs, not only at its start.
 
 use wonin_model::{
-    Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, ServerProduct,
-    Service, ServiceId, Severity, Stack,
+    Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
+    ServerProduct, Service, ServiceId, Severity, Stack, Standing,
 };
 
 use crate::shared::hosts::endpoint;
+use crate::shared::stale;
 use crate::shared::words::{count, list};
 
 pub(crate) struct SingleInstance;
@@ -81,8 +87,13 @@ impl Mode for SingleInstance {
         let stack = &evidence.stack;
         for project in 0..stack.projects.len() {
             let single = singles(stack, project);
-            findings.extend(single.iter().filter_map(|one| weak_link(stack, one)));
-            findings.extend(plain(stack, &single));
+            let mut own: Vec<Finding> =
+                single.iter().filter_map(|one| weak_link(stack, one)).collect();
+            own.extend(plain(stack, &single));
+            for one in &single {
+                observe(evidence, one, &mut own);
+            }
+            findings.extend(own);
         }
     }
 }
@@ -125,6 +136,30 @@ fn counts(product: ServerProduct) -> bool {
         product,
         ServerProduct::Nginx | ServerProduct::Jvm | ServerProduct::Other | ServerProduct::Memcached
     )
+}
+
+/// Adds that the only container does not run, where the engine says so.
+fn observe(evidence: &Evidence, single: &Single<'_>, own: &mut [Finding]) {
+    let name = &single.service.name.value;
+    let Some(container) = stale::container(evidence, name) else { return };
+    let status = container.status.as_deref().unwrap_or("");
+    if !matches!(status, "exited" | "dead" | "restarting") {
+        return;
+    }
+    let tells = |one: &&mut Finding| {
+        let places = one.because.iter().filter_map(|because| because.origin.place());
+        one.service.as_ref() == Some(name)
+            || Some(single.service.name.origin.place())
+                .is_some_and(|own| places.into_iter().any(|place| Some(place) == own))
+    };
+    if let Some(finding) = own.iter_mut().find(tells) {
+        let claim = format!("seen: {name} is {status}, and there is no other");
+        let origin = Origin::Written(container.place);
+        finding.because.insert(0, Because { claim, origin, value: None });
+        finding.standing = Standing::Observed;
+        finding.severity = finding.severity.max(Severity::Medium);
+        finding.confidence = finding.confidence.max(90);
+    }
 }
 
 /// Something that is there several times and rests on one container.

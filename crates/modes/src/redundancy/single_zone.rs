@@ -53,6 +53,11 @@
 //! Cordon the nodes of that zone and delete the pods, or take the subnet's route away, in a test
 //! environment.
 //!
+//! ## In logs
+//!
+//! Nothing tells it: a zone that is gone takes the hosts and their logs along, and no event names
+//! the zone of what is left.
+//!
 //! ## Evidence
 //!
 //! - AWS Well-Architected Framework, reliability pillar: deploy to several locations. Kubernetes

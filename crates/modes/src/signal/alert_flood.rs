@@ -73,7 +73,8 @@ impl Mode for AlertFlood {
 }
 
 /// Logs that hold slow statements only.
-const SLOW_LOGS: &[&str] = &["postgresql", "mysql", "mongodb", "redis", "p6spy", "hibernate"];
+const SLOW_LOGS: &[&str] =
+    &["postgresql", "mysql", "mongodb", "redis", "p6spy", "hibernate", "application"];
 
 /// Statements of one moment that make a flood.
 const EVENTS_MIN: u64 = 10;

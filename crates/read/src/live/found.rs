@@ -81,6 +81,7 @@ impl Found {
         for container in &mut self.containers {
             change(&mut container.place);
             container.addresses.iter_mut().for_each(|(_, _, place)| change(place));
+            container.check_output.iter_mut().for_each(|(_, place)| change(place));
         }
         self.registrations.iter_mut().for_each(|one| change(&mut one.place));
         self.certificates.iter_mut().for_each(|one| change(&mut one.place));

@@ -231,7 +231,8 @@ fn year_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     let month = cursor.short(1..=12)?;
     cursor.take(separator)?;
     let day = cursor.short(1..=31)?;
-    cursor.take_any(b"T _-:")?;
+    // kdb+ writes `D`.
+    cursor.take_any(b"T _-:D")?;
     cursor.take(b' ');
     clock(cursor, date(year, month, day)?, Date::Full)
 }

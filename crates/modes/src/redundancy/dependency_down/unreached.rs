@@ -65,6 +65,12 @@ const CLUSTERS: &[ClusterText] = &[
         advice: "see `rs.status()`: who is primary, and under which names do the members list each other",
     },
     ClusterText {
+        signals: &["mysql.read-only", "redis.read-only", "mongo.not-primary"],
+        products: &[],
+        title: "writes reach a server that takes none: likely a replica, since another one became primary",
+        advice: "let the client look for the primary anew after a failover (an endpoint or name of the writer, short DNS caches such as networkaddress.cache.ttl, Sentinel, a replica set in the address), and drop connections that answer read-only",
+    },
+    ClusterText {
         signals: &["ecs.no-resources"],
         products: &[],
         title: "ECS cannot prepare tasks: what they need before they start (secrets, the registry's login, volumes) is not given",
@@ -137,20 +143,20 @@ fn brokers(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
                 continue;
             }
             let (host, at) = address.split_once('/').unwrap_or((address, address));
-            let (ip, port) = at.rsplit_once(':').unwrap_or((at, ""));
+            let (ip, number) = at.rsplit_once(':').unwrap_or((at, ""));
             let host = if host == at { ip } else { host };
             let same = |one: &&mut Broker<'_>| one.host == host && one.node == node;
             match found.iter_mut().find(same) {
                 Some(known) => {
                     // Several doors of one host: the host is what counts.
-                    if known.port != port {
+                    if known.port != number {
                         known.port.clear();
                     }
                     known.parts.push(part);
                 }
                 None => found.push(Broker {
                     host: host.to_owned(),
-                    port: port.to_owned(),
+                    port: number.to_owned(),
                     node: node.to_owned(),
                     parts: vec![part],
                 }),

@@ -86,6 +86,10 @@ fn inspected(node: &Node) -> Option<ContainerState> {
     state.exit_code = number(node, &["State", "ExitCode"]);
     state.oom_killed = text(node, &["State", "OOMKilled"]).as_deref() == Some("true");
     state.health = text(node, &["State", "Health", "Status"]).filter(|health| health != "none");
+    let checks = node.at(&["State", "Health", "Log"]).map_or(&[][..], Node::items);
+    let last = checks.last().and_then(|check| check.get("Output"));
+    state.check_output =
+        last.and_then(|said| Some((said.as_str()?.to_owned(), place(said.value_span()))));
     state.error = text(node, &["State", "Error"]);
     state.started_ms = time_ms(node, &["State", "StartedAt"]);
     state.finished_ms = time_ms(node, &["State", "FinishedAt"]);

@@ -39,6 +39,7 @@ fn empty(source: &'static str, name: &str, span: Span) -> ContainerState {
         oom_killed: false,
         restarts: 0,
         health: None,
+        check_output: None,
         addresses: Vec::new(),
         memory_limit_bytes: None,
         image: None,

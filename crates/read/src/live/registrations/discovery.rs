@@ -13,6 +13,10 @@ pub(super) const EUREKA_JSON: Whole = Whole {
     accepts: |_, head| head.contains("\"hostName\"") && head.contains("\"ipAddr\""),
     read: |text, found| {
         let tree = wonin_syntax::json::parse(text);
+        let mut latest = None;
+        for document in &tree.documents {
+            each(document, 0, &mut |node| latest = latest.max(renewed(node)));
+        }
         for document in &tree.documents {
             each(document, 0, &mut |node| {
                 let host = node.get("ipAddr").or_else(|| node.get("hostName"));
@@ -27,7 +31,8 @@ pub(super) const EUREKA_JSON: Whole = Whole {
                             id: text_of(node, "instanceId"),
                             host,
                             port,
-                            alive: status.map(|status| status == "UP"),
+                            alive: status
+                                .map(|status| status == "UP" && !has_run_out(node, latest)),
                         },
                     );
                 }
@@ -35,6 +40,24 @@ pub(super) const EUREKA_JSON: Whole = Whole {
         }
     },
 };
+
+/// When an instance renewed its lease last, Unix milliseconds.
+fn renewed(node: &Node) -> Option<i64> {
+    node.at(&["leaseInfo", "lastRenewalTimestamp"])?.as_str()?.parse().ok()
+}
+
+/// Whether a lease ran out long before others were renewed, and the instance is kept all the same:
+/// the registry looks every minute.
+fn has_run_out(node: &Node, latest: Option<i64>) -> bool {
+    let length = node.at(&["leaseInfo", "durationInSecs"]).and_then(Node::as_str);
+    let length: i64 = length.and_then(|text| text.parse().ok()).unwrap_or(90);
+    renewed(node).filter(|at| *at > 0).zip(latest).is_some_and(|(at, latest)| {
+        latest.saturating_sub(at) > length.saturating_mul(1000).saturating_add(LOOKS_MS)
+    })
+}
+
+/// The registry evicts once a minute; a second look is time enough.
+const LOOKS_MS: i64 = 120_000;
 
 /// `GET /eureka/apps` as XML.
 pub(super) const EUREKA_XML: Whole = Whole {

@@ -18,6 +18,14 @@ pub(super) fn accepts(head: &str) -> bool {
     head.lines().take(20).any(|line| single(line).is_some() || multi(line).is_some())
 }
 
+/// Whether most of the first lines call something slow: a channel of alerts.
+pub(super) fn tells(head: &str) -> bool {
+    let lines = head.lines().take(50).filter(|line| !line.is_empty());
+    let (all, fit) =
+        lines.fold((0, 0), |(all, fit), line| (all + 1, fit + usize::from(told(line).is_some())));
+    all >= 3 && fit * 5 >= all * 4
+}
+
 /// Reads lines one after the other.
 #[derive(Debug)]
 pub(super) struct Inline {
@@ -127,6 +135,7 @@ fn told(text: &str) -> Option<(Call, &str)> {
         Some((_, sql)) => sql.trim_end_matches('\''),
         None => behind.trim_start_matches([']', ')', ':', '.', ',', '-', ' ']),
     };
+    let statement = statement.trim_matches('`');
     (statement.len() > 3).then_some(())?;
     let at_us = time_us(text).or_else(|| time_us(text.trim_start_matches('['))).map(|(us, _)| us);
     let client = address_in(&text[..at]).map(str::to_owned);

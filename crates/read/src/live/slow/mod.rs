@@ -60,6 +60,8 @@ pub(super) fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineR
         readers.push(Box::new(access::Access::of(path)));
     } else if json::accepts(head) {
         readers.push(Box::new(json::JsonLines::default()));
+    } else if inline::tells(head) {
+        readers.push(Box::new(inline::Inline::default()));
     } else if let Some(reader) = requests::Requests::of(head) {
         readers.push(Box::new(reader));
     } else if is_log || inline::accepts(head) {
