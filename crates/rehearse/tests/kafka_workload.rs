@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use wonin_model::rehearsal::Delivery;
+use wonin_rehearse::ledger::{Call, Outcome as Committed};
 use wonin_rehearse::workload::kafka::{ExternalSpec, Records, RecordsSpec, Report};
 use wonin_rehearse::workload::{Context, Meter, Outcome, Workload as _};
 use wonin_testbed::available;
@@ -84,6 +85,59 @@ async fn three_copies_survive_the_loss_of_a_broker() {
     assert_eq!(delivery.reordered, 0);
     assert_eq!(bad(&delivery), Vec::<&str>::new());
     assert!(delivery.acknowledged > 1000, "{delivery:?}");
+}
+
+/// Whether it was committed is known of every transaction, also of those that were open while a
+/// broker stood still or was gone; what was rolled back is read by nobody.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real Kafka"]
+async fn transactions_are_whole_while_brokers_stand_still_and_go() {
+    let replicated = [("default.replication.factor", "3"), ("min.insync.replicas", "2")];
+    let Some(mut cluster) = cluster(3, &replicated) else { return };
+    let timeouts = [("socket.timeout.ms", "3000"), ("delivery.timeout.ms", "4000")];
+    let timeouts = timeouts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let wanted = RecordsSpec {
+        partitions: Some(6),
+        producers: 2,
+        producer: timeouts.into(),
+        // A member whose farewell found no coordinator is missed soon.
+        consumer: BTreeMap::from([("session.timeout.ms".to_owned(), "6000".to_owned())]),
+        transaction_records: Some(10),
+        ..spec(&cluster)
+    };
+    let mut records = Records::new(wanted);
+    let context = context("transactions");
+    records.start(context.clone()).await.expect("brokers are there");
+    sleep(Duration::from_secs(4)).await;
+    let before = context.meter.between(Duration::ZERO, Duration::from_mins(1));
+    assert!(before.successes > 100 && before.failures == 0, "{before:?}");
+    cluster.pause(1);
+    sleep(Duration::from_secs(7)).await;
+    cluster.resume(1);
+    sleep(Duration::from_secs(4)).await;
+    // As a process that is killed: the next one of its name rolls back what it left open.
+    records.chill().await.expect("fresh clients");
+    tokio::task::block_in_place(|| cluster.kill(2));
+    sleep(Duration::from_secs(7)).await;
+    tokio::task::block_in_place(|| cluster.restart(2));
+    let restarted = context.meter.now();
+    sleep(Duration::from_secs(5)).await;
+    let after = context.meter.between(restarted, Duration::from_mins(5));
+    let outcome = records.stop().await;
+    let settled = records.settled();
+    let delivery = outcome.delivery.expect("records are counted");
+    let of = |wanted| {
+        let all = settled.history.ops.iter().filter(|op| op.call == Call::Transaction);
+        all.filter(|op| op.outcome == wanted).count()
+    };
+    let (committed, back, open) = (of(Committed::Ok), of(Committed::Fail), of(Committed::Info));
+    println!("{committed} committed, {back} rolled back, {open} open\n{delivery:?}");
+    println!("{:?}\n{:?}", settled.errors, settled.lines);
+    assert_eq!(outcome.remarks, Vec::<String>::new());
+    assert!(committed > 100 && after.successes > 50, "{after:?}");
+    assert_eq!((delivery.lost, delivery.duplicated, delivery.not_delivered), (0, 0, 0));
+    assert_eq!(delivery.reordered, 0);
+    assert_eq!(bad(&delivery), Vec::<&str>::new());
 }
 
 /// An out-of-sync copy becomes leader: what only the other one had is gone, and that is found.

@@ -36,7 +36,11 @@ pub(super) async fn injector(
     options: &RunOptions,
 ) -> Result<Option<Injector>, CannotRun> {
     let is_needed = |act: &FaultAct| matches!(act, FaultAct::Inject(_) | FaultAct::Own { .. });
-    let is_program = |spec: &WorkloadSpec| matches!(spec.kind, WorkloadKind::Command(_));
+    let is_program = |spec: &WorkloadSpec| match &spec.kind {
+        WorkloadKind::Command(_) => true,
+        WorkloadKind::Kafka(records) => !records.external.is_empty(),
+        WorkloadKind::Http(_) => false,
+    };
     let starts = !scenario.processes.is_empty() || scenario.workloads.iter().any(is_program);
     if !starts && !run.acts.iter().any(is_needed) {
         return Ok(None);

@@ -9,6 +9,8 @@ pub(super) fn workload(spec: &RecordsSpec, scenario: &Scenario, stage: &Stage) -
     let mut spec = spec.clone();
     let filled = spec.bootstrap.iter().map(|address| stage.places.fill(address));
     spec.bootstrap = filled.flat_map(|text| split(&text)).collect();
+    // So that what they start ends with the run, whatever becomes of it.
+    spec.env = stage.places.environment(&[]);
     if let Some(kafka) = &scenario.kafka {
         spec.direct.clone_from(&kafka.bootstrap);
     }

@@ -7,6 +7,10 @@ use crate::workload::kafka::{ExternalSpec, RecordsSpec, from_java};
 pub(super) const THROUGH: &str = "${kafka.bootstrap}";
 /// Clients of one kind.
 const CLIENTS_MAX: u64 = 50;
+/// Records of a transaction where the scenario does not say.
+const TRANSACTION_RECORDS: u32 = 10;
+/// As many at most.
+const TRANSACTION_RECORDS_MAX: u64 = 10_000;
 /// Bytes of a record.
 const RECORD_BYTES_MAX: u64 = 1 << 20;
 
@@ -25,13 +29,22 @@ pub(super) fn read(fields: &Fields<'_>) -> Option<RecordsSpec> {
     let bytes = small(fields, "record_bytes", RECORD_BYTES_MAX);
     spec.record_bytes = bytes.map_or(spec.record_bytes, |bytes| bytes as usize);
     spec.drain = fields.duration("drain").unwrap_or(spec.drain);
+    let is_transactional = fields.truth("transactional").unwrap_or(false);
+    let size = small(fields, "transaction_records", TRANSACTION_RECORDS_MAX);
+    if size.is_some() && !is_transactional {
+        let hint = "add `transactional = true`";
+        fields.wrong_with_hint("transaction_records", "no transactions are asked for", hint);
+        return None;
+    }
+    spec.transaction_records =
+        is_transactional.then(|| size.map_or(TRANSACTION_RECORDS, |size| size as u32));
     let idempotent = fields.truth("idempotent");
     let exactly_once = fields.truth("exactly_once");
     settings(fields, &mut spec)?;
     let judgement = &mut spec.judgement;
     let set = spec.producer.get("enable.idempotence").map(String::as_str);
     // librdkafka's producers are not idempotent unless they are told to be.
-    judgement.is_idempotent = idempotent.unwrap_or(set == Some("true"));
+    judgement.is_idempotent = idempotent.unwrap_or(is_transactional || set == Some("true"));
     judgement.is_exactly_once = exactly_once.unwrap_or(false);
     if let Some(command) = fields.command("program") {
         spec.external.push(ExternalSpec { command, dir: fields.text("dir").map(Into::into) });

@@ -77,7 +77,7 @@ pub(super) fn words(error: &KafkaError) -> (i32, String) {
 
 /// A line of librdkafka's log without what tells threads and moments apart, so that equal ones are
 /// counted together.
-fn told(facility: &str, line: &str) -> String {
+pub(super) fn told(facility: &str, line: &str) -> String {
     let text = line.split_once("]: ").map_or(line, |(_, text)| text);
     format!("{facility}: {text}")
 }

@@ -58,6 +58,7 @@ pub(super) fn start(
         .env("WONIN_GROUP", group)
         .env("WONIN_PREFIX", payload::prefix(&recorder.run, process))
         .env("WONIN_RATE", spec.per_second.to_string())
+        .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -13,6 +13,7 @@ mod report;
 mod settings;
 mod spec;
 mod topic;
+mod transactions;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -168,11 +169,7 @@ impl Live {
                 max_block: spec.max_block,
                 drain: spec.drain,
             };
-            let client = producer::client(&sending, &self.recorder);
-            let client = client.map_err(|error| refused("producer", &error))?;
-            let recorder = Arc::clone(&self.recorder);
-            let work = move |orders: &_| producer::run(client, recorder, sending, orders);
-            self.senders.push(Worker::start("producer", work));
+            self.senders.push(self.sender(spec, sending, number)?);
         }
         for program in &spec.external {
             let process = self.recorder.new_process();
@@ -182,6 +179,26 @@ impl Live {
             self.senders.push(Worker::start("program", work));
         }
         Ok(())
+    }
+
+    fn sender(
+        &self,
+        spec: &RecordsSpec,
+        sending: producer::Sending,
+        number: u32,
+    ) -> Result<Worker, CannotStart> {
+        let recorder = Arc::clone(&self.recorder);
+        let cannot = |error| refused("producer", &error);
+        let Some(size) = spec.transaction_records else {
+            let client = producer::client(&sending, &recorder).map_err(cannot)?;
+            let work = move |orders: &_| producer::run(client, recorder, sending, orders);
+            return Ok(Worker::start("producer", work));
+        };
+        let id = format!("{}-{number}", self.group());
+        let client = transactions::client(&sending, &id, &recorder).map_err(cannot)?;
+        let work =
+            move |orders: &_| transactions::run(client, (&id, size), &recorder, &sending, orders);
+        Ok(Worker::start("producer", work))
     }
 
     /// Looks at the cluster from outside, beside the clients.

@@ -16,12 +16,12 @@ use super::worker::{Order, Orders};
 use crate::ledger::{Outcome, RecordId};
 
 /// How long one look for reports and orders lasts.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// Attempts that had no outcome when the run ended: younger ones are forgotten, older ones failed.
-const YOUNG_US: u64 = 1_000_000;
+pub(super) const YOUNG_US: u64 = 1_000_000;
 
-const NO_OUTCOME: &str = "no outcome before the end of the run";
+pub(super) const NO_OUTCOME: &str = "no outcome before the end of the run";
 
 /// What one producer does.
 #[derive(Clone, Debug)]

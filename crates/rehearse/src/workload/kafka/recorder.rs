@@ -85,6 +85,28 @@ impl Recorder {
         }
     }
 
+    /// Notes a transaction: its records with where they were stored, as far as that was told.
+    pub(crate) fn transacted(
+        &self,
+        process: u32,
+        begun_us: u64,
+        records: &[(Sent, Option<u64>)],
+        outcome: Outcome,
+    ) {
+        let now_us = self.now_us();
+        let mut state = self.state();
+        let mut op = Op::new(process, Call::Transaction, begun_us, now_us);
+        op.outcome = outcome;
+        for (sent, offset) in records {
+            let key = state.key(&self.topic, sent.partition);
+            op.steps.push(Step::Send { key, value: sent.record, offset: *offset });
+            if outcome == Outcome::Ok && !state.early.remove(&sent.record) {
+                state.waiting.insert(sent.record);
+            }
+        }
+        state.history.ops.push(op);
+    }
+
     /// Notes what a poll gave; `rebalanced` are partitions that came or went meanwhile.
     pub(crate) fn polled(&self, process: u32, since_us: u64, batch: &Batch, rebalanced: &[i32]) {
         let now_us = self.now_us();

@@ -37,6 +37,10 @@ pub struct RecordsSpec {
     pub max_block: Option<Duration>,
     /// Bytes of each record.
     pub record_bytes: usize,
+    /// Records of each transaction of the producers; `None` for producers without any.
+    pub transaction_records: Option<u32>,
+    /// What programs get into their environment besides.
+    pub env: Vec<(String, String)>,
     /// Programs whose acknowledgements and reads go into the same ledger.
     pub external: Vec<ExternalSpec>,
     /// What the clients promise.
@@ -63,6 +67,8 @@ impl RecordsSpec {
             consumer: BTreeMap::new(),
             max_block: None,
             record_bytes: RECORD_BYTES,
+            transaction_records: None,
+            env: Vec::new(),
             external: Vec::new(),
             judgement: Judgement::default(),
             drain: Duration::from_secs(20),
@@ -86,6 +92,9 @@ impl RecordsSpec {
             }
         }
         let (rate, at) = (self.per_second, self.bootstrap.join(","));
+        if let Some(size) = self.transaction_records {
+            clients.push(format!("{size} records in each transaction"));
+        }
         format!("{rate} records each second to {topic} at {at} ({})", clients.join(", "))
     }
 
