@@ -28,6 +28,8 @@ pub struct ContainerState {
     pub restarts: u32,
     /// `healthy`, `unhealthy`, `starting`.
     pub health: Option<String>,
+    /// What the last run of its health check said, and where.
+    pub check_output: Option<(String, Place)>,
     /// Addresses by network, each with its place.
     pub addresses: Vec<(String, String, Place)>,
     /// Memory limit in bytes; 0 left out.

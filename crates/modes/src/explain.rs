@@ -22,6 +22,8 @@ const ORDINARY: &[&str] = &[
     "kafka.producer-config",
     "kafka.raft-voters",
     "kafka.started",
+    "kubernetes.scaled-down",
+    "kubernetes.scaled-up",
     "mongo.slow",
     "pinot.instance",
     "pinot.started",

@@ -67,3 +67,21 @@ fn every_page_is_whole() {
         assert!(!mode.meta().summary.is_empty() && !mode.meta().summary.ends_with('.'), "{id}");
     }
 }
+
+/// What happened is recognised, or the page says why nothing tells it.
+#[test]
+fn every_mode_is_seen_somewhere_or_its_page_says_that_nothing_tells_it() {
+    for mode in MODES {
+        let id = mode.meta().id;
+        let path = format!("{}/tests/md/{id}.md", env!("CARGO_MANIFEST_DIR"));
+        let document = fs::read_to_string(path).unwrap();
+        let is_seen =
+            document.contains(&format!("# seen: [{id}")) || document.contains(&format!(", {id}]"));
+        let page = mode.meta().page();
+        let nothing = page
+            .split("## In logs\n")
+            .nth(1)
+            .is_some_and(|part| part.trim_start().starts_with("Nothing tells it: "));
+        assert!(is_seen != nothing, "{id}: seen {is_seen}, `Nothing tells it` {nothing}");
+    }
+}

@@ -67,6 +67,11 @@
 //!
 //! Stop what the work depends on, call the endpoint, and compare its answer with the log.
 //!
+//! ## In logs
+//!
+//! Nothing tells it: the answer says success, and the error stands elsewhere without the request
+//! that it belongs to. What becomes of the work is told by the modes of its errors.
+//!
 //! ## Evidence
 //!
 //! - The code at the places shown.

@@ -57,6 +57,11 @@
 //!
 //! `wonin rehearse rollout . --service web --startup 30m`: it ends never.
 //!
+//! ## In logs
+//!
+//! Six failures of tasks or more within 20 minutes and longer, while the circuit breaker ends
+//! nothing and the service is never steady, show it at work.
+//!
 //! ## Evidence
 //!
 //! - Amazon ECS developer guide, "Service throttle logic": tasks that were running are not throttled;
@@ -67,7 +72,8 @@ use wonin_rollout::closed::{check_budget_ms, survival_probability};
 
 use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal, started};
 use crate::shared::edits::add_argument;
-use crate::shared::words::duration_ms;
+use crate::shared::seen::{Shown, all_of, signals};
+use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct EndlessChurn;
 
@@ -97,8 +103,57 @@ impl Mode for EndlessChurn {
                 telling.say(ecs.deployment, unbroken(evidence, &ecs));
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = churn(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || Some(observed(&shown)));
     }
+}
+
+/// Failures of tasks that are one of a rollout that goes wrong, and what each is.
+const FAILURES: [(&str, &str); 4] = [
+    ("ecs.unhealthy", "tasks fail the check of the load balancer"),
+    ("ecs.health-checks-failed", "tasks are stopped for their check"),
+    ("ecs.container-unhealthy", "tasks are stopped for the check of their container"),
+    ("ecs.essential-exited", "tasks exit by themselves"),
+];
+/// So many failures, over so long in milliseconds, are no longer a deployment that finds its end.
+const FAILURES_MIN: u64 = 6;
+const LASTS_MS: i64 = 1_200_000;
+
+/// Failures that go on, while nothing ended the deployment and the service was never steady.
+fn churn(evidence: &Evidence) -> Shown<'_> {
+    let shown = all_of(evidence, &FAILURES);
+    let first = shown.iter().filter_map(|(part, _)| part.signal.first_ms).min();
+    let last = shown.iter().filter_map(|(part, _)| part.signal.last_ms).max();
+    let lasts = first.zip(last).is_some_and(|(first, last)| last - first >= LASTS_MS);
+    let events = failures(&shown);
+    let ends =
+        ["ecs.circuit-breaker", "ecs.deployment-failed", "ecs.deployment-completed", "ecs.steady"];
+    let ended = signals(evidence, &ends)
+        .iter()
+        .any(|signal| signal.last_ms.is_none_or(|at| first.is_none_or(|first| at >= first)));
+    if events < FAILURES_MIN || !lasts || ended { Vec::new() } else { shown }
+}
+
+/// How many failures that are: one line may say two things of one task.
+fn failures(shown: &Shown<'_>) -> u64 {
+    let of = |name: &str| {
+        let parts = shown.iter().filter(|(part, _)| part.signal.name == name);
+        parts.map(|(part, _)| part.events).sum::<u64>()
+    };
+    let [check, stopped, container, exited] = FAILURES.map(|(name, _)| of(name));
+    check.max(stopped) + container + exited
+}
+
+/// What is left to say where the settings are not known.
+fn observed(shown: &Shown<'_>) -> Finding {
+    let events = failures(shown);
+    let title = format!(
+        "tasks fail and are started again without end: {} and no deployment ended",
+        count(events as usize, "failure")
+    );
+    Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 80)
+        .fix(Fix::advice("read why the tasks fail; switch the circuit breaker on, with rollback"))
 }
 
 fn unbroken(evidence: &Evidence, ecs: &Ecs) -> Finding {

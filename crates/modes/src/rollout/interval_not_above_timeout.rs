@@ -62,6 +62,10 @@
 //!
 //! `terraform apply` in an account for tests: the API answers before anything is created.
 //!
+//! ## In logs
+//!
+//! The API refuses it in words, which stand in the output of whatever applied the settings.
+//!
 //! ## Evidence
 //!
 //! - Elastic Load Balancing API, `CreateTargetGroup`; the error text as reported in
@@ -73,7 +77,7 @@ use wonin_model::{
     Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity, TargetGroup,
 };
 
-use crate::shared::deploys::{Telling, ecs_services, is_http};
+use crate::shared::deploys::{Seen, Telling, ecs_services, is_http};
 
 pub(crate) struct IntervalNotAboveTimeout;
 
@@ -83,6 +87,19 @@ static META: ModeMeta = ModeMeta {
     summary: "the load balancer refuses a check whose interval is not above its timeout",
     source: include_str!("interval_not_above_timeout.rs"),
 };
+
+/// What the API answers.
+const SEEN: &[(&str, &str)] = &[("alb.interval-not-above-timeout", "the load balancer refused it")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(
+        &META,
+        "the load balancer refused a health check: its interval is not above its timeout",
+    )
+    .weigh(Role::Cause, Severity::High, 97)
+    .fix(Fix::advice("set `timeout` below `interval`; its default is 5 s or more"))
+}
 
 impl Mode for IntervalNotAboveTimeout {
     fn meta(&self) -> &'static ModeMeta {
@@ -103,7 +120,8 @@ impl Mode for IntervalNotAboveTimeout {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

@@ -57,6 +57,12 @@
 //!
 //! Let the health endpoint answer 503 for a minute and count restarts.
 //!
+//! ## In logs
+//!
+//! A liveness probe that is answered with 503 while containers are restarted for it shows the half
+//! with dependencies: who answers is neither dead nor still starting. Where nobody answers in time,
+//! logs do not tell a busy server from a dead one.
+//!
 //! ## Evidence
 //!
 //! - Kubernetes documentation, "Configure Liveness, Readiness and Startup Probes": a common pattern
@@ -71,6 +77,7 @@ use wonin_model::{
 
 use crate::shared::deploys::{Telling, workloads};
 use crate::shared::edits::add_entry;
+use crate::shared::seen::{Part, Shown, Values, signals};
 
 pub(crate) struct LivenessEqualsReadiness;
 
@@ -102,8 +109,48 @@ impl Mode for LivenessEqualsReadiness {
                 }
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = restarted(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || Some(observed()));
     }
+}
+
+/// Restarts by liveness of an application that answered that it is not well: a status, where one
+/// that still starts, hangs or is gone gives no answer at all.
+pub(super) fn restarted(evidence: &Evidence) -> Shown<'_> {
+    let killed = |values: &Values| values.get("probe").is_some_and(|probe| probe == "liveness");
+    let killed = signals(evidence, &["kubernetes.killed-by-probe"])
+        .into_iter()
+        .filter_map(|signal| Part::of(signal, killed));
+    let refuses =
+        |values: &Values| values.get("why").is_some_and(|why| why.contains("statuscode: 503"));
+    let failed: Vec<Part<'_>> = signals(evidence, &["kubernetes.liveness-failed"])
+        .into_iter()
+        .filter_map(|signal| Part::of(signal, refuses).filter(|part| part.events == signal.count))
+        .collect();
+    let killed: Vec<Part<'_>> = killed.collect();
+    if failed.is_empty() || killed.is_empty() {
+        return Vec::new();
+    }
+    let failed = failed.into_iter().map(|part| {
+        (part, "liveness is answered with 503: it runs, and says that it is not well".to_owned())
+    });
+    let killed =
+        killed.into_iter().map(|part| (part, "and the kubelet restarts it for that".to_owned()));
+    failed.chain(killed).collect()
+}
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(
+        &META,
+        "liveness is answered with 503 and the container restarted: likely it asks for dependencies, \
+         which a restart does not repair",
+    )
+    .weigh(Role::Cause, Severity::High, 80)
+    .fix(Fix::advice(
+        "let liveness ask whether the process itself is beyond help, and readiness for the rest \
+         (`/actuator/health/liveness` and `/actuator/health/readiness`)",
+    ))
 }
 
 /// How long a probe has to fail before something is done, in seconds.

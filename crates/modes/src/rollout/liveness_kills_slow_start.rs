@@ -71,6 +71,7 @@ use wonin_rollout::plan::KubernetesPlan;
 use wonin_rollout::solve::Setting;
 use wonin_rollout::{Startup, configured};
 
+use super::liveness_equals_readiness;
 use crate::shared::deploys::{
     Kube, Seen, Start, Telling, numbers_of, percent, rehearsal, start_of, started, workloads,
 };
@@ -194,7 +195,10 @@ impl Mode for LivenessKillsSlowStart {
             }
         }
         let seen = Seen { evidence, signals: SEEN };
-        telling.finish_seen(META.id, &seen, findings, open, || Some(observed(evidence)));
+        // One that runs and says that it is not well is told by the mode about dependencies.
+        let is_up = || !liveness_equals_readiness::restarted(evidence).is_empty();
+        telling
+            .finish_seen(META.id, &seen, findings, open, || (!is_up()).then(|| observed(evidence)));
     }
 }
 

@@ -73,6 +73,11 @@
 //!
 //! `kubectl rollout restart deployment/web` under constant load, counting what is not answered.
 //!
+//! ## In logs
+//!
+//! Answers that are missing in the half minute after a server began to stop, and at no other time,
+//! show it at work. One such failure at another moment has another reason, and nothing is claimed.
+//!
 //! ## Evidence
 //!
 //! - Kubernetes documentation, "Pod Lifecycle", termination: the hook runs within the grace period,
@@ -88,6 +93,8 @@ use wonin_model::{
 };
 
 use crate::shared::deploys::{Kube, Telling, ecs_services, steps, workloads};
+use crate::shared::rollouts::times;
+use crate::shared::seen::{Part, Shown, signals};
 
 pub(crate) struct RequestsCutAtDrain;
 
@@ -121,8 +128,70 @@ impl Mode for RequestsCutAtDrain {
                 telling.say(kube.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = cut(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || Some(observed()));
     }
+}
+
+/// What tells that a server begins to leave.
+const LEAVES: [&str; 3] = ["app.shutdown-started", "ecs.draining", "ecs.stopped"];
+/// What tells that a request to it was cut or found nobody.
+const CUT: [(&str, &str); 8] = [
+    ("http.status-502", "requests ended with 502"),
+    ("http.status-504", "requests ended with 504"),
+    ("nginx.prematurely-closed", "connections were closed before the answer"),
+    ("nginx.reset", "connections were reset before the answer"),
+    ("nginx.connect-failed", "nobody listened any more"),
+    ("alb.target-closed", "connections were closed before the answer"),
+    ("envoy.upstream-reset", "connections were reset before the answer"),
+    ("app.shutdown-aborted", "requests were still running when the time to end them was over"),
+];
+/// How long after that begin, and how long before (clocks differ), in milliseconds.
+const AFTER_MS: i64 = 30_000;
+const BEFORE_MS: i64 = 2_000;
+
+/// Errors that come when servers leave, and at no other time.
+fn cut(evidence: &Evidence) -> Shown<'_> {
+    let leaves: Vec<i64> = LEAVES.iter().flat_map(|name| times(evidence, name, |_| true)).collect();
+    let is_then =
+        |at: i64| leaves.iter().any(|left| (left - BEFORE_MS..=left + AFTER_MS).contains(&at));
+    let mut shown: Shown<'_> = Vec::new();
+    for (name, what) in CUT {
+        for signal in signals(evidence, &[name]) {
+            // All of them are looked at, or nothing is claimed.
+            let all = signal.count == signal.hits.len() as u64;
+            if !all || !signal.hits.iter().all(|hit| hit.at_ms.is_some_and(is_then)) {
+                return Vec::new();
+            }
+            let what = format!("{what} within {} s of a stop", AFTER_MS / 1000);
+            shown.push((Part::whole(signal), what));
+        }
+    }
+    let events: u64 = shown.iter().map(|(part, _)| part.events).sum();
+    if events < 2 {
+        return Vec::new();
+    }
+    for name in LEAVES {
+        for signal in signals(evidence, &[name]) {
+            shown.push((Part::whole(signal), "servers begin to leave".to_owned()));
+        }
+    }
+    shown
+}
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(
+        &META,
+        "requests fail when servers stop, and at no other time: likely they leave before their \
+         requests have ended",
+    )
+    .weigh(Role::Contributing, Severity::Medium, 75)
+    .leads_to("errors-at-each-deployment")
+    .fix(Fix::advice(
+        "let a server be taken out of the balancer first, wait some seconds (`preStop`, deregistration \
+         delay), and end requests before the process ends (`server.shutdown: graceful`)",
+    ))
 }
 
 /// E22, in the one case that is certain without knowing a request.

@@ -37,6 +37,11 @@
 //!
 //! `wonin rehearse rollout . --service web --startup 30s` draws the capacity over time.
 //!
+//! ## In logs
+//!
+//! Events of ECS or Kubernetes in which a quarter or more goes before anything new is started show
+//! it at work; those of ECS only together with the wanted number of tasks.
+//!
 //! ## Evidence
 //!
 //! - Amazon ECS developer guide, "Best practices for service parameters": with 50 and 200 the
@@ -52,6 +57,8 @@ use wonin_model::{
 use crate::shared::deploys::{
     Ecs, Kube, Limits, Telling, ecs_services, rehearsal, steps, workloads,
 };
+use crate::shared::rollouts::went_first;
+use crate::shared::seen::{Part, Shown};
 use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct RolloutHalvesCapacity;
@@ -88,8 +95,40 @@ impl Mode for RolloutHalvesCapacity {
                 telling.say(kube.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = thinned(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || Some(observed(&shown)));
     }
+}
+
+/// At least a quarter, and not all, went before anything new was started, as events say.
+fn thinned(evidence: &Evidence) -> Shown<'_> {
+    let desired = |name: &str| {
+        let ecs = ecs_services(evidence).find(|ecs| ecs.deployment.name == name)?;
+        Some(u64::from(ecs.limits()?.desired.value))
+    };
+    let mut shown: Shown<'_> = Vec::new();
+    for step in went_first(evidence) {
+        let service = step.hit.values.get("service").map(String::as_str);
+        let all = step.left.map(|left| left + step.went).or_else(|| service.and_then(desired));
+        let Some(all) = all.filter(|all| step.went * 4 >= *all && step.went < *all) else {
+            continue;
+        };
+        let gap = duration_ms(step.gap_ms.unsigned_abs());
+        let what =
+            format!("{} of {all} went, and the first new one was started {gap} later", step.went);
+        shown.push((Part::at(step.signal, step.hit), what));
+    }
+    shown
+}
+
+/// What is left to say where the settings are not known.
+fn observed(shown: &Shown<'_>) -> Finding {
+    let times = count(shown.len(), "rollout");
+    let title =
+        format!("{times} stopped a large part of what served before anything new was started");
+    Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 80).fix(Fix::advice(
+        "let new ones start first: `maxUnavailable: 0` with `maxSurge`, 100 % healthy at least",
+    ))
 }
 
 /// E9: at least a quarter of the tasks goes first.

@@ -59,6 +59,11 @@
 //!
 //! `wonin rehearse rollout . --service web --startup 30s`: the lowest capacity is 0.
 //!
+//! ## In logs
+//!
+//! Events of ECS or Kubernetes in which all that is old goes before anything new is started show it
+//! at work; those of ECS only together with the wanted number of tasks.
+//!
 //! ## Evidence
 //!
 //! - Amazon ECS developer guide, "Deploy by replacing tasks"; Kubernetes documentation,
@@ -79,6 +84,8 @@ use wonin_rollout::closed::outage_of_single_task_ms;
 use crate::shared::deploys::{
     Ecs, Kube, Limits, Telling, ecs_services, rehearsal, started, steps, workloads,
 };
+use crate::shared::rollouts::went_first;
+use crate::shared::seen::{Part, Shown};
 use crate::shared::words::{count, duration_ms, list};
 
 pub(crate) struct RolloutZeroCapacity;
@@ -114,9 +121,42 @@ impl Mode for RolloutZeroCapacity {
                 telling.say(kube.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = emptied(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || Some(observed(&shown)));
         findings.extend(of_compose(evidence));
     }
+}
+
+/// Everything old went before anything new was started, as events say.
+fn emptied(evidence: &Evidence) -> Shown<'_> {
+    let desired = |name: &str| {
+        let ecs = ecs_services(evidence).find(|ecs| ecs.deployment.name == name)?;
+        Some(u64::from(ecs.limits()?.desired.value))
+    };
+    let mut shown: Shown<'_> = Vec::new();
+    for step in went_first(evidence) {
+        let service = step.hit.values.get("service").map(String::as_str);
+        let left = step.left.or_else(|| Some(service.and_then(desired)?.saturating_sub(step.went)));
+        if left == Some(0) {
+            let gap = duration_ms(step.gap_ms.unsigned_abs());
+            let what =
+                format!("all {} went, and the first new one was started {gap} later", step.went);
+            shown.push((Part::at(step.signal, step.hit), what));
+        }
+    }
+    shown
+}
+
+/// What is left to say where the settings are not known.
+fn observed(shown: &Shown<'_>) -> Finding {
+    let times = count(shown.len(), "rollout");
+    let title = format!(
+        "nothing served during {times}: everything old was stopped before anything new was started"
+    );
+    Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 85)
+        .leads_to("outage-at-each-deployment")
+        .fix(Fix::advice("let new ones start first (`maxSurge`, 200 % at most), unless two versions must not run at once"))
 }
 
 fn of_ecs(evidence: &Evidence, ecs: &Ecs, limits: &Limits) -> Finding {

@@ -56,18 +56,26 @@
 //!
 //! `wonin rehearse rollout . --service web --startup 30s`: each proposal says what it costs.
 //!
+//! ## In logs
+//!
+//! Errors that callers get two minutes or more before a task is called unhealthy show it at work,
+//! where the grace period is known to be long.
+//!
 //! ## Evidence
 //!
 //! - Amazon ECS API, `healthCheckGracePeriodSeconds`; developer guide, "How the deployment circuit
 //!   breaker detects failures". Row E30 of the rollout rules.
 //! - Assumed: 20 s from the decision to start a task until it runs, 40 s on Fargate.
 
-use wonin_model::{Evidence, Finding, Fix, LaunchType, Mode, ModeMeta, NotChecked, Role, Severity};
+use wonin_model::{
+    Evidence, Finding, Fix, LaunchType, Mode, ModeMeta, NotChecked, Role, Severity, Standing,
+};
 use wonin_rollout::closed::{breaker_threshold, breaker_trip_ms, safe_grace_ms};
 use wonin_rollout::plan::BreakerThreshold;
 
 use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal, started};
 use crate::shared::measure::about;
+use crate::shared::seen::{Part, Shown, signals, span};
 
 pub(crate) struct SlowDetection;
 
@@ -95,8 +103,40 @@ impl Mode for SlowDetection {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = noticed_late(evidence);
+        let before = findings.len();
+        telling.finish_shown(META.id, &shown, findings, open, || None);
+        // What broke is another matter: this only made it last.
+        for finding in &mut findings[before..] {
+            if finding.standing >= Standing::Observed {
+                (finding.role, finding.severity) = (Role::Contributing, Severity::Medium);
+            }
+        }
     }
+}
+
+/// From the first error to the first word of an unhealthy task, at least, in milliseconds.
+const LATE_MS: i64 = 120_000;
+/// An error that lies further back has another reason.
+const FAR_MS: i64 = 3_600_000;
+
+/// Errors that callers got before anybody called a task unhealthy. Only a grace period that is
+/// known makes that a claim.
+fn noticed_late(evidence: &Evidence) -> Shown<'_> {
+    let errors = ["http.status-502", "http.status-503", "http.status-504", "alb.target-closed"];
+    let noticed = signals(evidence, &["ecs.unhealthy", "ecs.health-checks-failed"]);
+    let noticed = noticed.into_iter().filter_map(|signal| Some((signal, signal.first_ms?)));
+    let Some((signal, at)) = noticed.min_by_key(|(_, at)| *at) else { return Vec::new() };
+    let first = signals(evidence, &errors)
+        .into_iter()
+        .filter_map(|error| Some((error, error.first_ms?)))
+        .filter(|(_, first)| (LATE_MS..=FAR_MS).contains(&(at - first)))
+        .min_by_key(|(_, first)| *first);
+    let Some((error, first)) = first else { return Vec::new() };
+    vec![
+        (Part::whole(error), "callers get errors".to_owned()),
+        (Part::whole(signal), format!("a task is called unhealthy {} later", span(at - first))),
+    ]
 }
 
 /// Longer than what any start needs, in seconds: 10 minutes.

@@ -59,6 +59,11 @@
 //!
 //! `wonin rehearse rollout . --service web --startup 30s`: the duration, with either delay.
 //!
+//! ## In logs
+//!
+//! Tasks that begin to drain and go two minutes or more later show it at work, where the delay is
+//! known. Without settings it may be a long request that they wait for.
+//!
 //! ## Evidence
 //!
 //! - Elastic Load Balancing user guide, "Deregistration delay": 300 s, and the state stays draining
@@ -67,11 +72,13 @@
 //! - Inferred: that the time of a wave is this delay, when tasks that stop count towards the
 //!   maximum.
 
-use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
+use wonin_model::{Evidence, Finding, Fix, Hit, Mode, ModeMeta, NotChecked, Role, Severity};
 use wonin_rollout::closed::waves;
 
 use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal};
 use crate::shared::edits::add_argument;
+use crate::shared::rollouts::times;
+use crate::shared::seen::{Part, Shown, signals, span};
 use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct SlowStop;
@@ -100,8 +107,33 @@ impl Mode for SlowStop {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let shown = drained(evidence);
+        telling.finish_shown(META.id, &shown, findings, open, || None);
     }
+}
+
+/// A drain that takes at least this long is the wait for a delay, in milliseconds.
+const LONG_DRAIN_MS: i64 = 120_000;
+
+/// Tasks that began to drain, and for long nothing more happened to them. Only a delay that is
+/// known makes that a claim.
+fn drained(evidence: &Evidence) -> Shown<'_> {
+    let mut shown: Shown<'_> = Vec::new();
+    for signal in signals(evidence, &["ecs.draining"]) {
+        for hit in &signal.hits {
+            let Some(at) = hit.at_ms else { continue };
+            let of = hit.values.get("service");
+            let is_its = |other: &Hit| of.is_none() || other.values.get("service") == of;
+            let next = ["ecs.stopped", "ecs.steady", "ecs.deployment-completed"];
+            let next = next.iter().flat_map(|name| times(evidence, name, is_its));
+            let waited = next.filter(|next| *next > at).min().map(|next| next - at);
+            if let Some(waited) = waited.filter(|ms| *ms >= LONG_DRAIN_MS) {
+                let what = format!("tasks begin to drain, and go {} later", span(waited));
+                shown.push((Part::at(signal, hit), what));
+            }
+        }
+    }
+    shown
 }
 
 /// What pipelines usually wait for, in seconds: the waiter `services-stable` gives up then.

@@ -95,6 +95,11 @@
 //! Ask for the state of the targets: `unused` with the reason `Target.NotInUse` names the zone.
 //! `wonin rehearse rollout . --startup 60s` shows which share of the tasks fails.
 //!
+//! ## In logs
+//!
+//! The load balancer gives the zone as the reason of an unhealthy target, and ECS repeats it in its
+//! events.
+//!
 //! ## Evidence
 //!
 //! - Elastic Load Balancing user guide, "Target health status": `unused` when the target is in a zone
@@ -104,7 +109,7 @@
 
 use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role, Severity};
 
-use crate::shared::deploys::{Ecs, Telling, ecs_services, rehearsal};
+use crate::shared::deploys::{Ecs, Seen, Telling, ecs_services, rehearsal};
 use crate::shared::words::{count, list};
 
 pub(crate) struct ZoneNotEnabled;
@@ -115,6 +120,20 @@ static META: ModeMeta = ModeMeta {
     summary: "tasks run in a zone that the load balancer does not serve",
     source: include_str!("zone_not_enabled.rs"),
 };
+
+/// What the load balancer says of such a task.
+const SEEN: &[(&str, &str)] =
+    &[("alb.zone-not-enabled", "the load balancer refuses a task because of its zone")];
+
+/// What is left to say where the settings are not known.
+fn observed() -> Finding {
+    Finding::new(
+        &META,
+        "tasks run in a zone that the load balancer does not serve: they get no checks and no requests",
+    )
+    .weigh(Role::Cause, Severity::High, 95)
+    .fix(Fix::advice("give the load balancer a subnet in that zone, or keep tasks out of it"))
+}
 
 impl Mode for ZoneNotEnabled {
     fn meta(&self) -> &'static ModeMeta {
@@ -133,7 +152,8 @@ impl Mode for ZoneNotEnabled {
                 telling.say(ecs.deployment, finding);
             }
         }
-        telling.finish(META.id, findings, open);
+        let seen = Seen { evidence, signals: SEEN };
+        telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
     }
 }
 

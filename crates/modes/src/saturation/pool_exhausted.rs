@@ -84,7 +84,7 @@
 
 use wonin_model::{
     ClientKind, EarlyAnswer, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin,
-    Role, Severity, Signal, Standing, Thread, ThreadSet,
+    Role, Severity, Signal, Standing, Thread, ThreadDump, ThreadSet,
 };
 use wonin_text::Place;
 
@@ -289,19 +289,23 @@ fn bound(evidence: &Evidence, signal: &Signal, size: Option<u64>, mut finding: F
 }
 
 /// Threads of a dump that wait for a connection of a pool.
-fn waiting(evidence: &Evidence, set: &ThreadSet) -> Option<Finding> {
+pub(super) fn waiting_for_pool(dump: &ThreadDump) -> Vec<&Thread> {
     const TAKES: [&str; 4] = [
         "com.zaxxer.hikari.pool.HikariPool.getConnection",
         "org.apache.commons.pool2.impl.GenericObjectPool.borrowObject",
         "org.apache.tomcat.jdbc.pool.ConnectionPool.borrowConnection",
         "org.apache.http.impl.conn.PoolingHttpClientConnectionManager.leaseConnection",
     ];
-    let dump = evidence.dumps.get(*set.dumps.last()?)?;
     let takes = |frame: &String| TAKES.iter().any(|take| frame.starts_with(take));
     let waits = |thread: &&Thread| {
         thread.state.as_deref() != Some("RUNNABLE") && thread.stack.iter().any(takes)
     };
-    let waiting: Vec<&Thread> = dump.threads.iter().filter(waits).collect();
+    dump.threads.iter().filter(waits).collect()
+}
+
+/// Such threads in the last dump of a process.
+fn waiting(evidence: &Evidence, set: &ThreadSet) -> Option<Finding> {
+    let waiting = waiting_for_pool(evidence.dumps.get(*set.dumps.last()?)?);
     let first = waiting.first().filter(|_| waiting.len() >= 3)?;
     let title =
         format!("{} threads wait for a connection of a pool that is used up", waiting.len());

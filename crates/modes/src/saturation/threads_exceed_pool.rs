@@ -47,6 +47,10 @@
 //!
 //! Hold all connections of the pool (a lock, a slow query) and call an endpoint without database.
 //!
+//! ## In logs
+//!
+//! A thread dump in which more threads wait for a connection than the pool has shows it at work.
+//!
 //! ## Evidence
 //!
 //! - Spring Boot 3.4: `server.tomcat.threads.max` 200. HikariCP: `maximumPoolSize` 10,
@@ -54,9 +58,11 @@
 //! - Inferred: that most requests need a connection.
 
 use wonin_model::{
-    App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity,
+    App, Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
+    Severity, Standing, ThreadDump,
 };
 
+use super::pool_exhausted::waiting_for_pool;
 use crate::shared::measure::{setting_count, setting_ms};
 use crate::shared::words::duration_ms;
 
@@ -77,10 +83,40 @@ impl Mode for ThreadsExceedPool {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         for app in &evidence.stack.apps {
             if app.properties.get("spring.datasource.url").is_some() {
-                findings.extend(request_threads(app));
-                findings.extend(listener_threads(app));
+                let mut own: Vec<Finding> =
+                    request_threads(app).into_iter().chain(listener_threads(app)).collect();
+                if let Some(first) = own.first_mut() {
+                    observe(evidence, app, first);
+                }
+                findings.extend(own);
             }
         }
+    }
+}
+
+/// Adds a dump in which more threads wait for a connection than there are, where it is of this
+/// application.
+fn observe(evidence: &Evidence, app: &App, finding: &mut Finding) {
+    let Some(pool) = setting_count(&app.properties, POOL) else { return };
+    let only = evidence.stack.apps.len() == 1;
+    let is_its = |dump: &&ThreadDump| {
+        dump.process.as_deref().map_or(only, |process| process.contains(&app.name) || only)
+    };
+    for dump in evidence.dumps.iter().filter(is_its) {
+        let waiting = waiting_for_pool(dump);
+        let Some(first) = waiting.first() else { continue };
+        if i64::try_from(waiting.len()).is_ok_and(|waiting| waiting <= pool.value) {
+            continue;
+        }
+        let claim =
+            format!("seen: {} threads wait for one of {} connections", waiting.len(), pool.value);
+        finding
+            .because
+            .insert(0, Because { claim, origin: Origin::Written(first.place), value: None });
+        finding.standing = Standing::Observed;
+        finding.severity = finding.severity.max(Severity::Medium);
+        finding.confidence = finding.confidence.max(90);
+        return;
     }
 }
 

@@ -12,7 +12,7 @@ use wonin_rollout::solve::{Change, Setting};
 use wonin_rollout::{Bounds, Startup, validate};
 use wonin_text::{Place, Sources};
 
-use super::seen::{all_of, recognise};
+use super::seen::{Shown, all_of, recognise};
 use super::words::list;
 
 /// An ECS service with what declares it.
@@ -321,9 +321,21 @@ impl Telling<'_> {
         open: &mut Vec<NotChecked>,
         otherwise: impl FnOnce() -> Option<Finding>,
     ) {
+        let shown = all_of(seen.evidence, seen.signals);
+        self.finish_shown(mode, &shown, findings, open, otherwise);
+    }
+
+    /// The same with what the caller made of logs.
+    pub(crate) fn finish_shown(
+        self,
+        mode: &'static str,
+        shown: &Shown<'_>,
+        findings: &mut Vec<Finding>,
+        open: &mut Vec<NotChecked>,
+        otherwise: impl FnOnce() -> Option<Finding>,
+    ) {
         let mut told = Vec::new();
         self.finish(mode, &mut told, open);
-        let shown = all_of(seen.evidence, seen.signals);
         let named: Vec<&str> =
             shown.iter().flat_map(|(part, _)| part.signal.all("service")).collect();
         // Events of ECS name their service; those of another one prove nothing here.
@@ -331,7 +343,7 @@ impl Telling<'_> {
             named.is_empty() || one.service.as_deref().is_none_or(|own| named.contains(&own))
         };
         let (mut own, rest): (Vec<Finding>, Vec<Finding>) = told.into_iter().partition(fits);
-        recognise(&mut own, &shown, otherwise);
+        recognise(&mut own, shown, otherwise);
         findings.extend(own);
         findings.extend(rest);
     }

@@ -15,6 +15,7 @@ pub(crate) mod kafka_rules;
 pub(crate) mod knobs;
 pub(crate) mod measure;
 pub(crate) mod reach;
+pub(crate) mod rollouts;
 pub(crate) mod rows;
 pub(crate) mod seen;
 pub(crate) mod slow;

@@ -64,6 +64,13 @@ impl<'e> Part<'e> {
         Self { signal, hit: signal.hits.first(), events: signal.count, whole: true, files }
     }
 
+    /// One event.
+    pub(crate) fn at(signal: &'e Signal, hit: &'e Hit) -> Self {
+        let mut files = [None; FILES_MAX];
+        files[0] = Some(hit.place.file);
+        Self { signal, hit: Some(hit), events: 1, whole: signal.count == 1, files }
+    }
+
     /// What is in these logs; `None` where nothing is.
     pub(crate) fn within(evidence: &Evidence, signal: &'e Signal, logs: &[FileId]) -> Option<Self> {
         let ours = evidence

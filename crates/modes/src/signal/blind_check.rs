@@ -38,6 +38,13 @@
 //!
 //! Let the service answer 503, or stop its process with SIGSTOP, and look at the container's state.
 //!
+//! ## In logs
+//!
+//! A check whose program is missing is seen: the engine and the kubelet log `executable file not
+//! found in $PATH` for it, and `docker inspect` keeps it as the last output. A check that cannot
+//! fail, or that opens a port alone, is seen nowhere: it is green, and that is what is wrong with
+//! it.
+//!
 //! ## Evidence
 //!
 //! - curl manual, `--fail`; Docker reference, `HEALTHCHECK` (exit status 0 is healthy).
@@ -48,12 +55,14 @@ use std::collections::BTreeMap;
 
 use wonin_model::{
     Condition, Evidence, FileEdit, Finding, Fix, HealthTest, Located, Mode, ModeMeta, NotChecked,
-    Origin, Role, Service, Severity,
+    Origin, Role, Service, Severity, Standing,
 };
 use wonin_text::{Edit, Place};
 
 use crate::shared::checks::{Blind, blindness};
 use crate::shared::dependents::Dependents;
+use crate::shared::seen::{Part, signals};
+use crate::shared::stale;
 use crate::shared::words::{count, list};
 
 pub(crate) struct BlindCheck;
@@ -84,10 +93,70 @@ impl Mode for BlindCheck {
                 groups.entry((service.project, blind)).or_default().push(checked);
             }
         }
-        for ((_, blind), checked) in &groups {
-            findings.push(report(evidence, &dependents, *blind, checked));
-        }
+        let mut own: Vec<Finding> = groups
+            .iter()
+            .map(|((_, blind), checked)| report(evidence, &dependents, *blind, checked))
+            .collect();
+        observe(evidence, &mut own);
+        findings.extend(own);
     }
+}
+
+const MISSING: &str = "executable file not found in";
+
+/// Recognises checks whose program is not there: by what the engine and the kubelet log, and by
+/// what `docker inspect` keeps of the last run.
+fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
+    for container in &evidence.containers {
+        let Some((said, place)) = &container.check_output else { continue };
+        if !said.contains(MISSING) {
+            continue;
+        }
+        let name = stale::name(evidence, container);
+        let finding =
+            predicted(evidence, own, name).unwrap_or_else(|| never_healthy(said).service(name));
+        let claim = format!("seen: the last run of the check of {name} found no such program");
+        let mut finding = finding.because_at(claim, Origin::Written(*place));
+        finding.standing = Standing::Observed;
+        finding.confidence = finding.confidence.max(97);
+        own.push(finding);
+    }
+    for signal in signals(evidence, &["container.check-tool-missing"]) {
+        let part = Part::whole(signal);
+        let tool = signal.all("tool").first().map_or(String::new(), |tool| (*tool).to_owned());
+        let finding = signal.service.as_deref().and_then(|name| predicted(evidence, own, name));
+        let finding = finding.unwrap_or_else(|| never_healthy(&format!("exec: \"{tool}\"")));
+        own.push(part.tell(finding, "the check cannot run"));
+    }
+}
+
+/// Takes out the finding about the check of a service.
+fn predicted(evidence: &Evidence, own: &mut Vec<Finding>, name: &str) -> Option<Finding> {
+    let service = evidence.stack.services.iter().find(|one| one.name.value == name)?;
+    let place = service.healthcheck.as_ref()?.test.place()?;
+    let at = own
+        .iter()
+        .position(|one| one.because.iter().any(|because| because.origin.place() == Some(place)))?;
+    Some(own.remove(at))
+}
+
+/// A check that cannot run, of which no file tells.
+fn never_healthy(said: &str) -> Finding {
+    let tool = said
+        .split("exec: ")
+        .nth(1)
+        .and_then(|rest| rest.split(['"', '\\']).find(|word| !word.is_empty()));
+    let title = match tool {
+        Some(tool) => {
+            format!("a health check runs `{tool}`, which the image does not have: never healthy")
+        }
+        None => {
+            "a health check runs a program that the image does not have: never healthy".to_owned()
+        }
+    };
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 92)
+        .fix(Fix::advice(repair(Blind::NoTool("curl"))))
 }
 
 /// A service with its check.

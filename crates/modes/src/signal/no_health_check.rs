@@ -39,6 +39,11 @@
 //!
 //! Stop the process in the container with SIGSTOP: it stays `Up`.
 //!
+//! ## In logs
+//!
+//! Nothing tells it: what is missing writes no lines. What a missing check lets pass is told by the
+//! modes of those failures.
+//!
 //! ## Evidence
 //!
 //! - Docker reference, `HEALTHCHECK`; Compose specification, `depends_on`.

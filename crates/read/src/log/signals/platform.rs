@@ -91,6 +91,37 @@ pub(super) const TEXTS: &[Text] = &[
         "Multi-Attach error for volume",
         r#"Multi-Attach error for volume "(?P<volume>[^"]+)""#,
     ),
+    text(
+        "kubernetes.scaled-down",
+        "Scaled down replica set",
+        r"Scaled down replica set (?P<deployment>\S+)-[a-z0-9]{5,10} to (?P<to>\d+)(?: from (?P<from>\d+))?",
+    ),
+    text(
+        "kubernetes.scaled-up",
+        "Scaled up replica set",
+        r"Scaled up replica set (?P<deployment>\S+)-[a-z0-9]{5,10} to (?P<to>\d+)(?: from (?P<from>\d+))?",
+    ),
+    // Checks of containers and of load balancers.
+    text(
+        "container.check-tool-missing",
+        "executable file not found in",
+        r#"(?:OCI runtime exec failed|[Pp]robe (?:failed|errored)|[Hh]ealth ?check)[^\n]{0,400}?exec: \\*"(?P<tool>[^"\\]+)\\*": executable file not found in"#,
+    ),
+    text(
+        "alb.interval-not-above-timeout",
+        "Health check interval must be greater than the timeout",
+        r"Health check interval must be greater than the timeout",
+    ),
+    text(
+        "alb.interval-not-above-timeout",
+        "must be smaller than the interval",
+        r"Health check timeout '(?P<timeout>\d+)' must be smaller than the interval '(?P<interval>\d+)'",
+    ),
+    text(
+        "alb.zone-not-enabled",
+        "Availability Zone that is not enabled for",
+        r"Target is in an Availability Zone that is not enabled for (?:the|its) load balancer",
+    ),
     // Compose, Docker and Swarm.
     text(
         "compose.dependency-failed",
