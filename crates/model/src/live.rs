@@ -319,7 +319,7 @@ impl Load {
 pub struct LoadSlot {
     /// Begin, Unix milliseconds.
     pub at_ms: i64,
-    /// Events whose time lies in it.
+    /// Events that end in it.
     pub events: u64,
     /// Sum of their durations as logged, in microseconds.
     pub total_us: u64,

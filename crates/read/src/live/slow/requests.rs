@@ -94,6 +94,9 @@ fn free(line: &str) -> Option<Parts<'_>> {
     let text = if before.len() >= behind.len() { before } else { behind };
     let text = text.trim().trim_end_matches(['|', '-', ',', '(', '[', ' ']);
     let client = address_in(text);
+    if let Some(request) = named(text) {
+        return Some(Parts { at_us, client, request, duration_us });
+    }
     let text = match client {
         Some(client) => {
             let at = text.find(client)? + client.len();
@@ -106,6 +109,18 @@ fn free(line: &str) -> Option<Parts<'_>> {
     // An answer's code behind the request is none of its words.
     let request = request.split_once("\" ").map_or(request, |(request, _)| request);
     (request.len() > 2).then_some(Parts { at_us, client, request, duration_us })
+}
+
+/// `query="select …"`: the request in a field of its own.
+fn named(text: &str) -> Option<&str> {
+    const NAMES: &[&str] =
+        &["query", "sql", "statement", "request", "command", "cmd", "uri", "path"];
+    text.match_indices("=\"").find_map(|(at, sign)| {
+        let name = text[..at].rsplit([' ', '\t', ',', '{']).next()?;
+        let value = &text[at + sign.len()..];
+        let end = value.find('"')?;
+        (NAMES.contains(&name) && end > 2).then_some(&value[..end])
+    })
 }
 
 /// A duration in a text, with where it stands; of several the last one.
@@ -267,6 +282,12 @@ mod tests {
                 Some("10.0.4.17"),
                 ".api.usage[?;?]",
                 35_000,
+            ),
+            (
+                "2022.04.18D03:00:00.012345678 handle=12 ip=10.0.4.17 query=\"select from usage where device=42\" duration=412ms",
+                Some("10.0.4.17"),
+                "select from usage where device=?",
+                412_000,
             ),
         ] {
             let parts = free(line).unwrap();

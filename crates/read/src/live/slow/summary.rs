@@ -108,8 +108,11 @@ impl Summary {
         let service = self.service(event);
         self.has_fractions |= event.at_us.is_some_and(|at| at % 1_000_000 != 0);
         self.all.add(event, service);
-        for (slots, service) in self.slots.iter_mut().zip(service) {
-            slots.add(event, service);
+        // A slot holds what ends in it: a queue is worked off long after it came.
+        let duration = i64::try_from(event.duration_us).unwrap_or(i64::MAX);
+        let ends = [event.at_us.map(|at| at.saturating_add(duration)), event.at_us];
+        for ((slots, service), end) in self.slots.iter_mut().zip(service).zip(ends) {
+            slots.add(event, service, end);
         }
         let known = self.templates.contains_key(&event.template.text);
         let key = if known || self.templates.len() < TEMPLATES_MAX {
@@ -353,8 +356,8 @@ impl Default for Slots {
 }
 
 impl Slots {
-    fn add(&mut self, event: &Event<'_>, service_us: u64) {
-        let Some(at) = event.at_us else {
+    fn add(&mut self, event: &Event<'_>, service_us: u64, end_us: Option<i64>) {
+        let Some(at) = end_us else {
             return;
         };
         let one = LoadSlot {
