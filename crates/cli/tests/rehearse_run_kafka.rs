@@ -143,3 +143,71 @@ fn a_client_that_goes_around_the_proxy_makes_the_run_invalid() {
     let why = value["why"].as_str().unwrap();
     assert!(why.starts_with("a client went around the proxy: bash (pid "), "{why}");
 }
+
+/// Transactions whose records are refused are rolled back and read by nobody; one whose decision is
+/// taken, and the answer lost, is committed once.
+#[test]
+#[ignore = "needs a real Kafka"]
+fn transactions_are_torn_and_told_apart() {
+    let Some(cluster) = cluster(2) else { return };
+    let in_transactions = |fault: &str| {
+        let text = scenario(&cluster, "\"socket.timeout.ms\" = 3000", fault);
+        rehearse(&text.replace("rate = 50", "rate = 50\ntransactional = true"))
+    };
+    let whole = |delivery: &Value| {
+        let counts = ["lost", "not_delivered", "duplicated", "reordered"];
+        let counts: Vec<i64> = counts.iter().map(|one| delivery[one].as_i64().unwrap()).collect();
+        let all = delivery["anomalies"].as_array().unwrap().iter();
+        let bad: Vec<&Value> = all.filter(|one| one["bad"] == true).collect();
+        assert!(counts == [0; 4] && bad.is_empty(), "{delivery:#}");
+        let count = |name: &str| delivery[name].as_u64().unwrap();
+        (count("sent"), count("acknowledged"))
+    };
+    let refused = "kind = \"kafka\"\n\
+                   for = \"4s\"\n\
+                   on = { api = \"Produce\", count = 3 }\n\
+                   act = { type = \"error\", code = \"INVALID_RECORD\" }";
+    let (code, value) = in_transactions(refused);
+    assert_eq!(value["faults"][0]["hits"], 3, "{value:#}");
+    let (sent, acknowledged) = whole(&value["delivery"]);
+    assert!((1..=60).contains(&(sent - acknowledged)), "{acknowledged} of {sent}");
+    assert_eq!(code, Some(0), "{value:#}");
+
+    let torn = "kind = \"kafka\"\n\
+                for = \"4s\"\n\
+                on = { api = \"EndTxn\", count = 2 }\n\
+                act = \"lose_response\"";
+    let (_, value) = in_transactions(torn);
+    assert_eq!(value["faults"][0]["hits"], 2, "{value:#}");
+    let (sent, acknowledged) = whole(&value["delivery"]);
+    assert!(acknowledged > 100 && sent - acknowledged <= 20, "{acknowledged} of {sent}");
+}
+
+/// A program in the place of the clients carries the mark of its run, as what it starts does, so
+/// that it is ended and found.
+#[test]
+#[ignore = "needs a real Kafka"]
+fn a_program_carries_the_mark_of_its_run() {
+    let Some(cluster) = cluster(1) else { return };
+    let fault = "kind = \"kafka\"\nfor = \"2s\"\nact = { type = \"latency\", ms = 50 }";
+    let program = "program = [\"sh\", \"-c\", \"env > environment; setsid sleep 321.87 & cat\"]";
+    let text = scenario(&cluster, "", fault)
+        .replace("replication = 2", &format!("replication = 1\n{program}"));
+    let dir = dir([("s.toml", text.as_str())]);
+    let args = ["rehearse", "run", "s.toml", "--yes", "--journal", "undo"];
+    // It sends nothing, so that there is no steady state.
+    assert_eq!(run(dir.path(), &args).code, Some(3));
+    let environment = std::fs::read_to_string(dir.path().join("environment")).unwrap();
+    assert!(environment.lines().any(|line| line.starts_with("WONIN_RUN=")), "{environment}");
+    assert!(environment.lines().any(|line| line.starts_with("WONIN_BOOTSTRAP=127.0.0.1:")));
+    let is_left = || {
+        let found = std::process::Command::new("pgrep").args(["-f", "sleep 321.87"]).output();
+        !found.unwrap().stdout.is_empty()
+    };
+    let begin = std::time::Duration::from_millis(100);
+    let gone = (0..50).any(|_| {
+        std::thread::sleep(begin);
+        !is_left()
+    });
+    assert!(gone, "what the program started outlives the run");
+}
