@@ -124,7 +124,13 @@ const HONEST: &[&str] = &[
     "submitted",
 ];
 
+/// Ends of paths whose work is to end the process: nobody is left to answer afterwards.
+const ENDINGS: &[&str] = &["/shutdown", "/restart", "/exit"];
+
 fn is_honest(early: &EarlyAnswer) -> bool {
+    if ENDINGS.iter().any(|end| early.endpoint.value.ends_with(end)) {
+        return true;
+    }
     let answer = early.answer.value.to_ascii_lowercase();
     HONEST.iter().any(|word| answer.contains(word))
 }

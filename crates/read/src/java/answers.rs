@@ -51,6 +51,9 @@ const CHAINING: &[&str] = &[
     "whenCompleteAsync",
 ];
 
+/// Names of what callers ask for an outcome with.
+const IDS: &[&str] = &["jobId", "taskId", "operationId", "executionId"];
+
 /// All such endpoints of a module.
 pub(crate) fn early_answers(
     values: &Values<'_, '_>,
@@ -124,7 +127,7 @@ impl<'a> Finder<'_, 'a> {
         service: Option<ServiceId>,
     ) -> Option<EarlyAnswer> {
         let scope = Scope::of(class, method);
-        if waits_otherwise(method.statements()) {
+        if waits_otherwise(method.statements()) || self.can_be_asked(class, method) {
             return None;
         }
         let work = self.dropped(&scope, 0, &mut BTreeSet::new())?;
@@ -144,7 +147,31 @@ impl<'a> Finder<'_, 'a> {
         words.join(" ")
     }
 
-    /// The first answer that is not an error.
+    /// Whether callers get an id to ask for the outcome with: the handler has one, or its class a
+    /// path that takes one.
+    fn can_be_asked(&self, class: usize, method: &'a Method) -> bool {
+        let mut has_id = false;
+        walk(method.statements(), &mut |visit, _| {
+            if let Visit::Expr(Expr { kind: ExprKind::Name(name), .. }) = visit {
+                has_id |= IDS.contains(&name.as_str());
+            }
+            !has_id
+        });
+        let scope = Scope::class(class);
+        let takes_id = |annotation: &'a Annotation| {
+            let arg = annotation.arg("value").or_else(|| annotation.arg("path"));
+            let text = arg.and_then(|arg| self.values.text(&scope, arg.items().first()?));
+            text.is_some_and(|text| IDS.iter().any(|id| text.value.contains(&format!("{{{id}}}"))))
+        };
+        let others = self.code.class(class).decl.methods.iter();
+        has_id
+            || others.flat_map(|other| &other.annotations).any(|annotation| {
+                let name = annotation.name.text.as_str();
+                (name == "GetMapping" || name == "Path") && takes_id(annotation)
+            })
+    }
+
+    /// The last answer that is not an error: those before may be given before any work begins.
     fn answer(&self, class: usize, method: &'a Method) -> Option<Located<String>> {
         if method.returns.name == "void" {
             return Some(Located::written(
@@ -153,7 +180,7 @@ impl<'a> Finder<'_, 'a> {
             ));
         }
         let values = returned(method.statements());
-        let good = values.into_iter().find(|value| !is_failure(value))?;
+        let good = values.into_iter().rfind(|value| !is_failure(value))?;
         if waits(good) {
             return None;
         }
@@ -431,7 +458,7 @@ fn is_failure(expr: &Expr) -> bool {
             found |= match &expr.kind {
                 ExprKind::Call(call) => FAILURES.contains(&call.name.text.as_str()),
                 ExprKind::Member(owner, name) => {
-                    owner.as_name() == Some("HttpStatus")
+                    is_status(owner)
                         && !matches!(name.text.as_str(), "OK" | "CREATED" | "NO_CONTENT")
                 }
                 _ => false,
@@ -440,6 +467,14 @@ fn is_failure(expr: &Expr) -> bool {
         !found
     });
     found
+}
+
+/// `HttpStatus` of Spring, `Status` and `Response.Status` of JAX-RS.
+fn is_status(owner: &Expr) -> bool {
+    match &owner.kind {
+        ExprKind::Member(_, name) => name.text == "Status",
+        _ => matches!(owner.as_name(), Some("HttpStatus" | "Status")),
+    }
 }
 
 #[cfg(test)]
