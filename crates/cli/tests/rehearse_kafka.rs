@@ -49,6 +49,20 @@ fn a_compose_file_that_cannot_be_used_is_named_with_what_is_wrong() {
 }
 
 #[test]
+fn a_compose_file_with_something_to_complain_of_is_used_all_the_same() {
+    let text = "services:\n  kafka:\n    image: bitnami/kafka:3.9\n    ports: ['9092:9092']\n    \
+                environment:\n      KAFKA_CFG_NODE_ID: 1\n      KAFKA_CFG_PROCESS_ROLES: \
+                broker,controller\n      KAFKA_CFG_ADVERTISED_LISTENERS: \
+                PLAINTEXT://localhost:9092\n  app:\n    image: shop:${TAG}\n    env_file: \
+                missing.env\n";
+    let dir = dir([("compose.yml", text)]);
+    let answer =
+        run(dir.path(), &["rehearse", "kafka", "--compose", "compose.yml", "--up", "--dry-run"]);
+    assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""), "{answer:?}");
+    assert!(answer.out.contains("at localhost:9092: container of service kafka"), "{answer:?}");
+}
+
+#[test]
 fn a_copy_never_writes_to_data_that_is_not_its_own() {
     let with = |volume: &str, volumes: &str| {
         let text = format!(
@@ -66,6 +80,10 @@ fn a_copy_never_writes_to_data_that_is_not_its_own() {
         ("../data:/bitnami", ""),
         ("data:/bitnami", "volumes:\n  data: { name: shop }\n"),
         ("data:/bitnami", "volumes:\n  data: { external: true }\n"),
+        (
+            "data:/bitnami",
+            "volumes:\n  data:\n    driver_opts: { type: none, o: bind, device: /srv/kafka }\n",
+        ),
     ] {
         let answer = with(volume, volumes);
         assert_eq!(answer.code, Some(2), "{volume}: {answer:?}");
@@ -79,6 +97,33 @@ fn a_copy_never_writes_to_data_that_is_not_its_own() {
         let answer = with(volume, volumes);
         assert_eq!(answer.code, Some(0), "{volume}: {answer:?}");
         assert!(answer.out.contains("ports of this machine that it takes: 9092"), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_copy_meets_nobody_that_runs_already() {
+    let told = |of_service: &str, networks: &str| {
+        let text = format!(
+            "services:\n  kafka:\n    image: bitnami/kafka:3.9\n    ports: ['9092:9092']\n    \
+             {of_service}\n    environment:\n      KAFKA_CFG_NODE_ID: 1\n      \
+             KAFKA_CFG_PROCESS_ROLES: broker,controller\n      \
+             KAFKA_CFG_ADVERTISED_LISTENERS: PLAINTEXT://localhost:9092\n{networks}"
+        );
+        let dir = dir([("compose.yml", text.as_str())]);
+        let args = ["rehearse", "kafka", "--compose", "compose.yml", "--prove", "--dry-run"];
+        let answer = run(dir.path(), &args);
+        (answer.code, answer.err)
+    };
+    for (of_service, networks, what) in [
+        ("networks: [hub]", "networks:\n  hub: { external: true }\n", "external network `hub`"),
+        ("network_mode: host", "", "`network_mode: host`"),
+    ] {
+        let (code, err) = told(of_service, networks);
+        assert_eq!(code, Some(2), "{of_service}: {err}");
+        assert!(err.contains(what) && err.contains("would meet what runs there"), "{err}");
+    }
+    for (of_service, networks) in [("networks: [hub]", "networks:\n  hub:\n"), ("tty: true", "")] {
+        assert_eq!(told(of_service, networks), (Some(0), String::new()), "{of_service}");
     }
 }
 

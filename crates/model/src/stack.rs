@@ -218,7 +218,8 @@ pub struct Volume {
     pub place: Option<Place>,
     /// `external`.
     pub external: bool,
-    /// Whether `name` gives it a name that does not begin with the project's: another project
-    /// that says the same has the same volume.
+    /// Whether `name` gives it a name that does not begin with the project's, or
+    /// `driver_opts.device` says where its data is: another project that says the same has the
+    /// same data.
     pub is_shared: bool,
 }

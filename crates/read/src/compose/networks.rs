@@ -55,7 +55,8 @@ pub(crate) fn volumes(map: &Map) -> BTreeMap<String, Volume> {
     let volume = |value: &Value| Volume {
         place: None,
         external: is_external(value),
-        is_shared: value.at(&["name"]).is_some(),
+        // A volume of the driver `local` with a device (`o: bind`, NFS) is data that is elsewhere.
+        is_shared: value.at(&["name"]).is_some() || value.at(&["driver_opts", "device"]).is_some(),
     };
     map.iter()
         .map(|(name, field)| {

@@ -50,6 +50,7 @@ impl Copy {
         let started = self.with_dependencies(&services);
         for service in &started {
             self.refuse_data_of_others(index, *service)?;
+            self.refuse_networks_of_others(index, *service)?;
         }
         let paths = project.files.iter().map(|place| {
             let path = self.now.evidence.sources.file(place.file).path();
@@ -118,6 +119,27 @@ impl Copy {
         }
     }
 
+    /// Refuses what would meet those that run: a broker of the copy would register with their
+    /// cluster, under an id that is taken there.
+    fn refuse_networks_of_others(&self, project: usize, id: ServiceId) -> Result<(), Failure> {
+        let stack = &self.now.evidence.stack;
+        let (service, networks) = (stack.service(id), &stack.projects[project].networks);
+        let is_of_others = |name: &str| networks.get(name).is_some_and(|network| network.external);
+        let joined = service.networks.iter().map(|one| one.network.as_str());
+        let mode = service.network_mode.as_ref().map(|mode| mode.value.as_str());
+        let mode = mode.filter(|mode| *mode == "host" || mode.starts_with("container:"));
+        let what = match (joined.into_iter().find(|name| is_of_others(name)), mode) {
+            (Some(name), _) => format!("joins the external network `{name}`"),
+            (None, Some(mode)) => format!("has `network_mode: {mode}`"),
+            (None, None) => return Ok(()),
+        };
+        let name = &service.name.value;
+        Err(Failure::new(format!(
+            "service {name} {what}, in which a copy of the stack would meet what runs there"
+        ))
+        .hint("rehearse the stack as it runs, where it may be broken"))
+    }
+
     /// Settings that were understood, and what the services mount or are built from.
     fn files(&self, services: &[ServiceId]) -> Result<Vec<CopiedFile>, Failure> {
         let evidence = &self.now.evidence;
@@ -140,10 +162,13 @@ impl Copy {
         for path in paths.into_iter().filter(|path| is_below(path)) {
             let at = self.now.files.on_disk(path);
             let kind = fs::metadata(&at).ok().filter(fs::Metadata::is_file);
-            let text = understood.get(path).map(|text| text.as_bytes().to_vec());
+            // The text of a file that is in no format is not kept: it is read again if needed.
+            let text = understood.get(path).filter(|text| !text.is_empty());
+            let text = text.map(|text| text.as_bytes().to_vec());
+            let is_wanted = |kind: &fs::Metadata| kind.len() == 0 || is_needed(path);
             let small = kind.as_ref().filter(|kind| kind.len() <= OTHER_FILE_LEN_MAX);
             // What this user cannot read is left out as well.
-            let read = || small.and_then(|_| fs::read(&at).ok());
+            let read = || small.filter(|kind| is_wanted(kind)).and_then(|_| fs::read(&at).ok());
             let Some(bytes) = text.or_else(read) else { continue };
             len += bytes.len();
             if len > COPY_LEN_MAX {
@@ -363,4 +388,43 @@ fn is_executable(kind: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_executable(_: &fs::Metadata) -> bool {
     false
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_is_in_the_copy_as_it_is_on_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, bytes: &[u8]| {
+            let at = dir.path().join(path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::write(at, bytes).unwrap();
+        };
+        let compose = "services:\n  kafka:\n    image: apache/kafka:3.9.1\n    env_file: empty.env\n    \
+                       ports: ['9092:9092']\n    volumes:\n      - ./conf:/etc/own:ro\n    \
+                       environment:\n      KAFKA_NODE_ID: 1\n      KAFKA_PROCESS_ROLES: \
+                       broker,controller\n      KAFKA_ADVERTISED_LISTENERS: \
+                       PLAINTEXT://localhost:9092\n";
+        put("compose.yml", compose.as_bytes());
+        put("empty.env", b"");
+        // Formats that are known, and files in them that say nothing of a stack.
+        put("conf/users.properties", b"a=b\n");
+        put("conf/rules.yml", b"rules: []\n");
+        put("conf/keys.jks", &[0xfe, 0xff, 0]);
+        put("elsewhere/rules.yml", b"rules: []\n");
+        let copy = Copy::of(Stack::read(dir.path()).unwrap(), None);
+        let files = copy.layout().unwrap().files;
+        let files: Vec<_> = files.iter().map(|one| (one.path.as_str(), &one.bytes[..])).collect();
+        let expected: [(&str, &[u8]); 5] = [
+            ("compose.yml", compose.as_bytes()),
+            ("conf/keys.jks", &[0xfe, 0xff, 0]),
+            ("conf/rules.yml", b"rules: []\n"),
+            ("conf/users.properties", b"a=b\n"),
+            ("empty.env", b""),
+        ];
+        assert_eq!(files, expected);
+    }
 }

@@ -177,6 +177,11 @@ impl Stack {
         let is_it = |path: &str| {
             fs::canonicalize(self.files.on_disk(path)).is_ok_and(|known| known == wanted)
         };
+        let projects = self.evidence.stack.projects.iter().flat_map(|project| &project.files);
+        // What is wrong with a part of a file that makes a project, Compose says if it matters.
+        if let Some(path) = projects.map(|place| self.path_of(*place)).find(|path| is_it(path)) {
+            return Ok(path);
+        }
         if let Some(problem) = self.evidence.skipped.iter().find(|one| is_it(&one.path)) {
             let at = problem.place.map(|place| self.evidence.sources.position(place));
             let at = at.map_or_else(String::new, |at| format!(":{}:{}", at.line, at.column));
