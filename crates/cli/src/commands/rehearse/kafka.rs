@@ -198,14 +198,8 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> Result<ExitCode, Failure> 
     let (rehearsal, project) = runtime.block_on(plan(args, stack.as_ref()))?;
     let options = args.options(project)?;
     let shown = words(&rehearsal, args.seed);
-    if args.dry_run {
-        output::print(&shown)?;
+    if !args.agreed(&shown)? {
         return Ok(ExitCode::SUCCESS);
-    }
-    if args.yes {
-        output::tell(shown.trim_end());
-    } else {
-        confirm(&shown)?;
     }
     let status = Status::default();
     let stop = CancellationToken::new();
@@ -233,6 +227,20 @@ impl Args {
         let here = || self.bootstrap.is_empty().then(|| PathBuf::from("."));
         let path = self.path.clone().or(beside).or_else(here);
         path.map(|path| stack::Stack::read(&path)).transpose()
+    }
+
+    /// Shows what would be done, and asks unless that was answered; `false` where showing was all.
+    fn agreed(&self, shown: &str) -> Result<bool, Failure> {
+        if self.dry_run {
+            output::print(shown)?;
+            return Ok(false);
+        }
+        if self.yes {
+            output::tell(shown.trim_end());
+        } else {
+            confirm(shown)?;
+        }
+        Ok(true)
     }
 
     fn wanted(&self) -> Wanted {

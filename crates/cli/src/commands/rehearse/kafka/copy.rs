@@ -427,4 +427,75 @@ mod tests {
         ];
         assert_eq!(files, expected);
     }
+
+    fn copy(files: &[(&str, &str)]) -> (tempfile::TempDir, Copy) {
+        let dir = tempfile::tempdir().expect("a place for files");
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("it lies in the folder"))
+                .expect("a new folder");
+            fs::write(path, text).expect("a new file");
+        }
+        let copy = Copy::of(Stack::read(dir.path()).expect("files"), None);
+        (dir, copy)
+    }
+
+    #[test]
+    fn all_causes_of_the_case_are_repaired_in_a_copy() {
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/one-broker-down");
+        let compose = case.join("docker-compose.yml");
+        let stack = Stack::read(&case).expect("the case is there");
+        let mut copy = Copy::of(stack, Some(&compose));
+        let order = ["quorum-without-spare", "single-replica", "advertised-loopback"];
+        let causes: Vec<String> = copy.causes().into_iter().map(|cause| cause.mode).collect();
+        assert_eq!(causes[..3], order);
+        assert_eq!(causes[3..], ["single-bootstrap"]);
+        for mode in &causes {
+            let repair = copy.repair_all(mode).expect("its edits fit");
+            assert!(!repair.changes.is_empty() && !repair.places.is_empty(), "{repair:?}");
+        }
+        assert_eq!(copy.causes(), []);
+        let layout = copy.layout().expect("it can be started");
+        assert_eq!(layout.brokers.len(), 3, "{layout:?}");
+        assert_eq!(layout.published.len(), 3, "{layout:?}");
+        assert!(layout.files.iter().any(|file| file.path == "docker-compose.yml"));
+        // Sources and logs are not needed to start brokers.
+        assert!(layout.files.iter().all(|file| !file.path.ends_with(".java")));
+        assert!(layout.files.iter().all(|file| !file.path.ends_with(".log")));
+        assert_eq!(copy.now().expect("it is read").application.bootstrap.len(), 3);
+        assert!(copy.diff().iter().any(|line| line == "+  kafka3:"), "{:?}", copy.diff());
+    }
+
+    #[test]
+    fn an_address_in_the_project_s_network_is_that_of_its_broker() {
+        let compose = "services:\n  one:\n    image: apache/kafka:3.9.1\n    ports: ['9092:9092']\n    \
+                       volumes: ['./settings:/settings:ro']\n    environment:\n      \
+                       KAFKA_NODE_ID: 1\n      KAFKA_PROCESS_ROLES: broker,controller\n      \
+                       KAFKA_LISTENERS: IN://:19092,OUT://:9092,CONTROLLER://:9093\n      \
+                       KAFKA_ADVERTISED_LISTENERS: IN://one:19092,OUT://localhost:9092\n";
+        let (_dir, copy) = copy(&[
+            ("compose.yml", compose),
+            ("settings/run.sh", "#!/bin/sh\n"),
+            ("notes.txt", "not needed\n"),
+            (
+                "app/src/main/resources/application.properties",
+                "spring.kafka.bootstrap-servers=one:19092\n",
+            ),
+        ]);
+        let now = copy.now().expect("one project");
+        assert_eq!(now.application.bootstrap, ["localhost:9092"]);
+        assert_eq!(now.layout.brokers, BTreeMap::from([(1, "one".to_owned())]));
+        let paths: Vec<&str> = now.layout.files.iter().map(|file| file.path.as_str()).collect();
+        assert!(paths.contains(&"settings/run.sh") && !paths.contains(&"notes.txt"), "{paths:?}");
+    }
+
+    #[test]
+    fn paths_that_lead_out_of_the_copy_are_told_apart() {
+        for below in ["data", "./data/x", "a/b"] {
+            assert!(is_below(below), "{below}");
+        }
+        for out in ["/srv/kafka", "../data", "a/../../b", "~/kafka"] {
+            assert!(!is_below(out), "{out}");
+        }
+    }
 }

@@ -6,15 +6,15 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Rehearsal, Step, Verdict};
 use wonin_rehearse::kafka::{
-    Cluster as _, ComposeCluster, KafkaRehearsal, Layout, Node, Now, Proof, Repairable as _, prove,
-    rehearse,
+    Cluster as _, ComposeCluster, Deed, KafkaRehearsal, Layout, Node, Now, Proof, Repairable as _,
+    prove, rehearse,
 };
 use wonin_rehearse::run::{CannotRun, RunOptions, Status};
 
 use super::copy::Copy;
 use super::stack::Stack;
 use super::{Args, build, check, minutes, words};
-use crate::commands::rehearse::{cannot_run, confirm, show, watched_until_interrupted};
+use crate::commands::rehearse::{cannot_run, show, watched_until_interrupted};
 use crate::failure::Failure;
 use crate::output::{self, Target};
 use crate::progress::watched;
@@ -35,18 +35,12 @@ pub(super) fn run(
     let options = args.options(None)?;
     let plan = planned(args, &copy, &now)?;
     let shown = if args.prove {
-        proof(args, &options).words(&now, &plan)
+        proof_words(&proof(args, &options), &now, &plan)
     } else {
         up_words(args, &now, &plan)
     };
-    if args.dry_run {
-        output::print(&shown)?;
+    if !args.agreed(&shown)? {
         return Ok(ExitCode::SUCCESS);
-    }
-    if args.yes {
-        output::tell(shown.trim_end());
-    } else {
-        confirm(&shown)?;
     }
     let (status, stop) = (Status::default(), CancellationToken::new());
     let work = async {
@@ -96,31 +90,23 @@ fn planned(args: &Args, copy: &Copy, now: &Now) -> Result<KafkaRehearsal, Failur
     build(args, nodes, now.application.clone(), now.claims.clone())
 }
 
-trait Words {
-    fn words(&self, now: &Now, plan: &KafkaRehearsal) -> String;
-}
-
-impl Words for Proof {
-    /// The plan, for a person.
-    fn words(&self, now: &Now, plan: &KafkaRehearsal) -> String {
-        let mut out = started_words(now);
-        out += match now.causes.len() {
-            0 => "causes: none is known; what happens is seen all the same\n",
-            _ => "causes, in the order of repair:\n",
-        };
-        for cause in &now.causes {
-            let by_hand = if cause.has_edits { "" } else { " (no edit: stays as it is)" };
-            out += &format!("  {}: {}{by_hand}\n", cause.mode, cause.title);
-        }
-        let scenarios: Vec<&str> = plan
-            .planned
-            .iter()
-            .map(|one| one.name.as_str())
-            .filter(|name| name.contains("stopped") || name.contains("killed"))
-            .collect();
-        out += &format!("at first and after each repair: {}\n", scenarios.join("; "));
-        out + &format!("at most about {} in all, seed {}\n", minutes(self.takes(now)), self.seed)
-    }
+/// The plan of a proof, for a person.
+fn proof_words(proof: &Proof, now: &Now, plan: &KafkaRehearsal) -> String {
+    let mut lines = vec![started_words(now).trim_end().to_owned()];
+    lines.push(match now.causes.len() {
+        0 => "causes: none is known; what happens is seen all the same".to_owned(),
+        _ => "causes, in the order of repair:".to_owned(),
+    });
+    lines.extend(now.causes.iter().map(|cause| {
+        let by_hand = if cause.has_edits { "" } else { " (no edit: stays as it is)" };
+        format!("  {}: {}{by_hand}", cause.mode, cause.title)
+    }));
+    let gone = plan.planned.iter().filter(|one| matches!(one.deed, Deed::Gone { .. }));
+    let scenarios: Vec<&str> = gone.map(|one| one.name.as_str()).collect();
+    lines.push(format!("at first and after each repair: {}", scenarios.join("; ")));
+    let takes = minutes(proof.takes(now));
+    lines.push(format!("at most about {takes} in all, seed {}", proof.seed));
+    lines.join("\n") + "\n"
 }
 
 fn up_words(args: &Args, now: &Now, plan: &KafkaRehearsal) -> String {

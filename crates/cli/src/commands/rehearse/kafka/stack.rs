@@ -44,7 +44,10 @@ impl Stack {
     }
 
     fn of(path: &Path, files: DiskFiles, texts: BTreeMap<String, String>) -> Self {
-        let evidence = wonin_read::read(&files);
+        let Evidence { sources, stack, certificates, read, skipped, .. } = wonin_read::read(&files);
+        // What was seen once says nothing of what is rehearsed, less so when it is repaired.
+        let evidence =
+            Evidence { sources, stack, certificates, read, skipped, ..Evidence::default() };
         let diagnosis = wonin_modes::examine(&evidence);
         Self { path: path.to_owned(), files, texts, evidence, diagnosis }
     }
