@@ -18,6 +18,8 @@ use super::trace::{State, begins, cause, goes_on, is_exception_line, is_trace_li
 
 /// Services told apart within one file; lines of more count as the file's own.
 const SERVICES_MAX: usize = 256;
+/// Tells templates of errors from those of other events.
+const WENT_WRONG: u64 = 0xe4;
 /// Classes of exceptions told apart within one file.
 const CAUSES_MAX: usize = 512;
 /// Signals of services told apart within one file.
@@ -436,6 +438,10 @@ impl Reader {
             if self.causes.contains(&hash) {
                 key = mix(key, hash);
             }
+        }
+        // What went wrong is another kind than what went well under the same words.
+        if level == Level::Error {
+            key = mix(key, WENT_WRONG);
         }
         let message = event.message();
         let status = (event.style == Some(Style::Access)).then(|| status_of(message)).flatten();

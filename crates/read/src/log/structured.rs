@@ -88,6 +88,9 @@ fn meaning(parent: &str, key: &str) -> Option<(Field, u8)> {
         ("", "@m" | "RenderedMessage" | "short_message" | "MESSAGE" | "textPayload") => {
             (Message, 1)
         }
+        // Google Cloud Logging, tracing-subscriber.
+        ("jsonPayload" | "fields", "message" | "msg") => (Message, 1),
+        ("jsonPayload", "error" | "err" | "exception") => (Trace, 1),
         ("", "@mt" | "MessageTemplate" | "body" | "event" | "log") => (Message, 2),
         (
             "",
