@@ -36,7 +36,7 @@ pub async fn rehearse(
     status: &Status,
     stop: &CancellationToken,
 ) -> Result<Rehearsal, CannotRun> {
-    let runs = run(what, options, seed, status, stop).await?;
+    let runs = run(what, options, seed, status, stop, |_| false).await?;
     Ok(together(what, runs.done, &runs.notes.tried, seed))
 }
 
@@ -58,18 +58,19 @@ pub(super) struct Notes {
     pub(super) seen: Vec<String>,
 }
 
-/// Runs the scenarios one after the other.
+/// Runs the scenarios one after the other, until what is known is `enough`.
 pub(super) async fn run(
     what: &KafkaRehearsal,
     options: &RunOptions,
     seed: u64,
     status: &Status,
     stop: &CancellationToken,
+    enough: fn(&Notes) -> bool,
 ) -> Result<Runs, CannotRun> {
     let mut runs = Runs::default();
     let processes = Processes::of(&what.nodes);
     for (index, planned) in what.planned.iter().enumerate() {
-        if stop.is_cancelled() {
+        if stop.is_cancelled() || enough(&runs.notes) {
             break;
         }
         let mut options = options.clone();

@@ -13,7 +13,7 @@ use super::application::Application;
 use super::cluster::{Cluster, ComposeCluster, Layout};
 use super::plan::{KafkaRehearsal, Wanted, starts_at, target};
 use super::predict::Claim;
-use super::run::{Runs, run};
+use super::run::{Notes, Runs, run};
 use super::scenarios::{Node, is_near};
 use super::symptom::{Symptom, Symptoms};
 use crate::run::{CannotRun, RunOptions, Status};
@@ -179,7 +179,9 @@ impl Compose<'_> {
         let mut options = options.clone();
         options.injector.project = Some(project.to_owned());
         options.run_id = format!("{}-{}", options.run_id, self.count);
-        match run(&plan, &options, *seed, status, stop).await {
+        // A stack that does not work to begin with does not work in the next scenario either.
+        let is_never_ready = |notes: &Notes| notes.symptoms.contains(&Symptom::NotReady);
+        match run(&plan, &options, *seed, status, stop, is_never_ready).await {
             Ok(runs) => Ok(told(runs, plan.planned.len())),
             // The cluster is up, and not one record's topic can be made.
             Err(error) => Ok(never_ready(now, &error.what)),
@@ -188,11 +190,12 @@ impl Compose<'_> {
 }
 
 fn told(runs: Runs, planned: usize) -> Tried {
-    let is_whole = runs.done.len() == planned;
+    let is_never_ready = runs.notes.symptoms.contains(&Symptom::NotReady);
+    let is_whole = runs.done.len() == planned || is_never_ready;
     let verdict = runs.done.iter().map(|one| one.verdict).max().filter(|_| is_whole);
     let mut verdict = verdict.unwrap_or(Verdict::Aborted);
     // A stack that does not work to begin with is an answer here, and not an accident.
-    if verdict == Verdict::Invalid && runs.notes.symptoms.contains(&Symptom::NotReady) {
+    if verdict == Verdict::Invalid && is_never_ready {
         verdict = Verdict::Broke;
     }
     let predictions = runs.done.iter().flat_map(|one| &one.predictions);
