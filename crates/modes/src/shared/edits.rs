@@ -15,14 +15,30 @@ pub(crate) fn add_service_key(
     let file = sources.file(body.file);
     let at = body.span.start as usize;
     let before = line_before(file, at)?;
-    let replacement = if before.trim().is_empty() {
-        format!("{text}\n{before}")
-    } else if before.trim_end().ends_with('{') {
-        format!("{text}, ")
+    if before.trim().is_empty() {
+        return Some(in_front(file, body, text, before));
+    }
+    before.trim_end().ends_with('{').then(|| insert(body, at, format!("{text}, ")))
+}
+
+/// A line in front of the one at the place, which begins with `indent`; above the comments that
+/// tell of that one.
+fn in_front(file: &SourceFile, place: Place, text: &str, indent: &str) -> FileEdit {
+    let at = place.span.start as usize;
+    let line = at - indent.len();
+    let mut start = line;
+    while let Some(above) = file.text()[..start].strip_suffix('\n') {
+        let above_start = above.rfind('\n').map_or(0, |at| at + 1);
+        if !above[above_start..].trim_start().starts_with('#') {
+            break;
+        }
+        start = above_start;
+    }
+    if start == line {
+        insert(place, at, format!("{text}\n{indent}"))
     } else {
-        return None;
-    };
-    Some(insert(body, at, replacement))
+        insert(place, start, format!("{indent}{text}\n"))
+    }
 }
 
 /// Adds an argument (or a block of several lines) in front of what a block of Terraform holds;
@@ -73,7 +89,7 @@ pub(crate) fn add_entry(sources: &Sources, mapping: Place, text: &str) -> Option
         return Some(insert(mapping, at + 1, format!("{text}, ")));
     }
     let before = line_before(file, at)?;
-    before.trim().is_empty().then(|| insert(mapping, at, format!("{text}\n{before}")))
+    before.trim().is_empty().then(|| in_front(file, mapping, text, before))
 }
 
 /// Gives every broker of a cluster a property, beside one that it already has. Nodes that share
@@ -224,6 +240,13 @@ mod tests {
         let flow = add_entry(&sources, place(20), "b: 2").expect("a mapping");
         let expected = "probe:\n  b: 2\n  a: 1\nflow: {b: 2, a: 1}\n";
         assert_eq!(wonin_text::apply(text, &[block.edit, flow.edit]).as_deref(), Ok(expected));
+        // A comment stays above the line that it tells of.
+        let text = "probe:\n  # One,\n  # and only one.\n  a: 1\n";
+        let file = sources.add(SourceFile::new("b.yaml", text));
+        let at = Place { file, span: Span::new(36, 40) };
+        let edit = add_entry(&sources, at, "b: 2").expect("a mapping");
+        let expected = "probe:\n  b: 2\n  # One,\n  # and only one.\n  a: 1\n";
+        assert_eq!(wonin_text::apply(text, &[edit.edit]).as_deref(), Ok(expected));
     }
 
     /// The text after `NODE_ID` (`node.id`) got a neighbour.

@@ -247,6 +247,30 @@ fn what_is_shared_is_changed_where_it_stands() {
     assert_eq!(text.matches("INTERNAL://:19092,PLAINTEXT://:9092").count(), 1);
 }
 
+#[test]
+fn a_third_node_asks_itself_and_keeps_data_under_its_own_name() {
+    let node = |id: u32| {
+        format!(
+            "  k{id}:\n    image: apache/kafka:3.9.1\n    \
+             volumes: [k{id}:/var/lib/kafka/data]\n    \
+             healthcheck: {{ test: [CMD, nc, -z, k{id}, '9092'] }}\n    environment:\n      \
+             CLUSTER_ID: c\n      KAFKA_NODE_ID: {id}\n      \
+             KAFKA_PROCESS_ROLES: broker,controller\n      \
+             KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER\n      \
+             KAFKA_CONTROLLER_QUORUM_VOTERS: 1@k1:9093,2@k2:9093\n      \
+             KAFKA_LISTENERS: PLAINTEXT://:9092,CONTROLLER://:9093\n      \
+             KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://k{id}:9092\n"
+        )
+    };
+    let text = format!("services:\n{}{}volumes:\n  k1:\n  k2:\n", node(1), node(2));
+    let repaired = repair(&compose(&text), "quorum-without-spare");
+    let text = &repaired.files[0].1;
+    let third = "  k3:\n    image: apache/kafka:3.9.1\n    volumes: [k3:/var/lib/kafka/data]\n    \
+                 healthcheck: { test: [CMD, nc, -z, k3, '9092'] }\n";
+    assert!(text.contains(third), "{text}");
+    assert!(text.ends_with("volumes:\n  k1:\n  k2:\n  k3:\n"), "{text}");
+}
+
 /// A controller for several brokers gets two others.
 #[test]
 fn one_controller_becomes_three() {

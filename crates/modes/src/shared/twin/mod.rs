@@ -255,7 +255,9 @@ impl<'a> Row<'a> {
         if written.contains('$') {
             return Err(obstacle("has a volume whose name is computed"));
         }
-        let next = renamed(written, twin.own_name(), twin.number, |name| self.taken.contains(name));
+        // A volume may be called as its service is.
+        let is_taken = |name: &str| name != twin.name && self.taken.contains(name);
+        let next = renamed(written, twin.own_name(), twin.number, is_taken);
         let start = place.span.start as usize;
         twin.change(Span::new(start, start + end), next.clone());
         if *kind == MountKind::Volume {

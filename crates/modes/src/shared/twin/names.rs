@@ -58,8 +58,8 @@ pub(super) fn find_name(text: &str, name: &str) -> Option<Range<usize>> {
     None
 }
 
-/// A text in which hosts that are dialled (`//kafka2:9092`, `=kafka2:9092`) have other names;
-/// `None` where it has none of them.
+/// A text in which hosts that are dialled (`//kafka2:9092`, `=kafka2:9092`, `nc -z kafka2 9092`,
+/// `/dev/tcp/kafka2/9092`) have other names; `None` where it has none of them.
 pub(super) fn reworded(text: &str, words: &[(String, String)]) -> Option<String> {
     let mut out = text.to_owned();
     for (old, new) in words {
@@ -78,12 +78,28 @@ pub(super) fn reworded(text: &str, words: &[(String, String)]) -> Option<String>
 
 /// Whether the bytes are the host of something to dial.
 fn is_host(text: &str, range: &Range<usize>) -> bool {
-    let before = &text[..range.start];
+    let (before, after) = (&text[..range.start], &text[range.end..]);
+    if before.ends_with("/dev/tcp/") {
+        return after.strip_prefix('/').is_some_and(begins_with_port);
+    }
     let begins = before.is_empty()
         || before.ends_with("//")
         || before.ends_with([' ', '"', '\'', ',', '=', '[', '(', '@']);
-    let port = text[range.end..].strip_prefix(':');
-    begins && port.is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit() || c == '$'))
+    // As words of their own: `kafka2 9092`, `"kafka2", "9092"`, and as the lines of a list.
+    let is_gap = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '-');
+    let next = after.trim_start_matches(is_gap);
+    let gap = &after[..after.len() - next.len()];
+    let is_pair = gap.contains(char::is_whitespace) && !gap.starts_with('-');
+    begins
+        && (after.strip_prefix(':').is_some_and(begins_with_port)
+            || (is_pair && begins_with_port(next)))
+}
+
+/// A port, or a variable that holds one.
+fn begins_with_port(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = !text[digits..].starts_with(|c: char| c.is_alphanumeric() || c == '.');
+    text.starts_with('$') || ((2..=5).contains(&digits) && ends)
 }
 
 /// The host port after the last of a row: the row's step on, or the next free one.
@@ -149,6 +165,14 @@ mod tests {
         assert_eq!(listeners.as_deref(), Some(expected));
         assert_eq!(reworded("/opt/kafka/bin/kafka-topics.sh --version"), None);
         assert_eq!(reworded("my-kafka:9092"), None);
+        let check = reworded(r#"["CMD", "nc", "-z", "kafka", "9092"]"#);
+        assert_eq!(check.as_deref(), Some(r#"["CMD", "nc", "-z", "kafka2", "9092"]"#));
+        let list = reworded("- nc\n  - kafka\n  - '9092'");
+        assert_eq!(list.as_deref(), Some("- nc\n  - kafka2\n  - '9092'"));
+        let shell = reworded("nc -z kafka 9092 && echo > /dev/tcp/kafka/9092");
+        let expected = "nc -z kafka2 9092 && echo > /dev/tcp/kafka2/9092";
+        assert_eq!(shell.as_deref(), Some(expected));
+        assert_eq!(reworded("user kafka 10.0.0.1, and kafka 3.9"), None);
         assert_eq!(reworded("kafka"), None);
     }
 
