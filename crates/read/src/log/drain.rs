@@ -7,10 +7,9 @@
 //! otherwise equal text. That can only be seen with the whole log at hand, which is why it waits.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
-use indexmap::IndexSet;
-
+use super::hash::{Mixed, hash_bytes, mix};
 use super::mask::{Kind, Piece, cut};
 
 /// Signatures held at once; more of them are laid together, and then the rarest forgotten.
@@ -24,76 +23,21 @@ const ALIKE_PERCENT: usize = 90;
 /// Templates of one leaf that a signature is compared with.
 const LEAF_MAX: usize = 128;
 
-/// A number in place of a word: the value.
-const VALUE: u32 = 0;
+/// What stands for a value in place of a word's hash.
+const VALUE: u64 = 0;
 /// How a value is written in a template.
 const VALUE_TEXT: &str = "<*>";
 
-/// Hashes are mixed already.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = mix(self.0, u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 type ByHash = HashMap<u64, u32, BuildHasherDefault<Mixed>>;
 
-/// Words are hashed eight bytes at a time.
-#[derive(Default)]
-struct Text(u64);
-
-impl Hasher for Text {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = hash_bytes(self.0, bytes);
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.0 = mix(self.0, u64::from(value));
-    }
-}
-
-type Words = IndexSet<Box<str>, BuildHasherDefault<Text>>;
-
-/// One step of a hash.
-pub(super) fn mix(hash: u64, value: u64) -> u64 {
-    let mixed = (hash ^ value).wrapping_mul(0x9fb2_1c65_1e98_df25);
-    mixed ^ (mixed >> 29)
-}
-
-/// The hash of some bytes, eight at a time.
-pub(super) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
-    let mut hash = seed;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
-    }
-    let mut last = [0u8; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    mix(hash, u64::from_le_bytes(last) ^ ((bytes.len() as u64) << 56))
-}
-
 /// One piece of a signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Token {
-    /// Number of the word or mark, [`VALUE`] for a value.
-    word: u32,
+    /// Hash of the word or mark, [`VALUE`] for a value. Words are compared by their hashes alone;
+    /// that two of one file have the same is less likely than a broken disk.
+    word: u64,
+    /// Where its text ends in that of the signature.
+    end: u32,
     is_mark: bool,
     spaced: bool,
 }
@@ -103,11 +47,13 @@ struct Token {
 struct Signature {
     key: u64,
     tokens: Vec<Token>,
+    /// Words and marks, one behind the other.
+    text: Box<str>,
     count: u64,
 }
 
 impl Signature {
-    fn first(&self) -> u32 {
+    fn first(&self) -> u64 {
         self.tokens.first().map_or(VALUE, |token| token.word)
     }
 
@@ -126,39 +72,18 @@ impl Signature {
 }
 
 /// Key, number of pieces, first word.
-type Leaf = (u64, usize, u32);
+type Leaf = (u64, usize, u64);
 
 /// Finds the templates of one file's messages.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Miner {
+    /// Pieces of the message at hand, and their hashes.
     pieces: Vec<Piece>,
+    words: Vec<u64>,
     by_hash: ByHash,
     /// Signatures that hold words turned values, which no hash finds.
     tree: BTreeMap<Leaf, Vec<u32>>,
-    /// Words by their numbers; the first one stands for a value.
-    words: Words,
     signatures: Vec<Signature>,
-    /// Whether words were turned into values at all.
-    is_laid: bool,
-}
-
-impl std::fmt::Debug for Mixed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Default for Miner {
-    fn default() -> Self {
-        Self {
-            pieces: Vec::new(),
-            by_hash: ByHash::default(),
-            tree: BTreeMap::new(),
-            words: std::iter::once(VALUE_TEXT.into()).collect(),
-            signatures: Vec::new(),
-            is_laid: false,
-        }
-    }
 }
 
 impl Miner {
@@ -166,18 +91,18 @@ impl Miner {
     /// are valid until [`Miner::lay_together`].
     pub(super) fn learn(&mut self, key: u64, message: &str) -> u32 {
         cut(message, &mut self.pieces);
-        let hash = self.hash(key, message);
+        self.words.clear();
+        self.words.extend(self.pieces.iter().map(|piece| word_of(piece, message)));
+        let hash = self.words.iter().fold(mix(key, 0x5bd1), |hash, word| mix(hash, *word));
         if let Some(&number) = self.by_hash.get(&hash) {
             self.signatures[number as usize].count += 1;
             return number;
         }
-        let covering = if self.is_laid { self.in_tree(key, message) } else { None };
-        let number = if let Some(number) = covering {
+        let number = if let Some(number) = self.in_tree(key) {
             self.signatures[number as usize].count += 1;
             number
         } else {
-            let signature = self.signature(key, message);
-            self.signatures.push(signature);
+            self.signatures.push(self.signature(key, message));
             self.signatures.len() as u32 - 1
         };
         if self.by_hash.len() >= HASHES_MAX {
@@ -194,67 +119,44 @@ impl Miner {
 
     /// The text of a template, `<*>` for a value.
     pub(super) fn text(&self, number: u32) -> String {
+        let signature = &self.signatures[number as usize];
         let mut out = String::new();
-        for token in &self.signatures[number as usize].tokens {
+        let mut from = 0;
+        for token in &signature.tokens {
             if token.spaced && !out.is_empty() {
                 out.push(' ');
             }
-            out.push_str(&self.words[token.word as usize]);
+            let text = &signature.text[from..token.end as usize];
+            out.push_str(if token.word == VALUE { VALUE_TEXT } else { text });
+            from = token.end as usize;
         }
         out
     }
 
-    fn hash(&self, key: u64, message: &str) -> u64 {
-        let bytes = message.as_bytes();
-        self.pieces.iter().fold(mix(key, 0x5bd1), |hash, piece| match piece.kind {
-            Kind::Value => mix(hash, 0xff51),
-            Kind::Mark => mix(hash, u64::from(bytes[piece.start as usize]) | 0x100),
-            Kind::Word => hash_bytes(hash, &bytes[piece.start as usize..piece.end as usize]),
-        })
-    }
-
-    fn signature(&mut self, key: u64, message: &str) -> Signature {
-        let pieces = std::mem::take(&mut self.pieces);
-        let tokens = pieces.iter().map(|piece| Token {
-            word: match piece.kind {
-                Kind::Value => VALUE,
-                Kind::Word | Kind::Mark => {
-                    self.word(&message[piece.start as usize..piece.end as usize])
-                }
-            },
-            is_mark: piece.kind == Kind::Mark,
-            spaced: piece.spaced,
-        });
-        let signature = Signature { key, tokens: tokens.collect(), count: 1 };
-        self.pieces = pieces;
-        signature
-    }
-
-    fn word(&mut self, text: &str) -> u32 {
-        let known = self.words.get_index_of(text);
-        known.unwrap_or_else(|| self.words.insert_full(text.into()).0) as u32
-    }
-
-    /// A signature whose values cover the message just cut. Words that no signature has get no
-    /// number here, so that messages of one template cost nothing.
-    fn in_tree(&self, key: u64, message: &str) -> Option<u32> {
-        let word = |piece: &Piece| match piece.kind {
-            Kind::Value => Some(VALUE),
-            Kind::Word | Kind::Mark => {
-                let text = &message[piece.start as usize..piece.end as usize];
-                self.words.get_index_of(text).map(|number| number as u32)
+    /// A signature of the message just cut.
+    fn signature(&self, key: u64, message: &str) -> Signature {
+        let mut text = String::new();
+        let pieces = self.pieces.iter().zip(&self.words);
+        let tokens = pieces.map(|(piece, &word)| {
+            if piece.kind != Kind::Value {
+                text.push_str(&message[piece.start as usize..piece.end as usize]);
             }
-        };
-        let leaf = (key, self.pieces.len(), word(self.pieces.first()?)?);
-        let numbers = self.tree.get(&leaf)?;
-        let words: Vec<Option<u32>> = self.pieces.iter().map(word).collect();
+            let (end, is_mark) = (text.len() as u32, piece.kind == Kind::Mark);
+            Token { word, end, is_mark, spaced: piece.spaced }
+        });
+        Signature { key, tokens: tokens.collect(), text: text.into(), count: 1 }
+    }
+
+    /// A signature whose values cover the message just cut.
+    fn in_tree(&self, key: u64) -> Option<u32> {
+        let leaf = (key, self.words.len(), *self.words.first()?);
         let covers = |number: &&u32| {
             let known = self.signatures[**number as usize].tokens.iter();
-            known.zip(&words).zip(&self.pieces).all(|((known, word), piece)| {
-                *word == Some(known.word) || (known.word == VALUE && piece.kind != Kind::Mark)
+            known.zip(&self.words).zip(&self.pieces).all(|((known, word), piece)| {
+                *word == known.word || (known.word == VALUE && piece.kind != Kind::Mark)
             })
         };
-        numbers.iter().take(LEAF_MAX).find(covers).copied()
+        self.tree.get(&leaf)?.iter().take(LEAF_MAX).find(covers).copied()
     }
 
     /// Lays signatures together that are one template. Gives the new number of each old one.
@@ -345,8 +247,8 @@ impl Miner {
                 continue;
             }
             let other = *others.entry(signature.key).or_insert_with(|| {
-                let tokens = Vec::new();
-                self.signatures.push(Signature { key: signature.key, tokens, count: 0 });
+                let key = signature.key;
+                self.signatures.push(Signature { key, ..Signature::default() });
                 self.signatures.len() as u32 - 1
             });
             self.signatures[other as usize].count += signature.count;
@@ -355,33 +257,28 @@ impl Miner {
         new
     }
 
-    /// Words, tree and hashes anew from the signatures.
+    /// Tree and hashes anew from the signatures.
     fn rebuild(&mut self) {
-        let mut old: Vec<(Box<str>, u32)> =
-            std::mem::take(&mut self.words).into_iter().map(|word| (word, VALUE)).collect();
         self.by_hash.clear();
         self.tree.clear();
-        self.words.insert(VALUE_TEXT.into());
-        let mut signatures = std::mem::take(&mut self.signatures);
-        for (number, signature) in signatures.iter_mut().enumerate() {
-            for token in &mut signature.tokens {
-                if token.word != VALUE {
-                    let (word, number) = &mut old[token.word as usize];
-                    if *number == VALUE {
-                        *number = self.words.insert_full(std::mem::take(word)).0 as u32;
-                    }
-                    token.word = *number;
-                }
-            }
+        for (number, signature) in self.signatures.iter().enumerate() {
             self.tree.entry(signature.leaf()).or_default().push(number as u32);
         }
-        self.signatures = signatures;
-        self.is_laid = true;
+    }
+}
+
+/// What stands for a piece of a message where pieces are compared.
+fn word_of(piece: &Piece, message: &str) -> u64 {
+    let bytes = &message.as_bytes()[piece.start as usize..piece.end as usize];
+    match piece.kind {
+        Kind::Value => VALUE,
+        Kind::Mark => u64::from(bytes[0]) + 1,
+        Kind::Word => hash_bytes(0x5bd1, bytes),
     }
 }
 
 /// The hash of all around a word, its place, the word, and the signature's number.
-type Column = (u64, u32, u32, u32);
+type Column = (u64, u32, u64, u32);
 
 /// The words of a signature that could be values. The first one stays: it says what the text is
 /// about; and something must stay that the texts have in common.
@@ -393,14 +290,14 @@ fn add_columns(signature: &Signature, number: u32, columns: &mut Vec<Column>) {
     // Hashes of what follows each place.
     let mut after = vec![0; tokens.len() + 1];
     for at in (0..tokens.len()).rev() {
-        after[at] = mix(after[at + 1], u64::from(tokens[at].word));
+        after[at] = mix(after[at + 1], tokens[at].word);
     }
     let mut before = mix(signature.key, tokens.len() as u64);
     for (at, token) in tokens.iter().enumerate() {
         if at > 0 && signature.is_word(at) {
             columns.push((mix(before, after[at + 1]), at as u32, token.word, number));
         }
-        before = mix(before, u64::from(token.word));
+        before = mix(before, token.word);
     }
 }
 
@@ -456,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_known_templates_cost_nothing() {
+    fn words_of_known_templates_are_no_new_ones() {
         let mut miner = Miner::default();
         let name = |number: u32| {
             let digit = |by: u32| char::from(b'a' + (number / by % 26) as u8);
@@ -466,11 +363,10 @@ mod tests {
             miner.learn(0, &format!("Invalid user {} today", name(number)));
         }
         miner.lay_together();
-        let words = miner.words.len();
         for number in 10..1000 {
             miner.learn(0, &format!("Invalid user {} today", name(number)));
         }
-        assert_eq!((miner.words.len(), miner.signatures.len()), (words, 1));
+        assert_eq!(miner.signatures.len(), 1);
     }
 
     #[test]

@@ -102,13 +102,12 @@ fn chunk(bytes: &[u8], range: std::ops::Range<usize>, spaced: bool, pieces: &mut
             }
             continue;
         }
-        let mut len = compound_len(&bytes[at..end]);
+        let looks = Looks::of(&bytes[at..end]);
+        let mut len = looks.compound_len(&bytes[at..end]);
         let mut kind = Kind::Value;
         if len == 0 {
-            let word = bytes[at..end].iter().take_while(|byte| !is_mark(**byte));
-            let mut has_digit = false;
-            len = word.inspect(|byte| has_digit |= byte.is_ascii_digit()).count();
-            let is_said = !has_digit && len <= WORD_BYTES_MAX;
+            len = looks.word_len;
+            let is_said = !looks.has_digit && len <= WORD_BYTES_MAX;
             if is_said && (spaced || !is_assigned(bytes, pieces)) {
                 kind = Kind::Word;
             }
@@ -124,20 +123,39 @@ fn is_assigned(bytes: &[u8], pieces: &[Piece]) -> bool {
     pieces.last().is_some_and(|last| last.kind == Kind::Mark && bytes[last.start as usize] == b'=')
 }
 
-/// Marks that end a word.
-const MARKS: [bool; 256] = {
-    let mut table = [false; 256];
-    let marks = b"=:,;()[]{}<>\"'|!?&`";
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
+/// Ends a word.
+const MARK: u8 = 1;
+/// Ends a path or an address, too.
+const END: u8 = 2;
+const DIGIT: u8 = 4;
+/// Stands in paths or addresses.
+const COMPOUND: u8 = 8;
+
+/// What each byte is.
+const CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let parts: [(&[u8], u8); 5] = [
+        (b",;()[]{}<>\"'|`", MARK | END),
+        (b"=!?&", MARK),
+        (b":", MARK | COMPOUND),
+        (b"/\\", COMPOUND),
+        (b"0123456789", DIGIT),
+    ];
+    let mut row = 0;
+    while row < parts.len() {
+        let (bytes, class) = parts[row];
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = class;
+            at += 1;
+        }
+        row += 1;
     }
     table
 };
 
 fn is_mark(byte: u8) -> bool {
-    MARKS[usize::from(byte)]
+    CLASSES[usize::from(byte)] & MARK != 0
 }
 
 /// Whether nothing stands where a value is due: `user= tty=`, `host ()`.
@@ -222,39 +240,58 @@ fn number_with_unit(bytes: &[u8]) -> Option<usize> {
     let mut at = sign + bytes[sign..].iter().take_while(is_part).count();
     at += usize::from(bytes.get(at) == Some(&b' '));
     let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    if end == at {
+        return None;
+    }
     let goes_on =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b':' | b'=' | b'_');
     let is_unit = UNITS.iter().any(|unit| unit.as_bytes() == &bytes[at..end]);
     (is_unit && !bytes.get(end).is_some_and(goes_on)).then_some(end)
 }
 
-/// Bytes of a value that may hold marks: a path, a web address, a name with a port, pairs of
-/// hexadecimal digits; 0 for none.
-fn compound_len(bytes: &[u8]) -> usize {
-    let pairs = pairs_len(bytes);
-    if pairs > 0 {
-        return pairs;
+/// What one pass over bytes tells, up to where a path or an address ends at the latest.
+#[derive(Debug)]
+struct Looks {
+    /// Bytes up to the first mark.
+    word_len: usize,
+    /// Whether a digit is among them.
+    has_digit: bool,
+    /// Bytes up to the first mark that no path or address holds.
+    len: usize,
+    /// Whether those hold what makes a path or an address; most words do not.
+    may_be_compound: bool,
+}
+
+impl Looks {
+    fn of(bytes: &[u8]) -> Self {
+        let mut seen = 0;
+        let is_word = |class: u8| class & MARK == 0;
+        let classes = || bytes.iter().map(|byte| CLASSES[usize::from(*byte)]);
+        let word_len =
+            classes().take_while(|&class| is_word(class)).map(|class| seen |= class).count();
+        let has_digit = seen & DIGIT != 0;
+        let rest = classes().skip(word_len).take_while(|class| class & END == 0);
+        let len = word_len + rest.map(|class| seen |= class).count();
+        Self { word_len, has_digit, len, may_be_compound: seen & COMPOUND != 0 }
     }
-    let ends = |byte: u8| is_mark(byte) && !matches!(byte, b':' | b'=' | b'&' | b'!' | b'?');
-    // Most words hold none of what makes a path or an address, and are left in one pass.
-    let (mut has_slash, mut has_colon) = (false, false);
-    let mut len = 0;
-    for &byte in bytes {
-        if ends(byte) {
-            break;
+
+    /// Bytes of a value that may hold marks: a path, a web address, a name with a port, pairs of
+    /// hexadecimal digits; 0 for none.
+    fn compound_len(&self, bytes: &[u8]) -> usize {
+        if !self.may_be_compound {
+            return 0;
         }
-        has_slash |= matches!(byte, b'/' | b'\\');
-        has_colon |= byte == b':';
-        len += 1;
+        let pairs = pairs_len(bytes);
+        if pairs > 0 {
+            return pairs;
+        }
+        let mut len = self.len;
+        while len > 0 && matches!(bytes[len - 1], b':' | b'.' | b'!' | b'?') {
+            len -= 1;
+        }
+        let part = &bytes[..len];
+        path_len(part).or_else(|| host_port_len(part)).unwrap_or(0)
     }
-    if !has_slash && !has_colon {
-        return 0;
-    }
-    while len > 0 && matches!(bytes[len - 1], b':' | b'.' | b'!' | b'?') {
-        len -= 1;
-    }
-    let part = &bytes[..len];
-    path_len(part).or_else(|| host_port_len(part)).unwrap_or(0)
 }
 
 fn path_len(part: &[u8]) -> Option<usize> {

@@ -7,6 +7,7 @@ mod answers;
 mod drain;
 pub(crate) mod envelope;
 mod event;
+mod hash;
 mod head;
 pub(crate) mod kind;
 pub(crate) mod lines;
@@ -44,11 +45,11 @@ pub fn is_log_head(head: &[u8]) -> bool {
 /// Whether a text holds a message of failure and nothing that looks like configuration.
 fn is_message(text: &str) -> bool {
     let is_key = |line: &str| line.trim_end().ends_with([':', '{', ';']) || line.contains(" = ");
-    let mut found = Vec::new();
-    let mut is_found = || {
+    let is_found = || {
+        let mut scan = signals::Scan::default();
         signals::matcher().is_some_and(|matcher| {
-            matcher.scan(text, &mut found);
-            !found.is_empty()
+            matcher.scan(text, &mut scan);
+            !scan.found.is_empty()
         })
     };
     !text.lines().any(is_key) && is_found()
@@ -276,7 +277,7 @@ fn add(joining: &mut Joining<'_>, path: &str, told: Told, tallies: &mut Tallies)
         joined.hits.extend(tally.hits.into_iter().chain(tally.last).map(|seen| Hit {
             place: excerpt.part(seen.line, seen.within),
             at_ms: seen.at_ms,
-            values: seen.values,
+            values: seen.values.into_iter().collect(),
         }));
     }
     let is_empty = |log: &Log| log.events == 0;

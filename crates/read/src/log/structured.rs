@@ -1,7 +1,13 @@
 //! Lines that are JSON objects or logfmt: the few fields that every logger has, whatever it calls
 //! them.
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::LazyLock;
+
 use memchr::memchr2;
+
+use super::hash::Text;
 
 /// A value as it stands in the line.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +65,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Field {
     Time,
     Level,
@@ -70,47 +76,58 @@ enum Field {
     Component,
 }
 
-/// What a key means, and how well (0 is best). Names of ECS, logstash, Docker, pino, zap, logrus,
-/// Serilog, MongoDB, GELF, log4j 2 and Python loggers.
-fn meaning(parent: &str, key: &str) -> Option<(Field, u8)> {
-    use Field::{Component, Level, Message, Service, Stream, Time, Trace};
-    Some(match (parent, key) {
-        ("", "@timestamp") => (Time, 0),
-        ("", "timestamp" | "time" | "ts" | "@t" | "Timestamp" | "timeMillis") => (Time, 1),
-        ("", "datetime" | "asctime" | "date" | "eventTime" | "t") | ("t" | "time", "$date") => {
-            (Time, 2)
-        }
-        ("instant", "epochSecond") => (Time, 3),
-        ("", "level" | "log.level" | "severity" | "lvl" | "loglevel" | "levelname") => (Level, 0),
-        ("", "Level" | "@l" | "LogLevel" | "severity_text" | "severityText" | "s")
-        | ("log", "level") => (Level, 1),
-        ("", "message" | "msg" | "Message") => (Message, 0),
-        ("", "@m" | "RenderedMessage" | "short_message" | "MESSAGE" | "textPayload") => {
-            (Message, 1)
-        }
-        // Google Cloud Logging, tracing-subscriber.
-        ("jsonPayload" | "fields", "message" | "msg") => (Message, 1),
-        ("jsonPayload", "error" | "err" | "exception") => (Trace, 1),
-        ("", "@mt" | "MessageTemplate" | "body" | "event" | "log") => (Message, 2),
-        (
-            "",
-            "stack_trace" | "error.stack_trace" | "stacktrace" | "@x" | "exception" | "Exception"
-            | "stack" | "exc_info" | "extendedStackTrace" | "errorVerbose",
-        )
-        | ("error" | "err", "stack_trace" | "stack")
-        | ("exception" | "thrown", "stacktrace" | "stackTrace" | "extendedStackTrace") => {
-            (Trace, 0)
-        }
-        ("", "error" | "err" | "error.message") | ("error" | "err" | "exception", "message") => {
-            (Trace, 1)
-        }
-        ("", "service.name" | "service_name" | "serviceName") | ("service", "name") => (Service, 0),
-        ("", "service" | "app" | "application" | "appname" | "applicationName") => (Service, 1),
-        ("", "container_name" | "name") => (Service, 2),
-        ("", "stream") => (Stream, 0),
-        ("", "c") => (Component, 0),
-        _ => return None,
+/// Keys with what they mean and how well (0 is best), each with the key of the object around it.
+/// Names of ECS, logstash, Docker, pino, zap, logrus, Serilog, MongoDB, GELF, log4j 2 and Python
+/// loggers.
+const MEANINGS: &[(Field, u8, &str, &[&str])] = &[
+    (Field::Time, 0, "", &["@timestamp"]),
+    (Field::Time, 1, "", &["timestamp", "time", "ts", "@t", "Timestamp", "timeMillis"]),
+    (Field::Time, 2, "", &["datetime", "asctime", "date", "eventTime", "t"]),
+    (Field::Time, 2, "t", &["$date"]),
+    (Field::Time, 2, "time", &["$date"]),
+    (Field::Time, 3, "instant", &["epochSecond"]),
+    (Field::Level, 0, "", &["level", "log.level", "severity", "lvl", "loglevel", "levelname"]),
+    (Field::Level, 1, "", &["Level", "@l", "LogLevel", "severity_text", "severityText", "s"]),
+    (Field::Level, 1, "log", &["level"]),
+    (Field::Message, 0, "", &["message", "msg", "Message"]),
+    (Field::Message, 1, "", &["@m", "RenderedMessage", "short_message", "MESSAGE", "textPayload"]),
+    // Google Cloud Logging, tracing-subscriber.
+    (Field::Message, 1, "jsonPayload", &["message", "msg"]),
+    (Field::Message, 1, "fields", &["message", "msg"]),
+    (Field::Trace, 1, "jsonPayload", &["error", "err", "exception"]),
+    (Field::Message, 2, "", &["@mt", "MessageTemplate", "body", "event", "log"]),
+    (Field::Trace, 0, "", &["stack_trace", "error.stack_trace", "stacktrace", "@x", "exception"]),
+    (Field::Trace, 0, "", &["Exception", "stack", "exc_info", "extendedStackTrace"]),
+    (Field::Trace, 0, "", &["errorVerbose"]),
+    (Field::Trace, 0, "error", &["stack_trace", "stack"]),
+    (Field::Trace, 0, "err", &["stack_trace", "stack"]),
+    (Field::Trace, 0, "exception", &["stacktrace", "stackTrace", "extendedStackTrace"]),
+    (Field::Trace, 0, "thrown", &["stacktrace", "stackTrace", "extendedStackTrace"]),
+    (Field::Trace, 1, "", &["error", "err", "error.message"]),
+    (Field::Trace, 1, "error", &["message"]),
+    (Field::Trace, 1, "err", &["message"]),
+    (Field::Trace, 1, "exception", &["message"]),
+    (Field::Service, 0, "", &["service.name", "service_name", "serviceName"]),
+    (Field::Service, 0, "service", &["name"]),
+    (Field::Service, 1, "", &["service", "app", "application", "appname", "applicationName"]),
+    (Field::Service, 2, "", &["container_name", "name"]),
+    (Field::Stream, 0, "", &["stream"]),
+    (Field::Component, 0, "", &["c"]),
+];
+
+/// Meanings by outer and own key.
+type ByKeys = HashMap<(&'static str, &'static str), (Field, u8), BuildHasherDefault<Text>>;
+
+static BY_KEYS: LazyLock<ByKeys> = LazyLock::new(|| {
+    let rows = MEANINGS.iter();
+    rows.flat_map(|&(field, rank, parent, keys)| {
+        keys.iter().map(move |&key| ((parent, key), (field, rank)))
     })
+    .collect()
+});
+
+fn meaning(parent: &str, key: &str) -> Option<(Field, u8)> {
+    BY_KEYS.get(&(parent, key)).copied()
 }
 
 /// The fields of a JSON object; a broken or cut one gives what comes before the break.

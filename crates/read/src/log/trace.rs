@@ -1,5 +1,7 @@
 //! Stack traces: which lines go on with an event, and what its deepest exception is.
 
+use memchr::memrchr2;
+
 /// Why a line without a time of its own belongs to the event before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
@@ -86,14 +88,29 @@ pub(super) fn is_trace_line(line: &str) -> bool {
 
 /// Whether a word is the name of an exception's class.
 fn is_class(word: &str) -> bool {
-    let simple = word.rsplit(['.', '$']).next().unwrap_or(word);
-    let ends = ["Exception", "Error", "Throwable", "Failure", "Interrupt", "Exit"];
+    // What most words fail stands first.
+    if !ends_like_class(word) {
+        return false;
+    }
+    let simple = memrchr2(b'.', b'$', word.as_bytes()).map_or(word, |at| &word[at + 1..]);
     simple.len() > 4
         && simple.as_bytes()[0].is_ascii_uppercase()
-        && ends.iter().any(|end| simple.ends_with(end))
+        && ends_like_class(simple)
         && word
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
+}
+
+fn ends_like_class(word: &str) -> bool {
+    match word.as_bytes() {
+        [.., b'o', b'n'] => word.ends_with("Exception"),
+        [.., b'o', b'r'] => word.ends_with("Error"),
+        [.., b'l', b'e'] => word.ends_with("Throwable"),
+        [.., b'r', b'e'] => word.ends_with("Failure"),
+        [.., b'p', b't'] => word.ends_with("Interrupt"),
+        [.., b'i', b't'] => word.ends_with("Exit"),
+        _ => false,
+    }
 }
 
 /// The deepest exception of an event: class and message.
@@ -107,7 +124,9 @@ pub(super) fn cause(event: &str) -> Option<(&str, &str)> {
             deepest = split_class(rest, true).or(deepest);
         } else if line.starts_with("Wrapped by: ") {
             root_first = true;
-        } else if let Some((_, rest)) = line.rsplit_once("---> ") {
+        } else if line.contains('>')
+            && let Some((_, rest)) = line.rsplit_once("---> ")
+        {
             deepest = split_class(rest, false).or(deepest);
         } else if let Some(rest) = line.strip_prefix("panic: ") {
             own = own.or(Some(("panic", rest)));
@@ -132,13 +151,17 @@ fn is_python_end(line: &str) -> bool {
 
 /// The exception that a line names anywhere; of several the last, which is the innermost.
 fn within(line: &str) -> Option<(&str, &str)> {
+    let is_gap = |byte: &u8| matches!(byte, b' ' | b'[' | b'(' | b'"' | b'\'' | b'=');
+    let is_around =
+        |byte: &u8| matches!(byte, b':' | b',' | b')' | b']' | b'"' | b'\'' | b'.' | b';');
     let mut best = None;
     let mut at = 0;
-    for word in line.split([' ', '[', '(', '"', '\'', '=']) {
+    for word in line.as_bytes().split(is_gap) {
         let start = at;
         at += word.len() + 1;
-        let name = word.trim_end_matches([':', ',', ')', ']', '"', '\'', '.', ';']);
-        if name.len() > 5 && is_class(name) && (name.contains('.') || word.ends_with(':')) {
+        let around = word.iter().rev().take_while(|byte| is_around(byte)).count();
+        let name = &line[start..start + word.len() - around];
+        if name.len() > 5 && is_class(name) && (name.contains('.') || word.ends_with(b":")) {
             let message = line[start + name.len()..].trim_start_matches(':').trim();
             best = Some((name, message));
         }

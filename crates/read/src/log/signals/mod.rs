@@ -10,20 +10,21 @@ mod gateway;
 mod host;
 mod jvm;
 mod kafka;
+mod known;
 mod platform;
 mod registry;
 mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
 
-pub(in crate::log) use tally::{Seen, Tally};
+pub(in crate::log) use known::Known;
+pub(in crate::log) use tally::{Hit, Tally};
 
 /// One text.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,18 @@ pub(super) struct Found {
     pub(super) name: &'static str,
     /// Where in the event.
     pub(super) at: Range<usize>,
-    pub(super) values: BTreeMap<&'static str, String>,
+    /// Where the values are in the event, by name, ascending.
+    pub(super) values: Vec<(&'static str, Range<usize>)>,
+}
+
+/// What one event says.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Each signal once.
+    pub(super) found: Vec<Found>,
+    pub(super) may_have_exception: bool,
+    /// Whether another digit in the place of one could have led to something else.
+    depends_on_digits: bool,
 }
 
 /// Literals that tell of an exception, which is no signal by itself.
@@ -83,6 +95,8 @@ const EXCEPTION_LITERALS: &[&str] =
 pub(super) struct Matcher {
     literals: AhoCorasick,
     texts: Vec<Row>,
+    /// The literals that hold digits, as [`known::mask`] makes them.
+    masked_literals: AhoCorasick,
 }
 
 /// A row with its pattern, which is made at the first use.
@@ -91,7 +105,16 @@ struct Row {
     text: Text,
     /// Whether the pattern begins with the literal, so that nothing need be searched.
     begins: bool,
-    regex: OnceLock<Option<Regex>>,
+    /// Whether literal or pattern name a digit, so that not every number would do.
+    names_digits: bool,
+    pattern: OnceLock<Option<Pattern>>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    regex: Regex,
+    /// Names of the groups with their numbers, ascending.
+    names: Vec<(&'static str, usize)>,
 }
 
 impl Row {
@@ -99,20 +122,48 @@ impl Row {
         // With several ways to match, one may begin elsewhere.
         let begins =
             text.pattern.starts_with(&regex::escape(text.literal)) && !text.pattern.contains('|');
-        Self { text, begins, regex: OnceLock::new() }
+        let names_digits = holds_digits(text.literal) || holds_digits(text.pattern);
+        Self { text, begins, names_digits, pattern: OnceLock::new() }
     }
 
-    fn regex(&self) -> Option<&Regex> {
-        let make = || {
-            let pattern = self.text.pattern;
-            if self.begins {
-                Regex::new(&format!("^(?:{pattern})")).ok()
-            } else {
-                Regex::new(pattern).ok()
-            }
-        };
-        self.regex.get_or_init(make).as_ref()
+    fn pattern(&self) -> Option<&Pattern> {
+        self.pattern.get_or_init(|| Pattern::of(self.text.pattern, self.begins)).as_ref()
     }
+}
+
+impl Pattern {
+    fn of(pattern: &'static str, begins: bool) -> Option<Self> {
+        let regex =
+            if begins { Regex::new(&format!("^(?:{pattern})")) } else { Regex::new(pattern) };
+        let regex = regex.ok()?;
+        let groups = regex.capture_names().enumerate();
+        let mut names: Vec<(&str, usize)> = groups
+            .filter_map(|(number, name)| Some((in_pattern(pattern, name?)?, number)))
+            .collect();
+        names.sort_unstable();
+        Some(Self { regex, names })
+    }
+
+    /// Matches within a window of an event, which begins at `start`.
+    fn find(&self, name: &'static str, window: &str, start: usize) -> Option<Found> {
+        let captures = self.regex.captures(window)?;
+        let place = |number: usize| {
+            let part = captures.get(number)?;
+            Some(start + part.start()..start + part.end())
+        };
+        let values = self.names.iter().filter_map(|&(name, number)| Some((name, place(number)?)));
+        Some(Found { name, at: place(0)?, values: values.collect() })
+    }
+}
+
+/// The name of a group as it stands in the pattern, which lives as long as the program.
+fn in_pattern(pattern: &'static str, name: &str) -> Option<&'static str> {
+    let at = pattern.find(&format!("<{name}>"))? + 1;
+    pattern.get(at..at + name.len())
+}
+
+fn holds_digits(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 static MATCHER: LazyLock<Option<Matcher>> = LazyLock::new(Matcher::new);
@@ -125,36 +176,40 @@ pub(super) fn matcher() -> Option<&'static Matcher> {
 impl Matcher {
     fn new() -> Option<Self> {
         let texts: Vec<Text> = TABLES.iter().flat_map(|table| *table).copied().collect();
-        let literals =
-            texts.iter().map(|text| text.literal).chain(EXCEPTION_LITERALS.iter().copied());
+        let literals = texts.iter().map(|text| text.literal);
+        let with_digits = literals.clone().filter(|literal| holds_digits(literal)).map(known::mask);
+        let masked_literals = AhoCorasick::new(with_digits).ok()?;
         let literals = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(literals)
+            .build(literals.chain(EXCEPTION_LITERALS.iter().copied()))
             .ok()?;
         let texts = texts.into_iter().map(Row::of).collect();
-        Some(Self { literals, texts })
+        Some(Self { literals, texts, masked_literals })
     }
 
-    /// Finds what an event says, each signal once, and whether it may hold an exception.
-    pub(super) fn scan(&'static self, event: &str, found: &mut Vec<Found>) -> bool {
-        found.clear();
-        let mut may_have_exception = false;
+    /// Finds what an event says.
+    pub(super) fn scan(&self, event: &str, scan: &mut Scan) {
+        scan.found.clear();
+        scan.may_have_exception = false;
+        scan.depends_on_digits = false;
         let mut tried: Vec<usize> = Vec::new();
         for hit in self.literals.find_overlapping_iter(event) {
             let index = hit.pattern().as_usize();
             let Some(row) = self.texts.get(index) else {
-                may_have_exception = true;
+                scan.may_have_exception = true;
                 continue;
             };
+            let name = row.text.name;
+            scan.depends_on_digits |= row.names_digits;
             // A literal that occurs often is tried a few times only.
             if tried.iter().filter(|&&other| other == index).count() >= 4
-                || found.iter().any(|found| found.name == row.text.name && !found.values.is_empty())
+                || scan.found.iter().any(|found| found.name == name && !found.values.is_empty())
             {
                 continue;
             }
             tried.push(index);
-            let Some(regex) = row.regex() else {
+            let Some(pattern) = row.pattern() else {
                 continue;
             };
             let start = if row.begins {
@@ -166,12 +221,12 @@ impl Matcher {
             while !event.is_char_boundary(end) {
                 end -= 1;
             }
-            let Some(here) = capture(regex, row.text.name, &event[start..end], start) else {
+            let Some(here) = pattern.find(name, &event[start..end], start) else {
                 continue;
             };
             // Of two texts for one signal the one with values counts.
-            match found.iter_mut().find(|found| found.name == row.text.name) {
-                None => found.push(here),
+            match scan.found.iter_mut().find(|found| found.name == name) {
+                None => scan.found.push(here),
                 Some(known) if !here.values.is_empty() => *known = here,
                 Some(_) => {}
             }
@@ -179,20 +234,8 @@ impl Matcher {
         // How a probe was answered is a matter of the probe.
         let is_probe =
             |one: &Found| one.name.starts_with("kubernetes.") && one.name.ends_with("-failed");
-        if found.iter().any(is_probe) {
-            found.retain(|one| !one.name.starts_with("client."));
+        if scan.found.iter().any(is_probe) {
+            scan.found.retain(|one| !one.name.starts_with("client."));
         }
-        may_have_exception
     }
-}
-
-fn capture(regex: &'static Regex, name: &'static str, window: &str, start: usize) -> Option<Found> {
-    let captures = regex.captures(window)?;
-    let whole = captures.get(0)?;
-    let values = regex
-        .capture_names()
-        .flatten()
-        .filter_map(|name| Some((name, captures.name(name)?.as_str().to_owned())))
-        .collect();
-    Some(Found { name, at: start + whole.start()..start + whole.end(), values })
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const SAMPLES: &str = include_str!("samples.txt");
 
-fn samples() -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn samples() -> impl Iterator<Item = (&'static str, String)> {
     SAMPLES.lines().map(|line| {
         let (name, text) = line.split_once('\t').expect("name, tab, text");
         (name, text.replace("\\n", "\n").replace("\\t", "\t"))
@@ -12,16 +12,21 @@ fn samples() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 fn scan(event: &str) -> Vec<Found> {
-    let mut found = Vec::new();
-    matcher().expect("the table compiles").scan(event, &mut found);
-    found
+    let mut scan = Scan::default();
+    matcher().expect("the table compiles").scan(event, &mut scan);
+    scan.found
 }
 
 fn value(event: &str, name: &str, key: &str) -> String {
     let found = scan(event);
     let found = found.iter().find(|found| found.name == name);
-    let value = found.and_then(|found| found.values.get(key));
-    value.unwrap_or_else(|| panic!("no {key} of {name} in {event}")).clone()
+    let value = found.and_then(|found| value_of(found, event, key));
+    value.unwrap_or_else(|| panic!("no {key} of {name} in {event}")).to_owned()
+}
+
+fn value_of<'e>(found: &Found, event: &'e str, key: &str) -> Option<&'e str> {
+    let value = found.values.iter().find(|(name, _)| *name == key);
+    value.map(|(_, at)| &event[at.clone()])
 }
 
 #[test]
@@ -66,9 +71,7 @@ fn names_are_kebab_case_with_a_family() {
 fn values_are_named() {
     let of = |name: &str, key: &str, expected: &str| {
         let seen = samples().filter(|(other, _)| *other == name).any(|(_, text)| {
-            scan(&text)
-                .iter()
-                .any(|f| f.name == name && f.values.get(key).is_some_and(|v| v == expected))
+            scan(&text).iter().any(|f| f.name == name && value_of(f, &text, key) == Some(expected))
         });
         assert!(seen, "{name}: {key} is not {expected}");
     };

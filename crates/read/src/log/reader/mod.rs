@@ -1,35 +1,30 @@
 //! One log file, line by line: events, their templates and signals.
 
+mod counts;
+mod stream;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use memchr::memchr;
 use wonin_model::Level;
 
-use super::drain::{Miner, hash_bytes, mix};
 use super::envelope::{Envelope, service_of_container};
-use super::event::{Event, cut};
+use super::event::cut;
 use super::head::{Heads, Style, level_of, severity};
 use super::lines::Lines;
-use super::signals::{Found, Matcher, Seen, Tally};
+use super::signals::{Known, Matcher, Tally};
 use super::structured::{Fields, json, logfmt, unescape};
-use super::time::{Base, DAY_MS, Date, Stamp, parse};
+use super::time::{Base, Date, Stamp, parse};
 use super::trace::{State, begins, cause, goes_on, is_exception_line, is_trace_line};
+use counts::{Counted, Mined, Signals, Templates};
+pub(super) use stream::Stream;
 
 /// Services told apart within one file; lines of more count as the file's own.
 const SERVICES_MAX: usize = 256;
-/// Tells templates of errors from those of other events.
-const WENT_WRONG: u64 = 0xe4;
-/// Classes of exceptions told apart within one file.
-const CAUSES_MAX: usize = 512;
-/// Signals of services told apart within one file.
-const TALLIES_MAX: usize = 2048;
-/// Hits kept of one file, besides the first and the last one of each signal.
-const HITS_MAX: usize = 8192;
-/// Bytes kept of a template's example.
-const EXAMPLE_BYTES_MAX: usize = 1 << 10;
-/// Backward steps of the time from which on the clock jumped.
-const JUMP_MS: i64 = 60_000;
+
+/// Where times without a year lie until other logs tell it: a leap year, which has every day.
+pub(super) const YEARLESS_BASE_MS: i64 = 1_704_067_200_000;
 
 /// What one file said.
 #[derive(Debug, Default)]
@@ -45,77 +40,6 @@ pub(super) struct Told {
     pub(super) not_utf8: u64,
     pub(super) broken_json: u64,
     pub(super) failure: Option<String>,
-}
-
-/// One service's lines.
-#[derive(Debug, Default)]
-pub(super) struct Stream {
-    pub(super) service: Option<String>,
-    pub(super) lines: u64,
-    pub(super) events: u64,
-    pub(super) errors: u64,
-    pub(super) first_ms: Option<i64>,
-    pub(super) last_ms: Option<i64>,
-    pub(super) zone_assumed: bool,
-    /// Whether times lack the year, or the whole date.
-    pub(super) date: Option<Date>,
-    pub(super) clock_jumps: u64,
-    pub(super) silence: Option<(i64, i64)>,
-    styles: BTreeMap<Style, u64>,
-    heads: Option<Heads>,
-    event: Event,
-}
-
-impl Stream {
-    /// What most of its lines look like.
-    pub(super) fn style(&self) -> Style {
-        let known = self.styles.iter().filter(|(style, _)| **style != Style::Plain);
-        let best = known.max_by_key(|(style, count)| (**count, std::cmp::Reverse(**style)));
-        let plain = self.styles.get(&Style::Plain).copied().unwrap_or(0);
-        match best {
-            Some((style, count)) if *count * 10 >= plain => *style,
-            _ => Style::Plain,
-        }
-    }
-
-    /// Moves all times by so many milliseconds.
-    pub(super) fn shift(&mut self, by_ms: i64) {
-        for at in [&mut self.first_ms, &mut self.last_ms] {
-            *at = at.map(|at| at.saturating_add(by_ms));
-        }
-        self.silence =
-            self.silence.map(|(a, b)| (a.saturating_add(by_ms), b.saturating_add(by_ms)));
-    }
-}
-
-/// One template's events.
-#[derive(Clone, Debug)]
-pub(super) struct Mined {
-    pub(super) text: String,
-    pub(super) cause: Option<String>,
-    pub(super) level: Level,
-    pub(super) count: u64,
-    pub(super) first_ms: Option<i64>,
-    pub(super) last_ms: Option<i64>,
-    pub(super) line: u64,
-    shown: Box<str>,
-    pub(super) signals: BTreeSet<&'static str>,
-    stream: usize,
-}
-
-impl Mined {
-    fn join(&mut self, other: Self) {
-        self.level = self.level.max(other.level);
-        self.count += other.count;
-        self.first_ms = [self.first_ms, other.first_ms].into_iter().flatten().min();
-        self.last_ms = [self.last_ms, other.last_ms].into_iter().flatten().max();
-        self.signals.extend(other.signals);
-        if other.line < self.line {
-            self.line = other.line;
-            self.shown = other.shown;
-            self.cause = other.cause;
-        }
-    }
 }
 
 /// Reads a file to its end.
@@ -172,7 +96,6 @@ pub(super) fn report(events: Vec<Reported>, matcher: &'static Matcher) -> Told {
 }
 
 struct Reader {
-    matcher: &'static Matcher,
     envelope: Envelope,
     heads: Heads,
     told: Told,
@@ -180,12 +103,9 @@ struct Reader {
     by_name: BTreeMap<String, usize>,
     /// The name last looked up.
     last_name: (String, usize),
-    miner: Miner,
-    mined: Vec<Mined>,
-    causes: BTreeSet<u64>,
-    found: Vec<Found>,
-    /// Hits that may still be kept.
-    hits_left: usize,
+    known: Known,
+    templates: Templates,
+    signals: Signals,
 }
 
 impl Reader {
@@ -201,17 +121,14 @@ impl Reader {
         let heads = Heads::learn(inner.iter().map(String::as_str), base);
         let own = Stream { heads: Some(heads), ..Stream::default() };
         Self {
-            matcher,
             envelope,
             heads,
             told: Told { streams: vec![own], ..Told::default() },
             by_name: BTreeMap::new(),
             last_name: (String::new(), 0),
-            miner: Miner::default(),
-            mined: Vec::new(),
-            causes: BTreeSet::new(),
-            found: Vec::new(),
-            hits_left: HITS_MAX,
+            known: Known::new(matcher),
+            templates: Templates::default(),
+            signals: Signals::default(),
         }
     }
 
@@ -379,15 +296,15 @@ impl Reader {
         }
     }
 
-    /// Ends the open event of a stream.
+    /// Ends the open event of a stream and counts it.
     fn flush(&mut self, index: usize) {
         let stream = &mut self.told.streams[index];
         if !stream.event.is_open() {
             return;
         }
-        let event = std::mem::take(&mut stream.event);
-        let may_have_cause = self.matcher.scan(&event.text, &mut self.found);
-        let cause = if may_have_cause {
+        let mut event = std::mem::take(&mut stream.event);
+        let scan = self.known.scan(&event.text);
+        let cause = if scan.may_have_exception {
             event.trace.as_deref().and_then(cause).or_else(|| cause(&event.text))
         } else {
             None
@@ -402,166 +319,20 @@ impl Reader {
         stream.errors += if level == Level::Error { times } else { 0 };
         *stream.styles.entry(event.style.unwrap_or(Style::Plain)).or_default() += 1;
         let at_ms = event.at_ms.or(stream.last_ms);
-        self.count(&event, index, level, cause, at_ms);
-        for found in self.found.drain(..) {
-            let (line, shown, within) = event.locate(found.at);
-            let seen = Seen { line, shown: shown.into(), within, at_ms, values: found.values };
-            let mut key = (found.name, index);
-            if self.told.signals.len() >= TALLIES_MAX && !self.told.signals.contains_key(&key) {
-                key.1 = 0;
-            }
-            let tally = self.told.signals.entry(key).or_default();
-            if tally.add(seen, times, self.hits_left > 0) {
-                self.hits_left = self.hits_left.saturating_sub(1);
-            }
-        }
-        let mut event = event;
+        let counted = Counted { event: &event, stream: index, level, cause, at_ms, scan };
+        self.templates.add(counted);
+        self.signals.add(counted);
         event.clear();
         self.told.streams[index].event = event;
-    }
-
-    /// Counts the event for its template.
-    fn count(
-        &mut self,
-        event: &Event,
-        index: usize,
-        level: Level,
-        cause: Option<(&str, &str)>,
-        at_ms: Option<i64>,
-    ) {
-        let mut key = index as u64;
-        if let Some((class, _)) = cause {
-            let hash = hash_bytes(7, class.as_bytes());
-            if self.causes.len() < CAUSES_MAX {
-                self.causes.insert(hash);
-            }
-            if self.causes.contains(&hash) {
-                key = mix(key, hash);
-            }
-        }
-        // What went wrong is another kind than what went well under the same words.
-        if level == Level::Error {
-            key = mix(key, WENT_WRONG);
-        }
-        let message = event.message();
-        let status = (event.style == Some(Style::Access)).then(|| status_of(message)).flatten();
-        if let Some(status) = status {
-            key = hash_bytes(key, status.as_bytes());
-        }
-        if self.miner.is_full() {
-            self.lay_together();
-        }
-        let number = self.miner.learn(key, message) as usize;
-        if number == self.mined.len() {
-            let (line, shown) = event.first();
-            self.mined.push(Mined {
-                text: status.map_or_else(String::new, |status| format!("{status} ")),
-                cause: cause.map(|(class, message)| words_of(class, message)),
-                level,
-                count: 0,
-                first_ms: None,
-                last_ms: None,
-                line,
-                shown: cut(shown, EXAMPLE_BYTES_MAX).into(),
-                signals: BTreeSet::new(),
-                stream: index,
-            });
-        }
-        let mined = &mut self.mined[number];
-        mined.level = mined.level.max(level);
-        mined.count += event.times.max(1);
-        if let Some(at) = at_ms {
-            mined.first_ms = Some(mined.first_ms.map_or(at, |first| first.min(at)));
-            mined.last_ms = Some(mined.last_ms.map_or(at, |last| last.max(at)));
-        }
-        for found in &self.found {
-            mined.signals.insert(found.name);
-        }
-    }
-
-    fn lay_together(&mut self) {
-        let numbers = self.miner.lay_together();
-        let mut joined: BTreeMap<u32, Mined> = BTreeMap::new();
-        for (mined, number) in std::mem::take(&mut self.mined).into_iter().zip(numbers) {
-            match joined.entry(number) {
-                std::collections::btree_map::Entry::Vacant(vacant) => {
-                    vacant.insert(mined);
-                }
-                std::collections::btree_map::Entry::Occupied(mut known) => {
-                    known.get_mut().join(mined);
-                }
-            }
-        }
-        self.mined = joined.into_values().collect();
     }
 
     fn finish(mut self) -> Told {
         for index in 0..self.told.streams.len() {
             self.flush(index);
         }
-        self.lay_together();
-        for seen in
-            self.told.signals.values().flat_map(|tally| tally.hits.iter().chain(&tally.last))
-        {
-            self.told.shown.entry(seen.line).or_insert_with(|| seen.shown.to_string());
-        }
-        for (number, mut mined) in self.mined.into_iter().enumerate() {
-            let text = self.miner.text(number as u32);
-            mined.text.push_str(if text.is_empty() { "<*>" } else { &text });
-            self.told.shown.entry(mined.line).or_insert_with(|| mined.shown.to_string());
-            self.told.templates.push((mined.stream, mined));
-        }
+        self.signals.finish(&mut self.told);
+        self.templates.finish(&mut self.told);
         self.told
-    }
-}
-
-/// Where times without a year lie until other logs tell it: a leap year, which has every day.
-pub(super) const YEARLESS_BASE_MS: i64 = 1_704_067_200_000;
-
-impl Stream {
-    /// Begins an event and notes its time.
-    fn begin(&mut self, number: u64, raw: &str, text: &str, at: Option<Stamp>) {
-        self.event.add(number, raw, text);
-        let Some(stamp) = at else {
-            return;
-        };
-        let mut ms = stamp.ms;
-        self.zone_assumed |= !stamp.has_zone;
-        if stamp.date != Date::Full {
-            self.date = Some(stamp.date);
-            self.turn(&mut ms, stamp.date);
-        }
-        self.event.at_ms = Some(ms);
-        if let Some(last) = self.last_ms {
-            if ms < last - JUMP_MS {
-                self.clock_jumps += 1;
-            }
-            let longest = self.silence.map_or(0, |(begin, end)| end - begin);
-            if ms - last > longest {
-                self.silence = Some((last, ms));
-            }
-        }
-        self.first_ms = self.first_ms.or(Some(ms));
-        self.last_ms = Some(ms);
-    }
-
-    /// Midnight or New Year lies between two times that go back by more than half their period.
-    fn turn(&mut self, ms: &mut i64, date: Date) {
-        let Some(heads) = &mut self.heads else {
-            return;
-        };
-        let Some(last) = self.last_ms else {
-            return;
-        };
-        if date == Date::None && last - *ms > DAY_MS / 2 {
-            heads.base.day += 1;
-            *ms += DAY_MS;
-        } else if date == Date::NoYear && last - *ms > 183 * DAY_MS {
-            let year = heads.base.year;
-            let step = super::time::days(year + 1, 1, 1) - super::time::days(year, 1, 1);
-            heads.base.year += 1;
-            *ms += step * DAY_MS;
-        }
     }
 }
 
@@ -578,17 +349,6 @@ fn numeric(level: &str) -> Option<Level> {
 
 fn is_whole_enough(text: &str) -> bool {
     text.trim_end().ends_with('}')
-}
-
-/// Status of a request's line: the three digits behind its second quote.
-fn status_of(message: &str) -> Option<&str> {
-    let after = message[message.find('"')? + 1..].trim_start();
-    after.get(..3)
-}
-
-fn words_of(class: &str, message: &str) -> String {
-    let message = cut(message, 512);
-    if message.is_empty() { class.to_owned() } else { format!("{class}: {message}") }
 }
 
 /// A line without the escape sequences of terminals.
