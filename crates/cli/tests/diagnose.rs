@@ -157,6 +157,23 @@ fn standard_input_has_a_name() {
 }
 
 #[test]
+fn a_log_on_standard_input_is_read_to_its_end() {
+    let line = |number: u32| {
+        format!(
+            "2024-06-01 12:{:02}:{:02} ERROR org.apache.kafka.common.errors.TimeoutException: Topic orders not present in metadata after 60000 ms.\n",
+            number / 60 % 60,
+            number % 60
+        )
+    };
+    let log: String = (0..9_000).map(line).collect();
+    let root = dir([]);
+    let args = ["diagnose", "-", "--pedantic", "--format", "json"];
+    let output = wonin(root.path(), &args).write_stdin(log).output().unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["findings"][0]["explains"]["events"], 9_000, "{value:#}");
+}
+
+#[test]
 fn a_baseline_survives_moved_lines() {
     let stack = stack();
     let write = run(stack.path(), &["diagnose", "--write-baseline", "known.json"]);

@@ -21,6 +21,7 @@ mod pipeline;
 mod scripts;
 mod servers;
 mod spring;
+mod streams;
 mod terraform;
 mod words;
 

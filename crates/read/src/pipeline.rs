@@ -8,7 +8,7 @@ use wonin_model::{Evidence, ReadFile, Skipped};
 use wonin_text::{FileId, Place, SourceFile};
 
 use crate::fragment::{FORMATS, Format, Fragment};
-use crate::{apps, compose, kafka, kubernetes, live, log, nginx, scripts, servers, terraform};
+use crate::{apps, compose, kafka, kubernetes, nginx, scripts, servers, streams, terraform};
 
 /// The files that may be read. Implemented over a disk by the command line and in memory by tests.
 pub trait Files: Sync {
@@ -50,8 +50,7 @@ const JOINERS: &[Joiner] = &[
     scripts::join,
     terraform::join,
     kubernetes::join,
-    live::join,
-    log::join,
+    streams::join,
 ];
 
 /// The state of joining: what was parsed, and the evidence so far.

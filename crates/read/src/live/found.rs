@@ -47,6 +47,11 @@ impl Found {
             && self.series.is_empty()
     }
 
+    /// Itself, unless there is nothing to tell.
+    pub(crate) fn if_any(self) -> Option<Self> {
+        (!self.is_empty() || !self.problems.is_empty()).then_some(self)
+    }
+
     /// Gives all places the file's number, and the file its text.
     pub(crate) fn settle(&mut self, file: FileId, path: &str) -> SourceFile {
         let kept = std::mem::take(&mut self.kept);

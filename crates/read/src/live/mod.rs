@@ -4,6 +4,7 @@
 //! ([`WHOLE`]); the others go by line by line past all readers that want them, so that a file may
 //! be a slow log and a log at once and be as long as it likes.
 
+mod by_line;
 mod certificates;
 mod containers;
 mod dumps;
@@ -13,24 +14,19 @@ mod registrations;
 mod slow;
 mod threads;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::io::Read as _;
-
-use rayon::prelude::*;
 use wonin_model::ThreadDump;
 
-use crate::log::envelope::{Envelope, service_of_container};
-use crate::log::{Services, kind, lines};
-use crate::pipeline::{Files, Joining};
+use crate::log::{Services, kind};
+use crate::pipeline::Joining;
+pub(crate) use by_line::ByLine;
 pub(crate) use containers::workload_of;
-use found::Found;
+pub(crate) use found::Found;
 
 /// Bytes of a file that is parsed as a whole.
-const WHOLE_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const WHOLE_BYTES_MAX: u64 = 64 << 20;
 
 /// A kind of file that is parsed as a whole.
-struct Whole {
+pub(crate) struct Whole {
     /// Name as shown under `read`.
     name: &'static str,
     /// Whether a file of this path that begins like this is of the kind.
@@ -64,21 +60,26 @@ trait LineReader {
     fn finish(self: Box<Self>, found: &mut Found);
 }
 
-/// Reads all that the walk found and no format of configuration has understood.
-pub(crate) fn join(joining: &mut Joining<'_>) {
-    let files = joining.files();
+/// Files that the walk found and no format of configuration has understood, in an order in which
+/// `scrape-10` comes after `scrape-9`.
+pub(crate) fn candidates(joining: &Joining<'_>) -> Vec<String> {
     let mut candidates: Vec<String> = joining
         .paths()
         .iter()
         .filter(|path| is_candidate(path) && (!joining.is_understood(path) || is_yaml(path)))
         .cloned()
         .collect();
-    // So that `scrape-10` comes after `scrape-9`.
     candidates.sort_by_cached_key(|path| natural(path));
-    let found: Vec<Result<Option<Found>, String>> =
-        candidates.par_iter().map(|path| read_one(files, path)).collect();
+    candidates
+}
+
+/// What one file holds, if anything.
+pub(crate) type Outcome = Result<Option<Found>, String>;
+
+/// Puts what was found into the evidence, in the order of candidates.
+pub(crate) fn join<'p>(joining: &mut Joining<'_>, found: impl Iterator<Item = (&'p str, Outcome)>) {
     let mut dumps = Vec::new();
-    for (path, found) in candidates.iter().zip(found) {
+    for (path, found) in found {
         match found {
             Ok(Some(found)) => add(joining, path, found, &mut dumps),
             Ok(None) => {}
@@ -90,7 +91,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
 }
 
 /// Manifests and what `kubectl get -o yaml` answers look alike: only the text tells.
-fn is_yaml(path: &str) -> bool {
+pub(crate) fn is_yaml(path: &str) -> bool {
     matches!(path.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
@@ -115,139 +116,26 @@ fn is_candidate(path: &str) -> bool {
         || extension.is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
 }
 
-fn read_one(files: &dyn Files, path: &str) -> Result<Option<Found>, String> {
-    // What cannot be opened is complained of by those who know that it should be there.
-    let Ok(source) = files.open(path).and_then(lines::unpack) else {
-        return Ok(None);
-    };
-    let mut lines = lines::Lines::new(source);
-    let head = String::from_utf8_lossy(lines.head()).into_owned();
-    if kind::is_binary(lines.head()) {
-        return Ok(None);
-    }
-    let mut found = Found::default();
-    if let Some(whole) = WHOLE.iter().copied().flatten().find(|whole| (whole.accepts)(path, &head))
-    {
-        let text = whole_text(files, path)?;
-        (whole.read)(&text, &mut found);
-        if !found.formats.contains(&whole.name) {
-            found.formats.push(whole.name);
+/// The kind of a file that is parsed as a whole, if it is of one.
+pub(crate) fn whole(path: &str, head: &str) -> Option<&'static Whole> {
+    WHOLE.iter().copied().flatten().find(|whole| (whole.accepts)(path, head))
+}
+
+impl Whole {
+    /// Reads a file of this kind: unpacked, whatever its encoding.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Outcome {
+        if bytes.len() as u64 > WHOLE_BYTES_MAX {
+            return Err(format!("larger than {} MiB", WHOLE_BYTES_MAX >> 20));
+        }
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let mut found = Found::default();
+        (self.read)(&text, &mut found);
+        if !found.formats.contains(&self.name) {
+            found.formats.push(self.name);
         }
         found.text = Some(text);
-    } else if is_yaml(path) {
-        return Ok(None);
-    } else {
-        let is_log = kind::by_name(path) == kind::Name::Log || kind::looks_like_log(&head, true);
-        if !read_lines(&mut lines, path, &head, is_log, &mut found) {
-            return Ok(None);
-        }
+        Ok(found.if_any())
     }
-    Ok((!found.is_empty() || !found.problems.is_empty()).then_some(found))
-}
-
-/// Services whose lines are told apart within one file.
-const SERVICES_MAX: usize = 64;
-
-/// Reads line by line, each service's lines for themselves; says whether anybody wanted them.
-fn read_lines(
-    lines: &mut lines::Lines,
-    path: &str,
-    head: &str,
-    is_log: bool,
-    found: &mut Found,
-) -> bool {
-    let envelope = Envelope::of(head.lines().take(50));
-    let mut scratch = String::new();
-    let mut heads: BTreeMap<Option<String>, String> = BTreeMap::new();
-    for line in head.lines() {
-        if let Some(inner) = envelope.open(line, &mut scratch) {
-            let head = heads.entry(inner.service.map(str::to_owned)).or_default();
-            head.push_str(inner.text);
-            head.push('\n');
-        }
-    }
-    let mut readers: BTreeMap<Option<String>, Vec<Box<dyn LineReader>>> = heads
-        .into_iter()
-        .take(SERVICES_MAX)
-        .map(|(service, head)| (service, readers(path, &head, is_log)))
-        .collect();
-    if readers.values().all(Vec::is_empty) {
-        return false;
-    }
-    while let Some(line) = lines.next() {
-        let text = match std::str::from_utf8(line.bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(line.bytes),
-        };
-        let Some(inner) = envelope.open(&text, &mut scratch) else {
-            continue;
-        };
-        if inner.service.is_none()
-            && let Some(readers) = readers.get_mut(&None)
-        {
-            for reader in readers {
-                reader.line(line.number, inner.text, found);
-            }
-            continue;
-        }
-        let key = inner.service.map(str::to_owned);
-        if !readers.contains_key(&key) && readers.len() < SERVICES_MAX {
-            readers.insert(key.clone(), self::readers(path, inner.text, is_log));
-        }
-        for reader in readers.get_mut(&key).into_iter().flatten() {
-            reader.line(line.number, inner.text, found);
-        }
-    }
-    for (service, readers) in readers {
-        let (slow, loads, answers) = (found.slow.len(), found.loads.len(), found.answers.len());
-        for reader in readers {
-            reader.finish(found);
-        }
-        let service = service.as_deref().map(|name| service_of_container(name).to_owned());
-        for slow in &mut found.slow[slow..] {
-            slow.service.clone_from(&service);
-        }
-        for load in &mut found.loads[loads..] {
-            load.service.clone_from(&service);
-        }
-        for run in &mut found.answers[answers..] {
-            run.service.clone_from(&service);
-        }
-    }
-    true
-}
-
-/// The readers that want lines which begin like this.
-fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {
-    if metrics::accepts(head) {
-        return vec![Box::new(metrics::Metrics::default())];
-    }
-    if certificates::accepts(head) {
-        return vec![Box::new(certificates::Pem::default())];
-    }
-    if dumps::plain::accepts(head) {
-        return vec![Box::new(dumps::plain::Plain::default())];
-    }
-    let mut readers: Vec<Box<dyn LineReader>> = slow::readers(path, head, is_log);
-    readers.extend(registrations::readers(path, head, is_log));
-    if is_log || dumps::text::accepts(head) {
-        readers.push(Box::new(dumps::text::DumpText::default()));
-    }
-    readers
-}
-
-/// The text of a file that is parsed as a whole: unpacked, whatever its encoding.
-fn whole_text(files: &dyn Files, path: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let source = files.open(path).and_then(lines::unpack)?;
-    source.take(WHOLE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > WHOLE_BYTES_MAX {
-        return Err(format!("larger than {} MiB", WHOLE_BYTES_MAX >> 20));
-    }
-    Ok(match String::from_utf8_lossy(&bytes) {
-        Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
-        Cow::Owned(text) => text,
-    })
 }
 
 /// A dump with the path of its file.

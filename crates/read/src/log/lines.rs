@@ -87,6 +87,27 @@ impl Lines {
         }
     }
 
+    /// All that was not given out yet as bytes, up to about so many. What is behind them stays.
+    pub(crate) fn whole(&mut self, bytes_max: u64) -> Vec<u8> {
+        let mut bytes = self.buffer[self.from..self.to].to_vec();
+        self.from = self.to;
+        let room = bytes_max.saturating_sub(bytes.len() as u64);
+        if !self.ended
+            && let Err(error) = self.source.by_ref().take(room).read_to_end(&mut bytes)
+        {
+            self.failure = Some(error.to_string());
+            self.ended = true;
+        }
+        bytes
+    }
+
+    /// The same bytes once more, and then what is behind them.
+    pub(crate) fn again(self, bytes: Vec<u8>) -> Self {
+        let mut lines = Self::new(Box::new(io::Cursor::new(bytes).chain(self.source)));
+        lines.failure = self.failure;
+        lines
+    }
+
     fn give(&mut self, len: usize, line_break: usize) -> Line<'_> {
         self.number += 1;
         let start = self.from;

@@ -3,7 +3,7 @@
 //! A log of any length is read once, as a stream, and costs its templates and not its lines. The
 //! evidence keeps an excerpt: the lines that templates and hits point to.
 
-mod answers;
+pub(crate) mod answers;
 mod drain;
 pub(crate) mod envelope;
 mod event;
@@ -22,13 +22,12 @@ mod trace;
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
 use wonin_model::{Assumed, Hit, Log, Signal, Template};
 use wonin_text::{FileId, Place, SourceFile, Span};
 
-use crate::pipeline::{Files, Joining};
+use crate::pipeline::Joining;
 use head::Style;
-use reader::Told;
+pub(crate) use reader::{LogReader, Told};
 pub use signals::names as signal_names;
 
 /// Whether text of unknown name, of which these are the first bytes, is a log, or a message that
@@ -73,21 +72,28 @@ pub fn group_messages(messages: &[&str]) -> Vec<usize> {
     numbers.into_iter().map(|number| new[number] as usize).collect()
 }
 
-/// Reads all logs that the walk found.
-pub(crate) fn join(joining: &mut Joining<'_>) {
-    let files = joining.files();
-    let candidates: Vec<String> = joining
-        .paths()
-        .iter()
-        .filter(|path| kind::by_name(path) != kind::Name::Other && !joining.is_understood(path))
-        .cloned()
-        .collect();
-    let told: Vec<Result<Told, Option<String>>> =
-        candidates.par_iter().map(|path| read_one(files, path)).collect();
-    let mut logs = answers(joining);
-    for (path, told) in candidates.iter().zip(told) {
+/// Files that the walk found and that may be logs.
+pub(crate) fn candidates(joining: &Joining<'_>) -> Vec<String> {
+    let may_be =
+        |path: &&String| kind::by_name(path) != kind::Name::Other && !joining.is_understood(path);
+    joining.paths().iter().filter(may_be).cloned().collect()
+}
+
+/// What one file said; `Err(None)` where it is no log.
+pub(crate) type Outcome = Result<Told, Option<String>>;
+
+/// Puts answers of orchestrators, whoever else has read these, and logs into the evidence, but for
+/// files that others have understood meanwhile.
+pub(crate) fn join<'p>(
+    joining: &mut Joining<'_>,
+    answers: Vec<(&'p str, Told)>,
+    told: impl Iterator<Item = (&'p str, Outcome)>,
+) {
+    let mut logs = answers;
+    for (path, told) in told {
         match told {
-            Ok(told) => logs.push((path.as_str(), told)),
+            _ if joining.is_understood(path) => {}
+            Ok(told) => logs.push((path, told)),
             Err(Some(why)) => joining.skip_file(path, why),
             Err(None) => {}
         }
@@ -104,28 +110,10 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     extend_silence(&mut joining.evidence.logs);
 }
 
-/// The events in answers of orchestrators, whoever else has read these.
-fn answers<'p>(joining: &Joining<'p>) -> Vec<(&'p str, Told)> {
-    let files = joining.files();
-    let paths: Vec<&str> = files
-        .paths()
-        .iter()
-        .map(String::as_str)
-        .filter(|path| answers::is_candidate(path))
-        .collect();
-    paths.par_iter().filter_map(|path| Some((*path, answers::read(files, path)?))).collect()
-}
-
-/// Reads one file; `Err(None)` where it is no log.
-fn read_one(files: &dyn Files, path: &str) -> Result<Told, Option<String>> {
+/// Begins to read a file, if it is a log.
+pub(crate) fn begin(path: &str, lines: &mut lines::Lines) -> Result<LogReader, Option<String>> {
     let name = kind::by_name(path);
     let is_sure = name == kind::Name::Log;
-    let source = files.open(path).and_then(lines::unpack);
-    let mut lines = match source {
-        Ok(source) => lines::Lines::new(source),
-        // What cannot be opened and need not be a log is left to others to complain of.
-        Err(why) => return Err(is_sure.then_some(why)),
-    };
     let head = lines.head();
     if head.is_empty() {
         return Err(lines.failure.take());
@@ -133,7 +121,7 @@ fn read_one(files: &dyn Files, path: &str) -> Result<Told, Option<String>> {
     kind::by_head(name, head)
         .map_err(|why| (is_sure && why == "not text").then(|| why.to_owned()))?;
     let matcher = signals::matcher().ok_or(None)?;
-    Ok(reader::read(&mut lines, matcher))
+    Ok(LogReader::new(&String::from_utf8_lossy(head), matcher))
 }
 
 /// Gives times without a year the year of the other logs, and times without a date their day.

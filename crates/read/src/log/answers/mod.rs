@@ -6,18 +6,14 @@ mod ecs;
 mod kubernetes;
 mod table;
 
-use std::io::Read as _;
-
 use wonin_model::Level;
 use wonin_text::{SourceFile, Span};
 
-use super::lines;
 use super::reader::{self, Reported, Told};
 use super::signals;
-use crate::pipeline::Files;
 
 /// Bytes of an answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Events of one answer.
 const ENTRIES_MAX: usize = 200_000;
 
@@ -37,7 +33,7 @@ struct Entry {
 }
 
 /// A form of answer.
-struct Form {
+pub(crate) struct Form {
     /// Whether an answer begins like this.
     accepts: fn(head: &str) -> bool,
     /// Finds its events.
@@ -48,25 +44,23 @@ const FORMS: &[Form] =
     &[kubernetes::EVENTS, ecs::SERVICES, ecs::TASKS, table::EVENTS, table::DESCRIBED];
 
 /// Whether a file of this path may be an answer.
-pub(super) fn is_candidate(path: &str) -> bool {
+pub(crate) fn is_candidate(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     matches!(extension, "" | "json" | "yaml" | "yml" | "txt" | "log" | "out" | "events")
 }
 
-/// The events of an answer; `None` where a file is none.
-pub(super) fn read(files: &dyn Files, path: &str) -> Option<Told> {
-    let source = files.open(path).and_then(lines::unpack).ok()?;
-    let mut lines = lines::Lines::new(source);
-    let head = String::from_utf8_lossy(lines.head()).into_owned();
-    let form = FORMS.iter().find(|form| (form.accepts)(&head))?;
-    let mut bytes = Vec::new();
-    let source = files.open(path).and_then(lines::unpack).ok()?;
-    source.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+/// The form of an answer that begins like this.
+pub(crate) fn form(head: &str) -> Option<&'static Form> {
+    FORMS.iter().find(|form| (form.accepts)(head))
+}
+
+/// The events of an answer; `None` where there are none.
+pub(crate) fn read(form: &Form, path: &str, bytes: &[u8]) -> Option<Told> {
     if bytes.len() as u64 > ANSWER_BYTES_MAX {
         return None;
     }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = String::from_utf8_lossy(bytes).into_owned();
     let mut entries = Vec::new();
     (form.read)(&text, &mut entries);
     entries.truncate(ENTRIES_MAX);

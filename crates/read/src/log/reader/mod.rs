@@ -28,7 +28,7 @@ pub(super) const YEARLESS_BASE_MS: i64 = 1_704_067_200_000;
 
 /// What one file said.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     pub(super) streams: Vec<Stream>,
     /// Templates, each with the stream it is of.
     pub(super) templates: Vec<(usize, Mined)>,
@@ -42,26 +42,31 @@ pub(super) struct Told {
     pub(super) failure: Option<String>,
 }
 
-/// Reads a file to its end.
-pub(super) fn read(lines: &mut Lines, matcher: &'static Matcher) -> Told {
-    let head = String::from_utf8_lossy(lines.head()).into_owned();
-    let mut reader = Reader::new(&head, matcher);
-    drop(head);
-    let mut scratch = String::new();
-    while let Some(line) = lines.next() {
-        let text = match std::str::from_utf8(line.bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => {
-                reader.told.not_utf8 += 1;
-                String::from_utf8_lossy(line.bytes)
-            }
-        };
-        reader.line(line.number, &text, &mut scratch);
+/// Reads one log, line by line.
+pub(crate) struct LogReader {
+    reader: Reader,
+    scratch: String,
+}
+
+impl LogReader {
+    /// Learns from the first lines; they are not taken yet.
+    pub(super) fn new(head: &str, matcher: &'static Matcher) -> Self {
+        Self { reader: Reader::new(head, matcher), scratch: String::new() }
     }
-    let mut told = reader.finish();
-    told.cut_lines = lines.cut;
-    told.failure = lines.failure.take();
-    told
+
+    /// Takes a line, without its line break.
+    pub(crate) fn line(&mut self, number: u64, text: &str) {
+        self.reader.line(number, text, &mut self.scratch);
+    }
+
+    /// Takes the end of the file, of which so many lines were no UTF-8.
+    pub(crate) fn finish(self, lines: &mut Lines, not_utf8: u64) -> Told {
+        let mut told = self.reader.finish();
+        told.not_utf8 = not_utf8;
+        told.cut_lines = lines.cut;
+        told.failure = lines.failure.take();
+        told
+    }
 }
 
 /// One event that does not stand in a line of its own.
