@@ -43,7 +43,16 @@ pub fn run(install: bool) -> io::Result<()> {
 
 /// Prints what the fault proxy costs.
 pub fn proxy() -> io::Result<()> {
-    let args = ["run", "--release", "--quiet", "--package", "wonin-fault", "--example", "bench"];
+    example("wonin-fault", "bench")
+}
+
+/// Prints how fast logs are read.
+pub fn logs() -> io::Result<()> {
+    example("wonin-read", "log_throughput")
+}
+
+fn example(package: &str, name: &str) -> io::Result<()> {
+    let args = ["run", "--release", "--quiet", "--package", package, "--example", name];
     call(Command::new("cargo").args(args).current_dir(crate::root()))
 }
 
@@ -117,6 +126,13 @@ impl Peers {
                 "checkov",
                 "simpy",
             ]))?;
+            // On its own: it asks for older versions of what others need.
+            let drain3 = dir.join("drain3");
+            call(Command::new("python3").args(["-m", "venv"]).arg(&drain3))?;
+            call(Command::new(drain3.join("bin/pip")).args(["install", "--quiet", "drain3"]))?;
+            let mut cargo = Command::new("cargo");
+            cargo.args(["install", "--quiet", "--locked", "logdrain-cli", "--root"]);
+            call(cargo.arg(dir.join("logdrain")))?;
             let mut npm = Command::new("npm");
             call(npm.args(["install", "--silent", "--prefix"]).arg(&peers.node).arg("dclint"))?;
         }

@@ -9,6 +9,7 @@ usage: cargo xtask COMMAND
   docs            write docs/modes and the console blocks of README.md
   bench           print run times and memory, beside other tools where they are installed
   bench --peers   install those tools below .cache first
+  bench --logs    print how fast logs are read, beside others where they are installed
   bench --proxy   print what the fault proxy costs, beside others where they are installed";
 
 fn main() -> ExitCode {
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ["docs"] => xtask::docs::write(),
         ["bench"] => xtask::bench::run(false),
         ["bench", "--peers"] => xtask::bench::run(true),
+        ["bench", "--logs"] => xtask::bench::logs(),
         ["bench", "--proxy"] => xtask::bench::proxy(),
         _ => {
             eprintln!("{USAGE}");
