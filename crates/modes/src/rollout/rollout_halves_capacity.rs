@@ -57,8 +57,8 @@ use wonin_model::{
 use crate::shared::deploys::{
     Ecs, Kube, Limits, Telling, ecs_services, rehearsal, steps, workloads,
 };
-use crate::shared::rollouts::went_first;
-use crate::shared::seen::{Part, Shown};
+use crate::shared::rollouts::gone_first;
+use crate::shared::seen::Shown;
 use crate::shared::words::{count, duration_ms};
 
 pub(crate) struct RolloutHalvesCapacity;
@@ -102,23 +102,7 @@ impl Mode for RolloutHalvesCapacity {
 
 /// At least a quarter, and not all, went before anything new was started, as events say.
 fn thinned(evidence: &Evidence) -> Shown<'_> {
-    let desired = |name: &str| {
-        let ecs = ecs_services(evidence).find(|ecs| ecs.deployment.name == name)?;
-        Some(u64::from(ecs.limits()?.desired.value))
-    };
-    let mut shown: Shown<'_> = Vec::new();
-    for step in went_first(evidence) {
-        let service = step.hit.values.get("service").map(String::as_str);
-        let all = step.left.map(|left| left + step.went).or_else(|| service.and_then(desired));
-        let Some(all) = all.filter(|all| step.went * 4 >= *all && step.went < *all) else {
-            continue;
-        };
-        let gap = duration_ms(step.gap_ms.unsigned_abs());
-        let what =
-            format!("{} of {all} went, and the first new one was started {gap} later", step.went);
-        shown.push((Part::at(step.signal, step.hit), what));
-    }
-    shown
+    gone_first(evidence, |went, all| went * 4 >= all && went < all)
 }
 
 /// What is left to say where the settings are not known.

@@ -84,8 +84,8 @@ use wonin_rollout::closed::outage_of_single_task_ms;
 use crate::shared::deploys::{
     Ecs, Kube, Limits, Telling, ecs_services, rehearsal, started, steps, workloads,
 };
-use crate::shared::rollouts::went_first;
-use crate::shared::seen::{Part, Shown};
+use crate::shared::rollouts::gone_first;
+use crate::shared::seen::Shown;
 use crate::shared::words::{count, duration_ms, list};
 
 pub(crate) struct RolloutZeroCapacity;
@@ -129,22 +129,7 @@ impl Mode for RolloutZeroCapacity {
 
 /// Everything old went before anything new was started, as events say.
 fn emptied(evidence: &Evidence) -> Shown<'_> {
-    let desired = |name: &str| {
-        let ecs = ecs_services(evidence).find(|ecs| ecs.deployment.name == name)?;
-        Some(u64::from(ecs.limits()?.desired.value))
-    };
-    let mut shown: Shown<'_> = Vec::new();
-    for step in went_first(evidence) {
-        let service = step.hit.values.get("service").map(String::as_str);
-        let left = step.left.or_else(|| Some(service.and_then(desired)?.saturating_sub(step.went)));
-        if left == Some(0) {
-            let gap = duration_ms(step.gap_ms.unsigned_abs());
-            let what =
-                format!("all {} went, and the first new one was started {gap} later", step.went);
-            shown.push((Part::at(step.signal, step.hit), what));
-        }
-    }
-    shown
+    gone_first(evidence, |went, all| went >= all)
 }
 
 /// What is left to say where the settings are not known.

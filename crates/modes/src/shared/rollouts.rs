@@ -2,22 +2,24 @@
 
 use wonin_model::{Evidence, Hit, Signal};
 
-use super::seen::{number, signals};
+use super::deploys::ecs_services;
+use super::seen::{Part, Shown, number, signals};
+use super::words::duration_ms;
 
 /// How long one step of a rollout follows another, at most, in milliseconds.
 const STEP_MS: i64 = 900_000;
 
 /// Old tasks or pods that went before a new one was started.
 #[derive(Debug)]
-pub(crate) struct WentFirst<'e> {
-    pub(crate) signal: &'e Signal,
-    pub(crate) hit: &'e Hit,
+struct WentFirst<'e> {
+    signal: &'e Signal,
+    hit: &'e Hit,
     /// How many went.
-    pub(crate) went: u64,
+    went: u64,
     /// How many were left, where the event says it.
-    pub(crate) left: Option<u64>,
+    left: Option<u64>,
     /// From then until the first new one was started, in milliseconds.
-    pub(crate) gap_ms: i64,
+    gap_ms: i64,
 }
 
 /// How many went, and how many were left, where the event says it.
@@ -53,7 +55,7 @@ const PAIRS: [Pair; 2] = [
 
 /// Every time that something old went before something new came, with nothing new started in the
 /// quarter of an hour before. Tasks that failed their check are replaced, not rolled out.
-pub(crate) fn went_first(evidence: &Evidence) -> Vec<WentFirst<'_>> {
+fn went_first(evidence: &Evidence) -> Vec<WentFirst<'_>> {
     let mut found = Vec::new();
     let failing = ["ecs.unhealthy", "ecs.health-checks-failed", "ecs.essential-exited"];
     for pair in &PAIRS {
@@ -75,6 +77,26 @@ pub(crate) fn went_first(evidence: &Evidence) -> Vec<WentFirst<'_>> {
         }
     }
     found
+}
+
+/// Steps in which so many of all went first that they are `meant`, in words. Events of ECS do not
+/// say how many there are: they count where the settings do.
+pub(crate) fn gone_first(evidence: &Evidence, meant: impl Fn(u64, u64) -> bool) -> Shown<'_> {
+    let desired = |name: &str| {
+        let ecs = ecs_services(evidence).find(|ecs| ecs.deployment.name == name)?;
+        Some(u64::from(ecs.limits()?.desired.value))
+    };
+    let mut shown: Shown<'_> = Vec::new();
+    for step in went_first(evidence) {
+        let service = step.hit.values.get("service").map(String::as_str);
+        let all = step.left.map(|left| left + step.went).or_else(|| service.and_then(desired));
+        let Some(all) = all.filter(|all| meant(step.went, *all)) else { continue };
+        let gap = duration_ms(step.gap_ms.unsigned_abs());
+        let went = step.went;
+        let what = format!("{went} of {all} went, and the first new one was started {gap} later");
+        shown.push((Part::at(step.signal, step.hit), what));
+    }
+    shown
 }
 
 /// When a signal was seen.
