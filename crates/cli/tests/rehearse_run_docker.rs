@@ -64,3 +64,67 @@ fn a_container_is_paused_and_killed_and_is_whole_again() {
     let state = engine.ask(&["inspect", "--format", "{{.State.Status}}", "web"]);
     assert_eq!(state, "running");
 }
+
+const PROJECT: &str = r#"
+[scenario]
+name = "no database"
+steady = "1s"
+after = "1s"
+
+[[workload]]
+name = "orders"
+kind = "command"
+command = ["docker", "-H", "unix://SOCKET", "exec", "shop-app-1", "nc", "-w", "1", "DB", "80"]
+every = "300ms"
+
+[[fault]]
+name = "gone"
+kind = "container"
+project = "shop"
+service = "db"
+act = "stop"
+grace_s = 0
+at = "2s"
+for = "3s"
+
+[[expect]]
+name = "orders work"
+success_at_least = "90%"
+"#;
+
+/// What an application wrote that another container was taken from leads to that container.
+#[test]
+#[ignore = "needs root and a Docker engine"]
+fn what_containers_write_names_the_one_that_was_stopped() {
+    let Some(engine) = available(Engine::start()) else { return };
+    engine.import_busybox();
+    engine.ask(&["network", "create", "shop"]);
+    let start = |service: &str, script: &str| {
+        let name = format!("shop-{service}-1");
+        let labels = [("project", "shop"), ("service", service), ("container-number", "1")];
+        let labels = labels.map(|(key, value)| format!("com.docker.compose.{key}={value}"));
+        let mut args = vec!["run", "-d", "--network", "shop", "--network-alias", service];
+        args.extend(["--name", &name]);
+        labels.iter().for_each(|label| args.extend(["--label", label]));
+        args.extend(["tiny", "sh", "-c", script]);
+        engine.ask(&args);
+    };
+    start("db", "mkdir /www; echo fine > /www/index.html; exec httpd -f -p 80 -h /www");
+    // The image has no names of others: a program that is linked in one piece finds none.
+    let address = "{{.NetworkSettings.Networks.shop.IPAddress}}";
+    let db = engine.ask(&["inspect", "--format", address, "shop-db-1"]);
+    let app = "while :; do nc -w 1 DB 80 </dev/null || echo 'ERROR Connection to db:80 \
+               refused. Check that the hostname and port are correct.'; sleep 0.2; done";
+    start("app", &app.replace("DB", &db));
+    let socket = engine.socket().display().to_string();
+    let text = PROJECT.replace("SOCKET", &socket).replace("DB", &db);
+    let dir = dir([("s.toml", text.as_str())]);
+    let args = ["--docker-socket", &socket, "--journal", "undo", "--yes", "--format", "json"];
+    let answer = run(dir.path(), &[&["rehearse", "run", "s.toml"], &args[..]].concat());
+    let value = parsed(&answer);
+    assert_eq!(answer.code, Some(1), "{value:#}");
+    let found = value["diagnosed"].as_array().unwrap_or_else(|| panic!("{value:#}"));
+    let is_it = |one: &&serde_json::Value| one["mode"] == "dependency-down";
+    let one = found.iter().find(is_it).unwrap_or_else(|| panic!("{value:#}"));
+    assert_eq!(one["names"], serde_json::json!(["gone"]), "{value:#}");
+}

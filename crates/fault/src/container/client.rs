@@ -110,6 +110,16 @@ impl Client {
         self.call(Method::GET, path, Body::None, SOON).await
     }
 
+    /// An answer that is no JSON.
+    pub(super) async fn bytes(&self, path: &str) -> Result<Bytes, Refused> {
+        let Version { major, minor } = self.engine().await?.version;
+        let path = format!("/v{major}.{minor}{path}");
+        match self.answer(Method::GET, &path, Body::None, SOON).await? {
+            (200, bytes) => Ok(bytes),
+            (status, _) => Err(Refused { status, message: format!("status {status}") }),
+        }
+    }
+
     pub(super) async fn post(&self, path: &str, body: Option<Value>) -> Result<Value, Refused> {
         self.post_within(path, body, SOON).await
     }
@@ -151,12 +161,7 @@ impl Client {
         body: Body,
         at_most: Duration,
     ) -> Result<Value, Refused> {
-        let socket = self.socket.display();
-        let late = || Refused::new(format!("the engine at {socket} did not answer in {at_most:?}"));
-        let (status, bytes) = timeout(at_most, self.exchange(method, path, body))
-            .await
-            .map_err(|_| late())?
-            .map_err(|why| Refused::new(format!("the engine at {socket}: {why}")))?;
+        let (status, bytes) = self.answer(method, path, body, at_most).await?;
         // What is no JSON is an answer without content, or lines of progress.
         let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         // 304: it is so already.
@@ -166,6 +171,22 @@ impl Client {
         let told = value.get("message").and_then(Value::as_str);
         let told = told.map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), str::to_owned);
         Err(Refused { status, message: told.trim().to_owned() })
+    }
+
+    /// Status and content of an answer.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+        at_most: Duration,
+    ) -> Result<(u16, Bytes), Refused> {
+        let socket = self.socket.display();
+        let late = || Refused::new(format!("the engine at {socket} did not answer in {at_most:?}"));
+        timeout(at_most, self.exchange(method, path, body))
+            .await
+            .map_err(|_| late())?
+            .map_err(|why| Refused::new(format!("the engine at {socket}: {why}")))
     }
 
     async fn exchange(

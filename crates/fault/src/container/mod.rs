@@ -2,6 +2,7 @@
 
 mod address;
 mod client;
+mod logs;
 mod placeholder;
 mod project;
 mod view;
@@ -19,6 +20,7 @@ use crate::undo::Outcome;
 use address::Address;
 pub(crate) use client::Client;
 use client::{Refused, encoded};
+pub(crate) use logs::written;
 pub(crate) use project::ProjectUndo;
 use view::{Cpu, View};
 

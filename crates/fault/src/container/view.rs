@@ -27,6 +27,11 @@ impl View {
         self.answer["Config"]["Image"].as_str().unwrap_or_default()
     }
 
+    /// Whether what it writes goes to a terminal.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.answer["Config"]["Tty"].as_bool().unwrap_or_default()
+    }
+
     pub(super) fn label(&self, name: &str) -> Option<&str> {
         self.answer["Config"]["Labels"][name].as_str()
     }

@@ -1,6 +1,7 @@
 //! Where the system is not Linux, no fault on processes and containers can be undone for certain,
 //! so none is done: every one says so.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,6 +58,11 @@ impl Injector {
     /// Nothing was done.
     pub async fn heal(&self, _active: Active) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Nothing was hit.
+    pub async fn written(&self, _injection: &Injection, _since_s: f64) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// An entry for the environment of processes that this one starts; without effect here.

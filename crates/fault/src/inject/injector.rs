@@ -1,5 +1,6 @@
 //! Injecting faults so that they are undone, whatever happens.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -164,6 +165,17 @@ impl Injector {
         };
         names.retain(|name| !waits(name));
         self.inner.heal(names).await
+    }
+
+    /// What the containers that a fault is aimed at wrote since a moment (seconds since 1970), and
+    /// those of the same Compose project: by service, else by name. Nothing for processes.
+    pub async fn written(&self, injection: &Injection, since_s: f64) -> BTreeMap<String, String> {
+        match (injection, &self.inner.docker) {
+            (Injection::Container(fault), Some(client)) => {
+                container::written(client, fault, since_s).await
+            }
+            _ => BTreeMap::new(),
+        }
     }
 
     /// An entry for the environment of processes that this one starts: when the run is gone,

@@ -70,9 +70,13 @@ pub(crate) async fn drive(
     watch.say("stopping the workloads");
     let outcome = cast.stop().await;
     let rehearsal = story.judge(&cast, faults, outcome, end, options).await;
-    let (targets, said) = (predict::targets(scenario, run, &stage), stage.said.clone());
+    let (mut targets, said) = (predict::targets(scenario, run, &stage), stage.said.clone());
+    // What never came cannot be the cause of anything.
+    targets.retain(|target| rehearsal.faults.iter().any(|fault| fault.name == target.fault));
+    let mut texts = stage.written(run).await;
     stage.strike().await;
-    Ok((rehearsal, Traces { texts: said.all().await, targets }))
+    texts.extend(said.all().await);
+    Ok((rehearsal, Traces { texts, targets }))
 }
 
 /// A run in progress.

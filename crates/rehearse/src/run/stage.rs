@@ -1,10 +1,11 @@
 //! What a run stands on: proxies, processes of its own, workloads, probes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -18,7 +19,9 @@ use super::{CannotRun, RunOptions, reach, records};
 use crate::command::{Ready, Running};
 use crate::http::{io_words, resolve};
 use crate::said::Said;
-use crate::scenario::{Check, Condition, Places, ProcessSpec, Run, Scenario, WorkloadKind, spoken};
+use crate::scenario::{
+    Check, Condition, FaultAct, Places, ProcessSpec, Run, Scenario, WorkloadKind, spoken,
+};
 use crate::workload::{Context, Meter, Outcome, Workload};
 
 /// Threads that carry bytes through proxies.
@@ -40,6 +43,8 @@ pub(crate) struct Stage {
     processes: Mutex<Vec<(ProcessSpec, Running)>>,
     /// What programs write.
     pub(crate) said: Said,
+    /// When it was raised, in seconds since 1970, for whoever is asked for what came since then.
+    since_s: f64,
     allow_remote: bool,
 }
 
@@ -65,6 +70,7 @@ impl Stage {
             injector: None,
             processes: Mutex::default(),
             said: Said::default(),
+            since_s: wall_clock_s(),
             allow_remote: options.allow_remote,
         };
         match stage.fill(scenario, run, options).await {
@@ -148,6 +154,18 @@ impl Stage {
         Ok(running)
     }
 
+    /// What containers wrote meanwhile that faults are aimed at, and those beside them.
+    pub(crate) async fn written(&self, run: &Run) -> BTreeMap<String, String> {
+        let mut texts = BTreeMap::new();
+        let Some(injector) = &self.injector else { return texts };
+        for act in &run.acts {
+            if let FaultAct::Inject(injection) = act {
+                texts.extend(injector.written(injection, self.since_s).await);
+            }
+        }
+        texts
+    }
+
     /// The id of a process of the scenario.
     pub(crate) async fn pid(&self, name: &str) -> Option<u32> {
         let processes = self.processes.lock().await;
@@ -178,6 +196,12 @@ impl Stage {
         }
         self.engine.stop().await;
     }
+}
+
+fn wall_clock_s() -> f64 {
+    #[expect(clippy::disallowed_methods, reason = "an engine is asked by the time of the day")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Where the output of a process goes.
