@@ -263,6 +263,33 @@ fn fixes_are_applied_and_diagnosed_again() {
 }
 
 #[test]
+fn repairs_of_the_same_text_are_applied_one_after_the_other() {
+    let broker = |id: u32| {
+        format!(
+            "  kafka{id}:\n    image: apache/kafka:3.9.1\n    ports: ['1909{id}:1909{id}']\n    \
+             environment:\n      CLUSTER_ID: c\n      KAFKA_NODE_ID: {id}\n      \
+             KAFKA_PROCESS_ROLES: broker,controller\n      \
+             KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093\n      \
+             KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER\n      \
+             KAFKA_LISTENERS: PLAINTEXT://:1909{id},CONTROLLER://:9093\n      \
+             KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://localhost:1909{id}\n"
+        )
+    };
+    let app = "  app:\n    image: shop:1\n    environment:\n      \
+               SPRING_KAFKA_BOOTSTRAP_SERVERS: kafka1:19091\n";
+    let text = format!("services:\n{}{app}", (1..=3).map(broker).collect::<String>());
+    let stack = dir([("docker-compose.yml", text.as_str())]);
+    let answer = run(stack.path(), &["diagnose", "--unsafe-fixes"]);
+    // The application moves to the listener for containers, and is told of all brokers there.
+    let changed = fs::read_to_string(stack.path().join("docker-compose.yml")).unwrap();
+    let all = "SERVERS: kafka1:29092,kafka2:29092,kafka3:29092";
+    assert!(changed.contains(all), "{changed}\n{}", answer.err);
+    assert!(!answer.err.contains("left out"), "{}", answer.err);
+    let again = run(stack.path(), &["diagnose", "--unsafe-fixes"]);
+    assert!(again.err.contains("no change to apply"), "{}", again.err);
+}
+
+#[test]
 fn a_repair_that_copies_a_service_goes_before_those_that_change_it() {
     let case = "../../cases/one-broker-down/docker-compose.yml";
     let case = fs::read_to_string(format!("{}/{case}", env!("CARGO_MANIFEST_DIR"))).unwrap();

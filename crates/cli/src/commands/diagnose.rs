@@ -199,7 +199,8 @@ fn was_nothing(args: &Args, view: &View) -> Failure {
     Failure::nothing_read(what).hint("what is wrong with each is listed under `skipped`")
 }
 
-/// How often repairs that are to be applied alone may be followed by another look.
+/// How often repairs that are to be applied alone, or that others stood in the way of, may be
+/// followed by another look.
 const ROUNDS_MAX: usize = 8;
 
 struct Run<'a> {
@@ -256,10 +257,14 @@ impl Run<'_> {
         let mut after = self.look_at(&disk, &texts);
         for _ in 1..ROUNDS_MAX {
             fix::check(evidence, &after.0)?;
-            if !plan.goes_on {
+            if !plan.goes_on && plan.left_out.is_empty() {
                 break;
             }
-            plan = fix::plan(&after.0, &after.1, &after.2, risky);
+            let next = fix::plan(&after.0, &after.1, &after.2, risky);
+            if next.is_empty() {
+                break;
+            }
+            plan = next;
             texts.extend(plan.texts(&after.0)?);
             done.append(&mut plan.done);
             after = self.look_at(&disk, &texts);
