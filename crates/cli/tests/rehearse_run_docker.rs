@@ -105,7 +105,9 @@ fn what_containers_write_names_the_one_that_was_stopped() {
         let labels = labels.map(|(key, value)| format!("com.docker.compose.{key}={value}"));
         let mut args = vec!["run", "-d", "--network", "shop", "--network-alias", service];
         args.extend(["--name", &name]);
-        labels.iter().for_each(|label| args.extend(["--label", label]));
+        for label in &labels {
+            args.extend(["--label", label]);
+        }
         args.extend(["tiny", "sh", "-c", script]);
         engine.ask(&args);
     };
