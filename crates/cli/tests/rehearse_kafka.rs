@@ -63,6 +63,27 @@ fn a_compose_file_with_something_to_complain_of_is_used_all_the_same() {
 }
 
 #[test]
+fn of_several_projects_that_of_the_directory_is_meant() {
+    let compose = |port: u16| {
+        format!(
+            "services:\n  kafka:\n    image: bitnami/kafka:3.9\n    ports: ['{port}:9092']\n    \
+             environment:\n      KAFKA_CFG_NODE_ID: 1\n      KAFKA_CFG_PROCESS_ROLES: \
+             broker,controller\n      KAFKA_CFG_ADVERTISED_LISTENERS: \
+             PLAINTEXT://localhost:{port}\n"
+        )
+    };
+    let (top, below) = (compose(9092), compose(9093));
+    let up = ["rehearse", "kafka", ".", "--up", "--stop", "1", "--dry-run"];
+    let both = dir([("compose.yml", top.as_str()), ("other/compose.yml", below.as_str())]);
+    let answer = run(both.path(), &up);
+    assert!(answer.out.contains("it takes: 9092\n"), "{answer:?}");
+    let equal = dir([("a/compose.yml", top.as_str()), ("b/compose.yml", below.as_str())]);
+    let answer = run(equal.path(), &up);
+    assert_eq!(answer.code, Some(2), "{answer:?}");
+    assert!(answer.err.contains("a/compose.yml, b/compose.yml"), "{answer:?}");
+}
+
+#[test]
 fn a_copy_never_writes_to_data_that_is_not_its_own() {
     let with = |volume: &str, volumes: &str| {
         let text = format!(

@@ -26,6 +26,10 @@ use crate::output::{self, Target};
 use crate::progress::watched;
 use crate::terminal::Terminal;
 
+/// How often, and after which pause, brokers are looked for that are still starting.
+const STARTING_LOOKS: u32 = 30;
+const STARTING_LOOK: Duration = Duration::from_millis(500);
+
 const EXAMPLES: &str = "\
 Examples:
   wonin rehearse kafka --stop 1                         stop broker 1 of the Compose project here
@@ -48,7 +52,8 @@ delays on both sides of what the application's timeouts bound. `--stop N` stops 
 nothing else. A topic of its own is made with the brokers' own replication settings, and deleted.
 
 `--up` and `--prove` start the brokers from a copy of the files, under a project name and with
-volumes of their own, on the ports that the files publish; all of it is removed at the end, and after
+volumes of their own, on the ports that the files publish (images that are not here are fetched by
+Compose, as ever); all of it is removed at the end, and after
 a kill by `wonin rehearse --recover` at the latest. The files themselves are never changed. With
 `--prove` a cause is confirmed only if repairing it alone ends the failure, or if repairing one after
 the other moves the failure on until it is gone.
@@ -284,7 +289,8 @@ async fn plan(
         Some(project) if args.bootstrap.is_empty() => project.addresses.clone(),
         _ => args.bootstrap.clone(),
     };
-    let found = brokers(&bootstrap).await.map_err(cannot_run)?;
+    let expected = project.iter().flat_map(|project| project.services.keys().copied());
+    let found = all_brokers(&bootstrap, expected.collect()).await?;
     let nodes: Vec<Node> = found
         .into_iter()
         .map(|(id, address)| {
@@ -314,6 +320,23 @@ async fn plan(
         rehearsal.external = Some(ExternalSpec { command, dir: None });
     }
     Ok((rehearsal, project.map(|project| project.name)))
+}
+
+/// The brokers of the cluster; where it is just starting, those that are expected are waited for.
+async fn all_brokers(
+    bootstrap: &[String],
+    expected: Vec<i32>,
+) -> Result<Vec<(i32, String)>, Failure> {
+    let mut found = brokers(bootstrap).await.map_err(cannot_run)?;
+    for _ in 0..STARTING_LOOKS {
+        let is_there = |id: &i32| found.iter().any(|(known, _)| known == id);
+        if expected.iter().all(is_there) {
+            break;
+        }
+        tokio::time::sleep(STARTING_LOOK).await;
+        found = brokers(bootstrap).await.map_err(cannot_run)?;
+    }
+    Ok(found)
 }
 
 fn build(

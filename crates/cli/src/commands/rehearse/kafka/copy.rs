@@ -12,7 +12,7 @@ use wonin_rehearse::kafka::{Cause, CopiedFile, Layout, Node, Now, Published, Rea
 use wonin_rehearse::run::CannotRun;
 use wonin_text::{FileId, Sources};
 
-use super::stack::Stack;
+use super::stack::{Stack, node_id};
 use crate::failure::Failure;
 use crate::fix;
 
@@ -66,7 +66,7 @@ impl Copy {
             })
         });
         let names = services.iter().map(|id| stack.service(*id).name.value.clone());
-        let ids = brokers.iter().filter(|broker| is_broker(broker)).filter_map(|broker| {
+        let ids = brokers.iter().filter(|broker| broker.has_role("broker")).filter_map(|broker| {
             Some((node_id(broker)?, stack.service(broker.service?).name.value.clone()))
         });
         Ok(Layout {
@@ -301,7 +301,8 @@ impl Copy {
     pub(super) fn nodes(&self) -> Result<Vec<Node>, Failure> {
         let index = self.now.project_index(self.compose.as_deref())?;
         let stack = &self.now.evidence.stack;
-        let brokers = stack.brokers_in(index).into_iter().filter(|broker| is_broker(broker));
+        let brokers =
+            stack.brokers_in(index).into_iter().filter(|broker| broker.has_role("broker"));
         let nodes = brokers.filter_map(|broker| {
             let service = stack.service(broker.service?).name.value.clone();
             let address = self.now.reached_at(broker).into_iter().next()?;
@@ -360,17 +361,6 @@ fn add(list: &mut Vec<String>, text: String) {
     if !list.contains(&text) {
         list.push(text);
     }
-}
-
-fn node_id(broker: &KafkaBroker) -> Option<i32> {
-    let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
-    i32::try_from(id.value).ok()
-}
-
-/// Whether clients find it in the metadata: a controller alone they do not.
-fn is_broker(broker: &KafkaBroker) -> bool {
-    let roles = broker.settings.list("process.roles");
-    roles.is_empty() || roles.iter().any(|role| role.value == "broker")
 }
 
 /// Whether a path lies below the directory that is copied.

@@ -119,10 +119,9 @@ impl Stack {
         let index = self.project_index(file)?;
         let stack = &self.evidence.stack;
         let brokers = stack.brokers_in(index);
-        let services = brokers.iter().filter_map(|broker| {
-            let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
-            let service = stack.service(broker.service?).name.value.clone();
-            Some((i32::try_from(id.value).ok()?, service))
+        let services = brokers.iter().filter(|broker| broker.has_role("broker"));
+        let services = services.filter_map(|broker| {
+            Some((node_id(broker)?, stack.service(broker.service?).name.value.clone()))
         });
         Ok(Project {
             index,
@@ -143,7 +142,12 @@ impl Stack {
         };
         let runs_brokers = |index: &usize| !stack.brokers_in(*index).is_empty();
         let all = (0..stack.projects.len()).filter(of_file);
-        let found: Vec<usize> = all.filter(runs_brokers).collect();
+        let mut found: Vec<usize> = all.filter(runs_brokers).collect();
+        // As Compose itself takes it: the one of the directory, not those below.
+        let of_top = |index: &usize| stack.projects[*index].dir.is_empty();
+        if found.iter().filter(|index| of_top(index)).count() == 1 {
+            found.retain(of_top);
+        }
         match (found.as_slice(), file) {
             ([only], _) => Ok(*only),
             ([], Some(file)) => Err(Failure::new(format!(
@@ -235,6 +239,12 @@ impl Stack {
         }
         found
     }
+}
+
+/// The id by which clients and other brokers know it.
+pub(super) fn node_id(broker: &KafkaBroker) -> Option<i32> {
+    let id = broker.settings.int("node.id").or_else(|| broker.settings.int("broker.id"))?;
+    i32::try_from(id.value).ok()
 }
 
 fn settings(settings: &Settings) -> BTreeMap<String, String> {
