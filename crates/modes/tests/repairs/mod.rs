@@ -401,3 +401,34 @@ services:
         assert!(text.contains(&format!("      {line}\n")), "{line} in\n{text}");
     }
 }
+
+/// Where the listener for containers is there, the clients alone are wrong.
+#[test]
+fn clients_are_sent_to_the_listener_that_is_there() {
+    let text = "
+services:
+  kafka:
+    image: confluentinc/cp-kafka:7.8.0
+    ports:
+      - 9092:9092
+    environment:
+      CLUSTER_ID: my-cluster-id
+      KAFKA_NODE_ID: 1
+      KAFKA_PROCESS_ROLES: broker,controller
+      KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka:29093
+      KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+      KAFKA_LISTENERS: PLAINTEXT://kafka:29092,PLAINTEXT_HOST://0.0.0.0:9092,CONTROLLER://kafka:29093
+      KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka:29092,PLAINTEXT_HOST://localhost:9092
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PLAINTEXT_HOST:PLAINTEXT
+      KAFKA_INTER_BROKER_LISTENER_NAME: PLAINTEXT
+      KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 1
+  orders:
+    image: example/orders:1.4
+    environment:
+      - KAFKA_BOOTSTRAP_SERVERS=kafka:9092
+";
+    let repaired = repair(&compose(text), "advertised-loopback");
+    assert!(!has(&repaired, "advertised-loopback"));
+    let expected = text.replace("SERVERS=kafka:9092", "SERVERS=kafka:29092");
+    assert_eq!(repaired.files[0].1, expected);
+}

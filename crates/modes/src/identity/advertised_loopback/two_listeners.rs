@@ -61,13 +61,13 @@ fn outside(broker: &KafkaBroker) -> Option<Endpoint> {
 struct Plan<'a> {
     stack: &'a Stack,
     brokers: Vec<Node<'a>>,
-    /// The new listener's name.
-    name: &'static str,
-    /// Its port in the containers.
-    port: u16,
+    /// The name of the listener for containers.
+    name: String,
+    /// Whether the brokers have it already.
+    is_there: bool,
 }
 
-/// A broker that gets a second listener.
+/// A broker with its two listeners.
 struct Node<'a> {
     broker: &'a KafkaBroker,
     id: ServiceId,
@@ -77,6 +77,8 @@ struct Node<'a> {
     outside: Endpoint,
     /// The name of that listener.
     scheme: String,
+    /// The port of the listener for containers.
+    inside: u16,
 }
 
 impl<'a> Plan<'a> {
@@ -89,32 +91,45 @@ impl<'a> Plan<'a> {
                 own_network(stack, broker).ok_or_else(|| obstacle("has no network of its own"))?;
             let outside = outside(broker)
                 .ok_or_else(|| obstacle("advertises no loopback as the others do"))?;
-            if advertised(broker).len() > 1 {
-                return Err(obstacle("advertises several listeners already"));
-            }
             let scheme = outside.scheme.clone();
             let scheme = scheme.ok_or_else(|| obstacle("advertises a listener without a name"))?;
             let host = service.name.value.as_str();
-            brokers.push(Node { broker, id, host, outside, scheme });
+            brokers.push(Node { broker, id, host, outside, scheme, inside: 0 });
+        }
+        if let Some(name) = there_already(stack, &mut brokers) {
+            return Ok(Self { stack, brokers, name, is_there: true });
+        }
+        if let Some(several) = brokers.iter().find(|node| advertised(node.broker).len() > 1) {
+            return Err(several.obstacle("advertises several listeners already", None));
         }
         let nowhere = || Obstacle::new("no name or port is free", None);
         let name = INSIDE_NAMES.into_iter().find(|name| !brokers.iter().any(|one| one.has(name)));
         let port =
             INSIDE_PORTS.into_iter().find(|&port| !brokers.iter().any(|one| one.binds(port)));
         let (name, port) = name.zip(port).ok_or_else(nowhere)?;
-        Ok(Self { stack, brokers, name, port })
+        for node in &mut brokers {
+            node.inside = port;
+        }
+        Ok(Self { stack, brokers, name: name.to_owned(), is_there: false })
     }
 
     fn title(&self) -> String {
         let hosts: Vec<String> =
-            self.brokers.iter().map(|node| format!("{}:{}", node.host, self.port)).collect();
+            self.brokers.iter().map(|node| format!("{}:{}", node.host, node.inside)).collect();
+        if self.is_there {
+            return format!(
+                "use the listener {} that is there for containers and brokers: dial {}",
+                self.name,
+                list(&hosts)
+            );
+        }
         let kept: Vec<&str> =
             self.brokers.iter().map(|node| node.scheme.as_str()).take(1).collect();
         format!(
             "use two listeners: {} on port {} for containers and between brokers, {} for the host \
              as now; containers dial {}",
             self.name,
-            self.port,
+            self.brokers.first().map_or(0, |node| node.inside),
             list(&kept),
             list(&hosts)
         )
@@ -128,8 +143,10 @@ impl<'a> Plan<'a> {
     ) -> Result<(Vec<FileEdit>, Vec<String>), Obstacle> {
         let mut edits = Vec::new();
         for node in &self.brokers {
-            self.listeners(sources, node, &mut edits)?;
-            self.protocols(sources, node, &mut edits)?;
+            if !self.is_there {
+                self.listeners(sources, node, &mut edits)?;
+                self.protocols(sources, node, &mut edits)?;
+            }
             self.between(sources, node, &mut edits)?;
         }
         let mut left = Vec::new();
@@ -159,7 +176,7 @@ impl<'a> Plan<'a> {
         node: &Node<'_>,
         edits: &mut Vec<FileEdit>,
     ) -> Result<(), Obstacle> {
-        let (name, port) = (self.name, self.port);
+        let (name, port) = (&self.name, node.inside);
         let settings = &node.broker.settings;
         let told = settings.written("advertised.listeners");
         let told = told.ok_or_else(|| node.obstacle("advertises by default", None))?;
@@ -225,12 +242,15 @@ impl<'a> Plan<'a> {
             return Err(node.obstacle("names a protocol between brokers", other.place()));
         }
         let Some(written) = settings.written(NAME) else {
-            edits.push(node.add(sources, NAME, self.name)?);
+            edits.push(node.add(sources, NAME, &self.name)?);
             return Ok(());
         };
+        if written.value.trim() == self.name {
+            return Ok(());
+        }
         let place = text_of(sources, written);
         let place = place.ok_or_else(|| node.obstacle("computes a name", written.place()))?;
-        let edit = Edit { span: place.span, replacement: self.name.to_owned() };
+        let edit = Edit { span: place.span, replacement: self.name.clone() };
         edits.push(FileEdit { file: place.file, edit });
         Ok(())
     }
@@ -251,7 +271,7 @@ impl<'a> Plan<'a> {
                 continue;
             }
             for contact in contacts(self.stack, id, target, port) {
-                match redirect(sources, &contact, self.port) {
+                match redirect(sources, &contact, node.inside) {
                     Some(edit) => edits.push(edit),
                     None if !left.contains(&service.name.value) => {
                         left.push(service.name.value.clone());
@@ -261,6 +281,31 @@ impl<'a> Plan<'a> {
             }
         }
     }
+}
+
+/// The name of a listener that all brokers advertise by names which containers resolve, with the
+/// protocol of the one for the host; its ports are noted.
+fn there_already(stack: &Stack, brokers: &mut [Node<'_>]) -> Option<String> {
+    let mut found: Option<String> = None;
+    let mut ports = Vec::new();
+    for node in brokers.iter() {
+        let service = stack.service(node.id);
+        let told = advertised(node.broker);
+        let inside = told.iter().find(|told| service.answers_to(&told.host.value))?;
+        let name = inside.scheme.clone()?;
+        let map = node.broker.settings.get("listener.security.protocol.map");
+        let of = |name: &str| map.and_then(|map| protocol(map, name)).unwrap_or(name.to_owned());
+        let is_same = found.as_ref().is_none_or(|found| *found == name);
+        if !is_same || of(&name) != of(&node.scheme) {
+            return None;
+        }
+        ports.push(inside.port?);
+        found = Some(name);
+    }
+    for (node, port) in brokers.iter_mut().zip(ports) {
+        node.inside = port;
+    }
+    found
 }
 
 impl Node<'_> {
