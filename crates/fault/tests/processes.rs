@@ -140,6 +140,22 @@ async fn a_paused_process_stands_still_until_it_is_healed() {
     eventually("the watchdog clears up", Duration::from_secs(5), gone).await;
 }
 
+/// Somebody tidies up while a fault acts.
+#[tokio::test]
+async fn a_fault_is_healed_though_its_journal_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let injector = injector(&dir, true).await;
+    let (one, two) = (Target::sleeping(), Target::sleeping());
+    let pause = |target: &Target| Injection::Process(ProcessFault::Pause { pid: target.pid() });
+    let active = injector.inject(&pause(&one), LONG).await.unwrap();
+    injector.inject(&pause(&two), LONG).await.unwrap();
+    fs::remove_dir_all(dir.path().join("undo")).unwrap();
+    injector.heal(active).await.unwrap();
+    assert_eq!((one.state() == 'T', two.state()), (false, 'T'));
+    assert!(injector.heal_all().await.is_empty());
+    assert_ne!(two.state(), 'T');
+}
+
 #[tokio::test]
 async fn a_fault_ends_by_itself() {
     let dir = tempfile::tempdir().unwrap();

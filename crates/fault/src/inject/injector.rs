@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget, Watchdog};
 use crate::container::{self, Client, ProjectUndo};
 use crate::process::{self, ProcessUndo, mark, proc};
-use crate::undo::{Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all};
+use crate::undo::{
+    Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all, heal_kept,
+};
 
 /// A fault that acts.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ struct Inner {
     next: AtomicU32,
     /// Made with the first fault: looking at targets leaves no trace.
     alive: OnceCell<Alive>,
+    /// The records of what acts, for the case that somebody removes the journal meanwhile.
+    kept: std::sync::Mutex<BTreeMap<String, Record>>,
     /// The record that ends the processes of this run.
     marked: OnceCell<String>,
     docker: Option<Client>,
@@ -106,6 +110,7 @@ impl Injector {
             run: run_name(),
             next: AtomicU32::new(1),
             alive: OnceCell::new(),
+            kept: std::sync::Mutex::default(),
             marked: OnceCell::new(),
             docker,
             timers: Mutex::default(),
@@ -159,9 +164,12 @@ impl Injector {
     pub async fn heal_all(&self) -> Vec<Error> {
         let Inner { journal, run, .. } = self.inner.as_ref();
         let mut names = journal.records(run);
+        if journal.is_gone() {
+            names.extend(self.inner.kept().keys().cloned());
+        }
         let waits = |name: &str| match journal.read(name) {
             Some(Ok(record)) => record.undo.waits_for_the_end(),
-            _ => false,
+            _ => self.inner.kept().get(name).is_some_and(|kept| kept.undo.waits_for_the_end()),
         };
         names.retain(|name| !waits(name));
         self.inner.heal(names).await
@@ -423,12 +431,28 @@ impl Inner {
         let name = record.name();
         let path = || self.journal.dir().join(&name);
         self.journal.write(record).map_err(|error| journal_error(&path(), &error))?;
+        self.kept().insert(name.clone(), record.clone());
         Ok(name)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Record>> {
+        // Whatever is in there is whole.
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn heal(&self, names: Vec<String>) -> Vec<Error> {
         let mut errors = Vec::new();
-        for healed in heal_all(&self.journal, names, Healer::Run).await {
+        let kept = || names.iter().filter_map(|name| self.kept().get(name).cloned()).collect();
+        let done = if self.journal.is_gone() {
+            tracing::warn!(dir = %self.journal.dir().display(), "the undo journal is gone");
+            heal_kept(kept()).await
+        } else {
+            heal_all(&self.journal, names.clone(), Healer::Run).await
+        };
+        if done.iter().all(|healed| healed.outcome.is_ok()) {
+            self.kept().retain(|name, _| !names.contains(name));
+        }
+        for healed in done {
             let fault = healed.fault;
             match healed.outcome {
                 Ok(Outcome::Healed(what)) => tracing::info!(%fault, what, "undone"),

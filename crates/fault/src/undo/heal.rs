@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::{Journal, Outcome, Stage};
+use super::{Journal, Outcome, Record, Stage};
 use crate::container::{ContainerUndo, ProjectUndo};
 use crate::process::ProcessUndo;
 
@@ -22,6 +22,15 @@ impl Undo {
     /// Whether it is about what is to live as long as the run: processes and projects of its own.
     pub(crate) fn waits_for_the_end(&self) -> bool {
         matches!(self, Self::Process(ProcessUndo::End { .. }) | Self::Project(_))
+    }
+
+    async fn heal(&self, stage: Stage, healer: Healer) -> Result<Outcome, String> {
+        let may_come_later = stage == Stage::Intended;
+        match self {
+            Self::Process(undo) => undo.heal(healer == Healer::Successor).await,
+            Self::Container(undo) => undo.heal(may_come_later).await,
+            Self::Project(undo) => undo.heal(may_come_later).await,
+        }
     }
 }
 
@@ -53,18 +62,23 @@ pub(crate) async fn heal_one(journal: &Journal, name: &str, healer: Healer) -> O
         Ok(record) => record,
         Err(why) => return Some(failed(name, why)),
     };
-    let may_come_later = record.stage == Stage::Intended;
-    let outcome = match &record.undo {
-        Undo::Process(undo) => undo.heal(healer == Healer::Successor).await,
-        Undo::Container(undo) => undo.heal(may_come_later).await,
-        Undo::Project(undo) => undo.heal(may_come_later).await,
-    };
+    let outcome = record.undo.heal(record.stage, healer).await;
     let outcome = outcome.and_then(|outcome| {
         let kept = |error| format!("it is undone, and its record cannot be removed: {error}");
         journal.remove(name).map_err(kept)?;
         Ok(outcome)
     });
     Some(Healed { fault: record.fault, outcome })
+}
+
+/// Undoes what records tell that are on no disk any more, the last one first.
+pub(crate) async fn heal_kept(records: Vec<Record>) -> Vec<Healed> {
+    let mut done = Vec::new();
+    for record in records.into_iter().rev() {
+        let outcome = record.undo.heal(record.stage, Healer::Run).await;
+        done.push(Healed { fault: record.fault, outcome });
+    }
+    done
 }
 
 /// Undoes what the given records tell: those of one target one after the other, the last one

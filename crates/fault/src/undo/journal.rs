@@ -138,6 +138,11 @@ impl Journal {
         File::open(&self.dir)?.sync_all()
     }
 
+    /// Whether there is no directory any more: somebody removed it.
+    pub(crate) fn is_gone(&self) -> bool {
+        fs::metadata(&self.dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     fn names(&self) -> Vec<String> {
         self.list().unwrap_or_default()
     }

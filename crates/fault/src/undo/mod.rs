@@ -27,7 +27,7 @@ pub use watchdog::watch;
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::{
-    heal::{Healer, Undo, heal_all, heal_one},
+    heal::{Healer, Undo, heal_all, heal_kept, heal_one},
     journal::{Journal, Record, RunLock, Stage},
     report::Outcome,
     watchdog::Leash,
