@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use wonin_model::rehearsal::{Rehearsal, Step, Verdict};
+use wonin_model::secret::Masker;
 use wonin_rehearse::kafka::{
     Cluster as _, ComposeCluster, Deed, KafkaRehearsal, Layout, Node, Now, Proof, Repairable as _,
     prove, rehearse,
@@ -43,11 +44,13 @@ pub(super) fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let (status, stop) = (Status::default(), CancellationToken::new());
+    // What programs say when they do not start may hold what the files keep secret.
+    let masker = Masker::new(copy.sources());
     let work = async {
         if args.prove {
             let tell = |index: usize, step: &Step| {
                 if !terminal.draws_progress() {
-                    output::tell(&told(index, step));
+                    output::tell(&masker.text(&told(index, step)));
                 }
             };
             prove(&mut copy, &proof(args, &options), &status, &stop, tell).await
@@ -60,7 +63,7 @@ pub(super) fn run(
         || status.text(),
         || runtime.block_on(watched_until_interrupted(work, &stop)),
     )?;
-    let mut done = done.map_err(cannot_run)?;
+    let mut done = done.map_err(|error| cannot_run(masked(error, &masker)))?;
     if !done.diff.is_empty() {
         done.remarks.push(format!(
             "the files are as they were; `wonin diagnose --unsafe-fixes {}` makes these changes, and \
@@ -69,6 +72,10 @@ pub(super) fn run(
         ));
     }
     show(targets, terminal, &done, copy.sources())
+}
+
+fn masked(error: CannotRun, masker: &Masker) -> CannotRun {
+    CannotRun { what: masker.text(&error.what).into_owned(), ..error }
 }
 
 fn proof(args: &Args, options: &RunOptions) -> Proof {
@@ -156,6 +163,7 @@ async fn started(
             name: "kafka".to_owned(),
             verdict: Verdict::Aborted,
             why: error.what,
+            seed: args.seed,
             ..Rehearsal::default()
         }),
         done => done,
@@ -178,4 +186,21 @@ async fn on(
     let (application, claims) = (now.application.clone(), now.claims.clone());
     let plan = build(args, nodes, application, claims).map_err(cannot)?;
     rehearse(&plan, options, args.seed, status, stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use wonin_text::{SourceFile, Sources};
+
+    use super::*;
+
+    #[test]
+    fn what_compose_says_holds_no_secret_of_the_files() {
+        let mut sources = Sources::default();
+        sources.add(SourceFile::new(".env", "KEYSTORE_PASSWORD=hunter2secret\n"));
+        let what = "`docker compose up` failed: invalid option hunter2secret";
+        let told = masked(CannotRun::new(what), &Masker::new(&sources)).what;
+        assert!(told.starts_with("`docker compose up` failed: invalid option "), "{told}");
+        assert!(!told.contains("hunter2secret"), "{told}");
+    }
 }
