@@ -245,6 +245,9 @@ pub struct Slow {
     pub last_ms: Option<i64>,
     /// Sum of the times that it waited for locks, in microseconds, where the source tells.
     pub lock_us: Option<u64>,
+    /// Sum of the rows or documents that it looked at, and of those that it gave back, where the
+    /// source tells.
+    pub rows: Option<(u64, u64)>,
     /// Clients with their counts, the most frequent first; at most [`Slow::CLIENTS_MAX`].
     pub clients: Vec<(String, u64)>,
     /// The largest run of the template from one client with one varying parameter: how many

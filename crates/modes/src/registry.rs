@@ -70,6 +70,7 @@ use crate::rollout::swarm_update_pauses::SwarmUpdatePauses;
 use crate::rollout::unhealthy_never_restarted::UnhealthyNeverRestarted;
 use crate::rollout::zone_not_enabled::ZoneNotEnabled;
 use crate::saturation::connections_exceed_server_limit::ConnectionsExceedServerLimit;
+use crate::saturation::full_scan::FullScan;
 use crate::saturation::heap_exceeds_memory::HeapExceedsMemory;
 use crate::saturation::lock_holder_blocks_queue::LockHolderBlocksQueue;
 use crate::saturation::per_item_burst::PerItemBurst;
@@ -164,6 +165,7 @@ pub const MODES: &[&dyn Mode] = &[
     // saturation
     &ConnectionsExceedServerLimit,
     &HeapExceedsMemory,
+    &FullScan,
     &LockHolderBlocksQueue,
     &PerItemBurst,
     &PoolExhausted,

@@ -162,6 +162,8 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         let Some(finding) = own.iter_mut().find(|one| one.standing == Standing::Observed) else {
             continue;
         };
+        // Every call fails until somebody starts it anew.
+        finding.severity = finding.severity.max(Severity::High);
         if let Some((age, first)) = age.zip(first) {
             let healed = healed.map_or("no start since".to_owned(), |at| {
                 format!("healed by the start at {}", moment_of(signal, at))

@@ -1,6 +1,7 @@
 //! What is too small for what is asked of it.
 
 pub(crate) mod connections_exceed_server_limit;
+pub(crate) mod full_scan;
 pub(crate) mod heap_exceeds_memory;
 pub(crate) mod lock_holder_blocks_queue;
 pub(crate) mod per_item_burst;

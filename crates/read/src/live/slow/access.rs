@@ -45,6 +45,7 @@ impl LineReader for Access {
             at_us: request.at_us,
             duration_us,
             lock_us: None,
+            rows: None,
             line: number,
             text,
         });

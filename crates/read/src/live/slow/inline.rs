@@ -85,6 +85,7 @@ fn count(summary: &mut Summary, call: &Call, statement: &str, line: u64, text: &
         at_us: call.at_us,
         duration_us: call.duration_us,
         lock_us: None,
+        rows: None,
         line,
         text,
     });

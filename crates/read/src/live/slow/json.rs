@@ -62,12 +62,14 @@ fn mongodb<'a>(node: &'a Node, line: u64, text: &'a str) -> Option<Event<'a>> {
     let ms: u64 = attributes.get("durationMillis")?.as_str()?.parse().ok()?;
     let at = node.at(&["t", "$date"]).and_then(Node::as_str);
     let client = attributes.get("remote").and_then(Node::as_str);
+    let number = |key: &str| attributes.get(key)?.as_str()?.parse::<u64>().ok();
     Some(Event {
         template: command(attributes),
         client: client.map(|client| client.rsplit_once(':').map_or(client, |(host, _)| host)),
         at_us: at.and_then(time_us).map(|(us, _)| us),
         duration_us: ms.saturating_mul(1000),
         lock_us: None,
+        rows: number("docsExamined").map(|examined| (examined, number("nreturned").unwrap_or(0))),
         line,
         text,
     })
@@ -215,6 +217,7 @@ fn request<'a>(node: &'a Node, line: u64, text: &'a str) -> Option<Event<'a>> {
         at_us: at.and_then(time_us).map(|(us, _)| us),
         duration_us,
         lock_us: None,
+        rows: None,
         line,
         text,
     })

@@ -26,6 +26,8 @@ struct Event<'a> {
     at_us: Option<i64>,
     duration_us: u64,
     lock_us: Option<u64>,
+    /// Rows or documents looked at, and given back.
+    rows: Option<(u64, u64)>,
     /// The line that shows it.
     line: u64,
     text: &'a str,

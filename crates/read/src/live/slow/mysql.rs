@@ -40,6 +40,7 @@ struct Block {
     client: Option<String>,
     query_us: Option<u64>,
     lock_us: Option<u64>,
+    rows: Option<(u64, u64)>,
     timestamp_us: Option<i64>,
     statement: String,
 }
@@ -59,8 +60,11 @@ impl LineReader for Mysql {
             block.line = number;
             beginning(text, 512).clone_into(&mut block.shown);
             block.query_us = numbers.split_whitespace().next().and_then(seconds_us);
-            let mut words = numbers.split_whitespace().skip_while(|word| *word != "Lock_time:");
-            block.lock_us = words.nth(1).and_then(seconds_us);
+            let value =
+                |name: &str| numbers.split_whitespace().skip_while(|word| *word != name).nth(1);
+            let count = |name: &str| value(name)?.parse::<u64>().ok();
+            block.lock_us = value("Lock_time:").and_then(seconds_us);
+            block.rows = count("Rows_examined:").zip(count("Rows_sent:"));
         } else if !text.starts_with('#') {
             self.statement(text);
         }
@@ -107,6 +111,7 @@ impl Mysql {
             at_us: self.time_us.or(block.timestamp_us),
             duration_us,
             lock_us: block.lock_us,
+            rows: block.rows,
             line: block.line,
             text: &block.shown,
         });

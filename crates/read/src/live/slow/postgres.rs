@@ -187,6 +187,7 @@ impl Postgres {
             at_us: open.at_us,
             duration_us: open.duration_us,
             lock_us,
+            rows: None,
             line: open.line,
             text: &open.shown,
         });

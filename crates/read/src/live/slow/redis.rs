@@ -107,6 +107,7 @@ impl Redis {
                 at_us: time.and_then(|time| time.checked_mul(1_000_000)),
                 duration_us,
                 lock_us: None,
+                rows: None,
                 line: *line,
                 text,
             });
@@ -149,6 +150,7 @@ pub(in crate::live) fn read_json(text: &str, found: &mut Found) {
             at_us: number(1).and_then(|time| time.checked_mul(1_000_000)),
             duration_us: duration,
             lock_us: None,
+            rows: None,
             line: u64::from(entry.span.start),
             text: text.get(entry.span.range()).unwrap_or(""),
         });

@@ -54,6 +54,7 @@ impl LineReader for Requests {
             at_us: Some(parts.at_us),
             duration_us: parts.duration_us,
             lock_us: None,
+            rows: None,
             line: number,
             text,
         });

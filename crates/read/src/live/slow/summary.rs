@@ -50,6 +50,8 @@ struct Sum {
     total_us: u64,
     max_us: u64,
     lock_us: Option<u64>,
+    /// Rows that were looked at, and rows that were given back.
+    rows: Option<(u64, u64)>,
     /// Own service under the two readings of times.
     service_us: [u64; 2],
     first_us: Option<i64>,
@@ -258,6 +260,13 @@ impl Sum {
         if let Some(lock) = event.lock_us {
             self.lock_us = Some(self.lock_us.unwrap_or(0).saturating_add(lock));
         }
+        if let Some((examined, returned)) = event.rows {
+            let (all_examined, all_returned) = self.rows.unwrap_or_default();
+            self.rows = Some((
+                all_examined.saturating_add(examined),
+                all_returned.saturating_add(returned),
+            ));
+        }
         if let Some(at) = event.at_us {
             self.first_us = Some(self.first_us.map_or(at, |first| first.min(at)));
             self.last_us = Some(self.last_us.map_or(at, |last| last.max(at)));
@@ -294,6 +303,7 @@ impl Sum {
             first_ms: self.first_us.map(|us| us.div_euclid(1000)),
             last_ms: self.last_us.map(|us| us.div_euclid(1000)),
             lock_us: self.lock_us,
+            rows: self.rows,
             clients,
             burst: burst.map(|run| run.burst(found)),
         }
@@ -412,6 +422,7 @@ mod tests {
                 at_us: Some(START_US + (at * 1e6) as i64),
                 duration_us: (duration * 1e6) as u64,
                 lock_us: None,
+                rows: None,
                 line: line as u64 + 1,
                 text,
             });
