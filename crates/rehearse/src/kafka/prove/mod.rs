@@ -24,6 +24,10 @@ use decide::{Repaired, Trial, confirmed, effect, goes_on, next};
 /// The name of a series.
 const NAME: &str = "kafka, repairs tried";
 
+/// How often is looked whether a stack really does not work to begin with, and after which pause.
+const ATTEMPTS: u32 = 3;
+const SETTLING: Duration = Duration::from_secs(3);
+
 /// Starting a cluster, and removing it.
 const UP_AND_DOWN: Duration = Duration::from_secs(20);
 
@@ -178,14 +182,31 @@ impl Compose<'_> {
         let plan = KafkaRehearsal::new(nodes, application, claims, wanted)?;
         let mut options = options.clone();
         options.injector.project = Some(project.to_owned());
-        options.run_id = format!("{}-{}", options.run_id, self.count);
+        let id = format!("{}-{}", options.run_id, self.count);
         // A stack that does not work to begin with does not work in the next scenario either.
         let is_never_ready = |notes: &Notes| notes.symptoms.contains(&Symptom::NotReady);
-        match run(&plan, &options, *seed, status, stop, is_never_ready).await {
-            Ok(runs) => Ok(told(runs, plan.planned.len())),
-            // The cluster is up, and not one record's topic can be made.
-            Err(error) => Ok(never_ready(now, &error.what)),
+        let mut attempt = 1;
+        loop {
+            options.run_id = format!("{id}-{attempt}");
+            let tried = match run(&plan, &options, *seed, status, stop, is_never_ready).await {
+                Ok(runs) => told(runs, plan.planned.len()),
+                // The cluster is up, and not one record's topic can be made.
+                Err(error) => never_ready(now, &error.what),
+            };
+            if !tried.is_doubtful() || attempt == ATTEMPTS || stop.is_cancelled() {
+                return Ok(tried);
+            }
+            attempt += 1;
+            tokio::time::sleep(SETTLING).await;
         }
+    }
+}
+
+impl Tried {
+    /// Whether nothing worked to begin with and nobody said so: brokers that have just started may
+    /// not have been ready yet, so it is looked again.
+    fn is_doubtful(&self) -> bool {
+        self.trial.symptoms.contains(&Symptom::NotReady) && self.trial.predicted_by.is_empty()
     }
 }
 

@@ -8,6 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
+use rdkafka::types::RDKafkaErrorCode;
 use tokio::time::timeout;
 
 use super::context::words;
@@ -16,6 +17,9 @@ use crate::workload::CannotStart;
 
 /// How long one request of the administration may take.
 const ADMIN: Duration = Duration::from_secs(15);
+
+/// How often a question whose connection got lost on our side is asked again.
+const LOST_MAX: u32 = 3;
 
 /// A topic that can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,13 +79,27 @@ impl Admin {
         let partitions = spec.partitions.map_or(-1, |n| i32::try_from(n).unwrap_or(i32::MAX));
         let replication = TopicReplication::Fixed(spec.replication.map_or(-1, i32::from));
         let topic = [NewTopic::new(name, partitions, replication)];
-        let made = timeout(ADMIN, self.client.create_topics(&topic, &options())).await;
         let what = format!("create topic `{name}`");
-        let results = made
-            .map_err(|_| CannotStart(format!("cannot {what}: no answer within 15 s")))?
-            .map_err(|error| cannot(&what, &error))?;
+        let mut tried = 0;
+        let results = loop {
+            let made = timeout(ADMIN, self.client.create_topics(&topic, &options())).await;
+            let made =
+                made.map_err(|_| CannotStart(format!("cannot {what}: no answer within 15 s")))?;
+            // The library gave up the connection that it asked over for one to the same broker,
+            // which happens where brokers have just started.
+            let is_lost = matches!(made, Err(KafkaError::AdminOp(RDKafkaErrorCode::DestroyBroker)));
+            if !is_lost || tried >= LOST_MAX {
+                break made.map_err(|error| cannot(&what, &error))?;
+            }
+            tried += 1;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
         for result in results {
-            result.map_err(|(_, code)| CannotStart(format!("cannot {what}: {code}")))?;
+            match result {
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) if tried > 0 => {}
+                Err((_, code)) => return Err(CannotStart(format!("cannot {what}: {code}"))),
+                Ok(_) => {}
+            }
         }
         Ok(())
     }
