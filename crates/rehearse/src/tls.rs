@@ -135,6 +135,11 @@ impl Tls {
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                     "the certificate of the server is not valid yet".to_owned()
                 }
+                CertificateError::Other(why) if why.to_string() == "CaUsedAsEndEntity" => {
+                    "the certificate of the server is that of an authority, as those are that sign \
+                     themselves (give it one that the authority signs, or `verify = false`)"
+                        .to_owned()
+                }
                 other => format!("the certificate of the server is not right: {other}"),
             },
             rustls::Error::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
@@ -206,5 +211,40 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use rustls::{CertificateError, Error, OtherError};
+
+    use super::{Tls, TlsSpec};
+
+    #[derive(Debug)]
+    struct OfVerifier;
+
+    impl std::fmt::Display for OfVerifier {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            // As the verifier calls it.
+            f.write_str("CaUsedAsEndEntity")
+        }
+    }
+
+    impl std::error::Error for OfVerifier {}
+
+    #[test]
+    fn a_certificate_that_signs_itself_is_told_in_words() {
+        let anybody = TlsSpec { verify: false, ..TlsSpec::default() };
+        let tls = Tls::new(&anybody, "shop.test").expect("no files are needed");
+        let why = CertificateError::Other(OtherError(Arc::new(OfVerifier)));
+        let error = io::Error::new(io::ErrorKind::InvalidData, Error::InvalidCertificate(why));
+        let told = tls.words(&error);
+        assert!(
+            told.starts_with("the certificate of the server is that of an authority"),
+            "{told}"
+        );
     }
 }
