@@ -45,7 +45,7 @@ fn a_journal_that_is_named_must_be_one() {
 #[test]
 fn a_directory_with_broken_files_alone_was_not_read() {
     for (text, why) in [
-        ("services: [\n  a: {{{\n", "docker-compose.yml:2:6: not valid YAML: "),
+        ("services: [\n  a: {{{\n", "docker-compose.yml:2:8: not valid YAML: "),
         ("services:\n  a: [\n", "docker-compose.yml:2:6: not valid YAML: "),
         ("services:\n  {{ range .x }}\n", "docker-compose.yml:2:3: templated, not read: "),
     ] {
