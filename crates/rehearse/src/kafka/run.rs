@@ -15,7 +15,7 @@ use super::processes::Processes;
 use super::scenarios::{Deed, Going, Node, Planned, breaks_at};
 use super::sweep::Waits;
 use super::symptom::{self, Symptom, Symptoms};
-use crate::run::{CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
+use crate::run::{Blame, CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
 use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
 use crate::workload::{Context, Meter, Workload as _};
 
@@ -180,7 +180,7 @@ impl Scene<'_> {
             allow_remote: self.options.allow_remote,
         };
         let started = records.start(context).await;
-        started.map_err(|error| CannotRun::new(error.to_string()))?;
+        started.map_err(|error| CannotRun::new(error.to_string()).blame(Blame::Stack))?;
         let began = meter.now();
         tokio::select! {
             () = stop.cancelled() => {}

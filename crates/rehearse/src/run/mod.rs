@@ -50,24 +50,46 @@ pub struct CannotRun {
     pub what: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Who is to blame.
+    pub blame: Blame,
+}
+
+/// Whose fault it is that something cannot be run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// What surrounds the stack: an engine, a journal, a port, what was asked for.
+    #[default]
+    Surroundings,
+    /// The stack: it does not start, or nothing can be sent to it.
+    Stack,
+    /// Something that was started is still there.
+    Remains,
 }
 
 impl CannotRun {
     /// Says what and why.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None }
+        Self { what: what.into(), hint: None, blame: Blame::default() }
     }
 
     /// The same in other words.
     #[must_use]
     pub fn map(self, change: impl Fn(&str) -> String) -> Self {
-        Self { what: change(&self.what), hint: self.hint.as_deref().map(change) }
+        let hint = self.hint.as_deref().map(&change);
+        Self { what: change(&self.what), hint, ..self }
     }
 
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says who is to blame.
+    #[must_use]
+    pub fn blame(mut self, blame: Blame) -> Self {
+        self.blame = blame;
         self
     }
 }

@@ -15,7 +15,7 @@ use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options};
 use wonin_model::rehearsal::Delivery;
 
 use super::probes::Prober;
-use super::{CannotRun, RunOptions, reach, records};
+use super::{Blame, CannotRun, RunOptions, reach, records};
 use crate::command::{Ready, Running};
 use crate::http::{io_words, resolve};
 use crate::said::Said;
@@ -278,7 +278,8 @@ impl Cast {
             };
             if let Err(error) = workload.start(context).await {
                 cast.stop().await;
-                return Err(CannotRun::new(format!("workload `{}`: {error}", spec.name)));
+                let what = format!("workload `{}`: {error}", spec.name);
+                return Err(CannotRun::new(what).blame(Blame::Stack));
             }
             cast.workloads.push(workload);
             cast.meters.push(meter);

@@ -17,7 +17,7 @@ use super::super::scenarios::{Node, Reach};
 use super::{Cluster, Layout, Published};
 use crate::command::Ready;
 use crate::http::io_words;
-use crate::run::{CannotRun, Status};
+use crate::run::{Blame, CannotRun, Status};
 use crate::scenario::spoken;
 
 /// Starting containers; their images may have to be fetched or built first.
@@ -79,7 +79,8 @@ impl ComposeCluster {
         if worked {
             return Ok(());
         }
-        let error = CannotRun::new(format!("`{} up` failed: {said}", program.join(" ")));
+        let what = format!("`{} up` failed: {said}", program.join(" "));
+        let error = CannotRun::new(what).blame(Blame::Stack);
         Err(if said.contains("already in use by container") {
             error.hint("a container of that name is left from elsewhere: remove or rename it")
         } else {
@@ -163,7 +164,7 @@ impl ComposeCluster {
         if let Some(said) = self.last_words(&missing).await {
             why = format!("{why}; the last words of its container: {said}");
         }
-        Err(CannotRun::new(why))
+        Err(CannotRun::new(why).blame(Blame::Stack))
     }
 
     async fn last_words(&self, missing: &[String]) -> Option<String> {
@@ -234,7 +235,11 @@ impl Cluster for ComposeCluster {
 
     async fn down(&mut self) -> Result<(), CannotRun> {
         match self.owned.take() {
-            Some(owned) => self.injector.remove_project(owned).await.map_err(cannot),
+            Some(owned) => self.injector.remove_project(owned).await.map_err(|error| {
+                CannotRun::new(error.to_string())
+                    .hint("`wonin rehearse --recover` removes it")
+                    .blame(Blame::Remains)
+            }),
             None => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use super::predict::Claim;
 use super::run::{Notes, Runs, run};
 use super::scenarios::{Node, is_near};
 use super::symptom::{Symptom, Symptoms};
-use crate::run::{CannotRun, RunOptions, Status};
+use crate::run::{Blame, CannotRun, RunOptions, Status};
 
 pub use decide::Cause;
 use decide::{Repaired, Trial, confirmed, effect, goes_on, next};
@@ -68,7 +68,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// About how long it takes at most: the files as they are, and once more for each cause that
+    /// About how long it takes: the files as they are, and once more for each cause that
     /// can be repaired.
     pub fn takes(&self, now: &Now) -> Duration {
         let mut modes: Vec<&str> = Vec::new();
@@ -191,7 +191,8 @@ impl Compose<'_> {
             let tried = match run(&plan, &options, *seed, status, stop, is_never_ready).await {
                 Ok(runs) => told(runs, plan.planned.len()),
                 // The cluster is up, and not one record's topic can be made.
-                Err(error) => never_ready(now, &error.what),
+                Err(error) if error.blame == Blame::Stack => never_ready(now, &error.what),
+                Err(error) => return Err(error),
             };
             if !tried.is_doubtful() || attempt == ATTEMPTS || stop.is_cancelled() {
                 return Ok(tried);
@@ -249,7 +250,7 @@ async fn series(
 ) -> Result<Rehearsal, CannotRun> {
     let mut now = stack.now()?;
     let first = match lab.try_out(&now, status, stop).await {
-        Err(_) if stop.is_cancelled() => return Ok(aborted()),
+        Err(error) if is_stopped(&error, stop) => return Ok(aborted()),
         tried => tried?,
     };
     let mut steps = vec![step(&first, &now.causes, None, None)];
@@ -266,9 +267,10 @@ async fn series(
         now = stack.now()?;
         let tried = match lab.try_out(&now, status, stop).await {
             Ok(tried) => tried,
-            Err(_) if stop.is_cancelled() => break,
+            Err(error) if is_stopped(&error, stop) => break,
             // What was started before the repair does not start after it: that is an outcome.
-            Err(error) => never_ready(&Now::default(), &error.what),
+            Err(error) if error.blame == Blame::Stack => never_ready(&Now::default(), &error.what),
+            Err(error) => return Err(error),
         };
         effect_of_last = effect(&last, &tried.trial);
         steps.push(step(&tried, &now.causes, Some(repair), Some(effect_of_last)));
@@ -291,6 +293,11 @@ async fn series(
     };
     rehearsal.steps = steps;
     Ok(rehearsal)
+}
+
+/// Whether it ended because a person stopped it, and nothing is left of it.
+fn is_stopped(error: &CannotRun, stop: &CancellationToken) -> bool {
+    stop.is_cancelled() && error.blame != Blame::Remains
 }
 
 /// Modes in the order of repair; what has no place in it comes last.
@@ -338,6 +345,7 @@ fn step(tried: &Tried, causes: &[Cause], repair: Option<Repair>, effect: Option<
 fn why(verdict: Verdict, first: &Trial, repaired: &[Repaired], last: &Trial) -> String {
     let modes: Vec<&str> = repaired.iter().map(|one| one.mode.as_str()).collect();
     match (verdict, modes.len()) {
+        (Verdict::Aborted, 1) => "stopped by a person after one repair".to_owned(),
         (Verdict::Aborted, count) => format!("stopped by a person after {count} repairs"),
         (Verdict::Held, 0) if first.held() => {
             "a broker that is gone is missed by nobody as the files are: nothing to prove"

@@ -53,8 +53,8 @@ impl Repairable for Words {
     }
 }
 
-/// A lab with canned outcomes; `None` does not start.
-struct Canned(VecDeque<Option<Vec<Symptom>>>);
+/// A lab with canned outcomes; `Err` is not tried out.
+struct Canned(VecDeque<Result<Vec<Symptom>, Blame>>);
 
 impl Lab for Canned {
     async fn try_out(
@@ -64,7 +64,8 @@ impl Lab for Canned {
         _: &CancellationToken,
     ) -> Result<Tried, CannotRun> {
         let symptoms = self.0.pop_front().expect("no more trials than planned");
-        let symptoms = symptoms.ok_or_else(|| CannotRun::new("it does not start"))?;
+        let symptoms =
+            symptoms.map_err(|blame| CannotRun::new("it does not start").blame(blame))?;
         let verdict = if symptoms.is_empty() { Verdict::Held } else { Verdict::Broke };
         let trial = Trial {
             verdict,
@@ -75,15 +76,27 @@ impl Lab for Canned {
     }
 }
 
-fn prove(stack: &mut Words, outcomes: &[Option<&[Symptom]>]) -> (Rehearsal, usize) {
+/// Something that a lab is to answer.
+type Outcome = Result<&'static [Symptom], Blame>;
+
+fn try_prove(
+    stack: &mut Words,
+    outcomes: &[Outcome],
+    stop: &CancellationToken,
+) -> (Result<Rehearsal, CannotRun>, usize) {
     let outcomes = outcomes.iter().map(|one| one.map(<[Symptom]>::to_vec)).collect();
-    let (status, stop) = (Status::default(), CancellationToken::new());
+    let status = Status::default();
     let told = Mutex::new(0);
     let tell = |_: usize, _: &Step| *told.lock().expect("no test panics in it") += 1;
     let mut lab = Canned(outcomes);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let done = runtime.block_on(series(stack, &mut lab, &status, &stop, tell));
+    let done = runtime.block_on(series(stack, &mut lab, &status, stop, tell));
     let told = *told.lock().expect("no test panics in it");
+    (done, told)
+}
+
+fn prove(stack: &mut Words, outcomes: &[Outcome]) -> (Rehearsal, usize) {
+    let (done, told) = try_prove(stack, outcomes, &CancellationToken::new());
     (done.expect("the files as they are start"), told)
 }
 
@@ -95,8 +108,7 @@ const BOOTSTRAP: (&str, About) = ("single-bootstrap", About::Bootstrap);
 #[test]
 fn repairs_are_added_until_it_holds() {
     let mut stack = Words::with(&[COPIES, BOOTSTRAP]);
-    let outcomes: [Option<&[Symptom]>; 3] =
-        [Some(&[LeaderGone, ColdStart]), Some(&[ColdStart]), Some(&[])];
+    let outcomes: [Outcome; 3] = [Ok(&[LeaderGone, ColdStart]), Ok(&[ColdStart]), Ok(&[])];
     let (done, told) = prove(&mut stack, &outcomes);
     assert_eq!((done.verdict, done.steps.len(), told), (Verdict::Held, 3, 3));
     assert_eq!(done.confirmed, ["single-replica", "single-bootstrap"]);
@@ -109,7 +121,7 @@ fn repairs_are_added_until_it_holds() {
 #[test]
 fn it_ends_as_soon_as_it_holds() {
     let mut stack = Words::with(&[COPIES, BOOTSTRAP]);
-    let (done, _) = prove(&mut stack, &[Some(&[LeaderGone]), Some(&[])]);
+    let (done, _) = prove(&mut stack, &[Ok(&[LeaderGone]), Ok(&[])]);
     assert_eq!(done.confirmed, ["single-replica"]);
     assert_eq!(stack.repaired, ["single-replica"]);
 }
@@ -117,7 +129,7 @@ fn it_ends_as_soon_as_it_holds() {
 #[test]
 fn what_holds_already_is_left_alone() {
     let mut stack = Words::with(&[COPIES]);
-    let (done, _) = prove(&mut stack, &[Some(&[])]);
+    let (done, _) = prove(&mut stack, &[Ok(&[])]);
     assert_eq!((done.verdict, done.steps.len()), (Verdict::Held, 1));
     assert!(stack.repaired.is_empty() && done.confirmed.is_empty());
     assert!(done.why.ends_with("nothing to prove"), "{}", done.why);
@@ -126,7 +138,7 @@ fn what_holds_already_is_left_alone() {
 #[test]
 fn a_repair_after_which_nothing_starts_ends_the_series() {
     let mut stack = Words::with(&[COPIES, BOOTSTRAP]);
-    let (done, _) = prove(&mut stack, &[Some(&[LeaderGone]), None]);
+    let (done, _) = prove(&mut stack, &[Ok(&[LeaderGone]), Err(Blame::Stack)]);
     assert_eq!(done.verdict, Verdict::Broke);
     assert_eq!(done.steps[1].effect, Some(Effect::Worse));
     assert_eq!(done.steps[1].seen, ["it does not start"]);
@@ -138,7 +150,26 @@ fn what_is_repaired_by_hand_is_said() {
     let mut stack = Words::with(&[COPIES]);
     stack.causes[0].has_edits = false;
     stack.causes[0].advice = "add a third node".to_owned();
-    let (done, _) = prove(&mut stack, &[Some(&[NotReady])]);
+    let (done, _) = prove(&mut stack, &[Ok(&[NotReady])]);
     assert_eq!(done.verdict, Verdict::Broke);
     assert_eq!(done.remarks, ["single-replica is repaired by hand: add a third node"]);
+}
+
+#[test]
+fn what_surrounds_the_stack_is_no_finding_about_it() {
+    let mut stack = Words::with(&[COPIES]);
+    let go_on = CancellationToken::new();
+    let outcomes = [Ok(&[LeaderGone][..]), Err(Blame::Surroundings)];
+    let (done, told) = try_prove(&mut stack, &outcomes, &go_on);
+    assert_eq!((done.expect_err("no verdict").what.as_str(), told), ("it does not start", 1));
+}
+
+#[test]
+fn what_is_left_of_a_trial_is_said_even_to_whoever_stops_it() {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let (done, _) = try_prove(&mut Words::with(&[COPIES]), &[Err(Blame::Stack)], &stop);
+    assert_eq!(done.expect("stopped").verdict, Verdict::Aborted);
+    let (done, _) = try_prove(&mut Words::with(&[COPIES]), &[Err(Blame::Remains)], &stop);
+    assert_eq!(done.expect_err("something is left").blame, Blame::Remains);
 }

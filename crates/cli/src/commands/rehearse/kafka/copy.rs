@@ -354,7 +354,7 @@ impl Repairable for Copy {
 
 fn cannot(failure: Failure) -> CannotRun {
     let (what, hint) = failure.into_words();
-    CannotRun { what, hint }
+    CannotRun { hint, ..CannotRun::new(what) }
 }
 
 fn add(list: &mut Vec<String>, text: String) {

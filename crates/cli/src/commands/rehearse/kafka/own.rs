@@ -112,7 +112,7 @@ fn proof_words(proof: &Proof, now: &Now, plan: &KafkaRehearsal) -> String {
     let scenarios: Vec<&str> = gone.map(|one| one.name.as_str()).collect();
     lines.push(format!("at first and after each repair: {}", scenarios.join("; ")));
     let takes = minutes(proof.takes(now));
-    lines.push(format!("at most about {takes} in all, seed {}", proof.seed));
+    lines.push(format!("about {takes}, once the images are there; seed {}", proof.seed));
     lines.join("\n") + "\n"
 }
 
@@ -180,7 +180,7 @@ async fn on(
 ) -> Result<Rehearsal, CannotRun> {
     let cannot = |failure: Failure| {
         let (what, hint) = failure.into_words();
-        CannotRun { what, hint }
+        CannotRun { hint, ..CannotRun::new(what) }
     };
     check(args, &nodes).map_err(cannot)?;
     let (application, claims) = (now.application.clone(), now.claims.clone());
