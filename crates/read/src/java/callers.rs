@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use wonin_model::{Located, Scope as Runs};
-use wonin_syntax::java::{Expr, ExprKind, Method, TypeDecl, TypeKind, Visit, walk};
+use wonin_syntax::java::{Expr, ExprKind, Method, Stmt, StmtKind, TypeDecl, TypeKind, Visit, walk};
 use wonin_text::Span;
 
 use super::codebase::{Codebase, Scope};
@@ -170,6 +170,43 @@ fn follow<'a>(code: &Codebase<'a>, roots: Vec<Root<'a>>) -> BTreeMap<Key, (usize
     reached
 }
 
+/// Statements that run once for each thing that comes along: `if (!known.contains(it)) { …;
+/// known.add(it); }`, or `if (known.add(it)) { … }`. Runs that bring the same things run them once.
+fn once_for_each(body: &[Stmt]) -> Vec<&Stmt> {
+    let mut once = Vec::new();
+    walk(body, &mut |visit, _| {
+        if let Visit::Stmt(Stmt { kind: StmtKind::If(condition, then, _), .. }) = visit
+            && is_first(condition, then)
+        {
+            once.extend(then);
+        }
+        true
+    });
+    once
+}
+
+fn is_first(condition: &Expr, then: &[Stmt]) -> bool {
+    let asked = |expr: &Expr, names: &[&str]| {
+        let call = expr.as_call().filter(|call| names.contains(&call.name.text.as_str()))?;
+        call.object.as_ref()?.as_name().map(str::to_owned)
+    };
+    if asked(condition, &["add", "compareAndSet"]).is_some() {
+        return true;
+    }
+    // A negation is known by its operand alone.
+    let ExprKind::Other(operands) = &condition.kind else { return false };
+    let [operand] = operands.as_slice() else { return false };
+    let Some(known) = asked(operand, &["contains", "containsKey"]) else { return false };
+    let mut noted = false;
+    walk(then, &mut |visit, _| {
+        if let Visit::Expr(expr) = visit {
+            noted |= asked(expr, &["add", "put"]).is_some_and(|name| name == known);
+        }
+        !noted
+    });
+    noted
+}
+
 /// Methods of the code that a body, or a part of it, calls: by call or by reference.
 fn calls<'a>(
     code: &Codebase<'a>,
@@ -178,8 +215,14 @@ fn calls<'a>(
     within: Option<Span>,
 ) -> Vec<(usize, &'a Method)> {
     let scope = Scope::of(class, method);
+    let once = once_for_each(method.statements());
     let mut exprs: Vec<&'a Expr> = Vec::new();
     walk(method.statements(), &mut |visit, _| {
+        if let Visit::Stmt(stmt) = visit
+            && once.iter().any(|guarded| std::ptr::eq(*guarded, stmt))
+        {
+            return false;
+        }
         if let Visit::Expr(expr) = visit
             && within.is_none_or(|span| span.range().contains(&(expr.span.start as usize)))
         {

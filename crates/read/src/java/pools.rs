@@ -225,7 +225,7 @@ impl<'a> Finder<'_, 'a> {
                 let code = self.values.code;
                 let is_local = super::codebase::is_local(body, name);
                 if !is_local && code.field(scope.class, name).is_some() {
-                    return Fate::Field;
+                    return if self.is_replaced(scope, name) { Fate::Closed } else { Fate::Field };
                 }
                 if super::codebase::returned(body).iter().any(|v| v.as_name() == Some(name)) {
                     return Fate::Returned;
@@ -235,6 +235,31 @@ impl<'a> Finder<'_, 'a> {
                 })
             }
         }
+    }
+
+    /// Whether the class ends what a field holds before a method makes it anew: another method
+    /// calls one that does, and then this one.
+    fn is_replaced(&self, scope: &Scope<'a>, field: &str) -> bool {
+        let Some(own) = scope.method else { return false };
+        let methods = &self.values.code.class(scope.class).decl.methods;
+        let ending: Vec<&str> = methods
+            .iter()
+            .filter(|one| self.closes(&Scope::of(scope.class, one), one.statements(), field, 0))
+            .map(|one| one.name.text.as_str())
+            .collect();
+        methods.iter().any(|one| {
+            let mut called: Vec<&str> = Vec::new();
+            walk(one.statements(), &mut |visit, _| {
+                if let Visit::Expr(Expr { kind: ExprKind::Call(call), .. }) = visit
+                    && call.object.is_none()
+                {
+                    called.push(&call.name.text);
+                }
+                true
+            });
+            let mut names = called.into_iter();
+            names.any(|name| ending.contains(&name)) && names.any(|name| name == own.name.text)
+        })
     }
 
     /// A local variable that is put into a field.
@@ -266,6 +291,8 @@ impl<'a> Finder<'_, 'a> {
                             && self.is_timer(scope, call.object.as_deref());
                     closed |= object == Some(name) && ends;
                     let index = call.args.iter().position(|arg| arg.as_name() == Some(name));
+                    // Curator's CloseableUtils, Guava's Closeables, Commons' IOUtils.
+                    closed |= index == Some(0) && call.name.text == "closeQuietly";
                     if let (Some(index), Some((class, method))) =
                         (index, self.values.code.called(scope, call))
                     {

@@ -87,6 +87,7 @@ fn what_is_ended_kept_once_or_made_at_the_start_is_fine() {
         "try (ExecutorService p = Executors.newFixedThreadPool(2)) { p.submit(t); }",
         "ExecutorService p = Executors.newCachedThreadPool(); end(p);",
         "if (kept == null) { kept = Executors.newCachedThreadPool(); } kept.submit(t);",
+        "ExecutorService p = Executors.newCachedThreadPool(); p.submit(t); Closeables.closeQuietly(p);",
         "var v = Executors.newVirtualThreadPerTaskExecutor();",
     ] {
         let found = pools(&format!(
@@ -213,4 +214,48 @@ fn tasks_that_run_once_or_clean_up_leave_nothing() {
         }",
     );
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// Runs that bring the same things again start nothing for them again.
+#[test]
+fn what_runs_once_for_each_thing_is_fine() {
+    let code = |condition: &str| {
+        format!(
+            "@Component class Queues {{
+                private final Set<String> known = new HashSet<>(); @Autowired Worker worker;
+                @Scheduled(fixedDelay = 1000) void look() {{
+                    for (String queue : names()) {{
+                        if ({condition}) {{ worker.start(queue); known.add(queue); }}
+                    }}
+                }}
+            }}
+            @Service class Worker {{ void start(String queue) {{
+                Executors.newSingleThreadScheduledExecutor().scheduleWithFixedDelay(() -> poll(queue), 1, 1, TimeUnit.SECONDS);
+            }} }}"
+        )
+    };
+    for once in ["!known.contains(queue)", "known.add(queue)"] {
+        assert!(pools(&code(once)).is_empty(), "{once}");
+    }
+    for again in ["known.contains(queue)", "queue.isReady()"] {
+        assert_eq!(pools(&code(again)).len(), 1, "{again}");
+    }
+}
+
+/// A connection that is made anew after the old one was ended is one at a time.
+#[test]
+fn what_is_ended_before_it_is_made_anew_is_fine() {
+    let code = |reconnect: &str| {
+        format!(
+            "@Component class Discovery {{
+                private ExecutorService pool;
+                @Scheduled(fixedRate = 1000) void check() {{ if (isLost()) {{ reconnect(); }} }}
+                void reconnect() {{ {reconnect} }}
+                private void end() {{ pool.shutdown(); }}
+                private void begin() {{ pool = Executors.newFixedThreadPool(2); pool.submit(task); }}
+            }}"
+        )
+    };
+    assert!(pools(&code("end(); begin();")).is_empty());
+    assert_eq!(pools(&code("begin();")).len(), 1);
 }
