@@ -77,6 +77,21 @@ fn per_call(slow: &Slow) -> Option<(u64, u64)> {
     Some((examined / slow.count.max(1), returned / slow.count.max(1)))
 }
 
+/// Functions that read many rows for one answer, for good reason.
+const SUMS: &[&str] = &["count(", "sum(", "avg(", "min(", "max(", "group by"];
+
+/// How likely an index is missing: a statement without a condition wants all rows, and a sum may
+/// want as many.
+fn confidence(template: &str) -> u8 {
+    let text = template.to_lowercase();
+    let has_condition = !text.starts_with("select") || text.contains("where");
+    match (has_condition, SUMS.iter().any(|sum| text.contains(sum))) {
+        (false, _) => 40,
+        (true, true) => 60,
+        (true, false) => 80,
+    }
+}
+
 fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
     let slow = of_load(evidence, load);
     let scans = |one: &&Slow| {
@@ -95,9 +110,11 @@ fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
         culprit.count,
         ms(culprit.max_us)
     );
-    let severity = if percent >= 25 { Severity::High } else { Severity::Medium };
+    let confidence = confidence(&culprit.template);
+    let is_sure = percent >= 25 && confidence >= 80;
+    let severity = if is_sure { Severity::High } else { Severity::Medium };
     let mut finding = Finding::new(&META, title)
-        .weigh(Role::Cause, severity, 80)
+        .weigh(Role::Cause, severity, confidence)
         .arithmetic(format!(
             "{} × {} = {} s of the {} s logged = {percent} %; {examined} rows looked at / {} given back per call",
             culprit.count,
@@ -129,4 +146,22 @@ fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
             .fix(Fix::advice("see its plan (`explain`), and make an index that leads with the columns of its condition; a condition on a function of a column needs an index on that function"))
             .fix(Fix::advice("until then let it run less often, or on a replica")),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wants_all_rows_misses_no_index() {
+        for (template, sure) in [
+            ("SELECT count(*) FROM orders", 40),
+            ("SELECT country, sum(total) FROM orders GROUP BY country", 40),
+            ("SELECT count(*) FROM orders WHERE day = ?", 60),
+            ("SELECT id FROM guest WHERE UPPER(mail) = ?", 80),
+            ("find shop.events", 80),
+        ] {
+            assert_eq!(confidence(template), sure, "{template}");
+        }
+    }
 }
