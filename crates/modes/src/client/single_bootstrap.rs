@@ -348,9 +348,21 @@ fn repair(
             "list all {brokers} brokers in bootstrap.servers, or a name that resolves to several"
         ));
     }
+    let protocol = protocol_before(evidence, contact);
+    let others: Vec<String> = others.iter().map(|other| format!("{protocol}{other}")).collect();
     let all = format!("{},{}", contact.value, others.join(","));
     let title = format!("start from all {}: {all}", words::count(brokers, "broker"));
     replace_text(evidence, title, contact, all)
+}
+
+/// What stands before a broker, as Schema Registry and others want it: `PLAINTEXT://`.
+fn protocol_before<'e>(evidence: &'e Evidence, contact: &Located<String>) -> &'e str {
+    let Some(place) = contact.place() else { return "" };
+    let text = evidence.sources.file(place.file).text();
+    let before = text.get(..place.span.start as usize).unwrap_or_default();
+    let Some(name) = before.strip_suffix("://") else { return "" };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    &before[name.trim_end_matches(is_part).len()..]
 }
 
 /// A written list of several brokers that this client does not use.

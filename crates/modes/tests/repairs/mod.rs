@@ -432,3 +432,32 @@ services:
     let expected = text.replace("SERVERS=kafka:9092", "SERVERS=kafka:29092");
     assert_eq!(repaired.files[0].1, expected);
 }
+
+/// Some programs want the protocol before each broker.
+#[test]
+fn each_broker_of_a_list_has_the_protocol_of_the_first() {
+    let broker = |id: u8| {
+        format!(
+            "  kafka{id}:
+    image: confluentinc/cp-kafka:7.8.0
+    environment:
+      CLUSTER_ID: my-cluster-id
+      KAFKA_NODE_ID: {id}
+      KAFKA_PROCESS_ROLES: broker,controller
+      KAFKA_CONTROLLER_QUORUM_VOTERS: 1@kafka1:9093,2@kafka2:9093,3@kafka3:9093
+      KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+      KAFKA_LISTENERS: PLAINTEXT://kafka{id}:29092,CONTROLLER://kafka{id}:9093
+      KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://kafka{id}:29092
+"
+        )
+    };
+    let registry = "  registry:
+    image: confluentinc/cp-schema-registry:7.8.0
+    environment:
+      SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS: PLAINTEXT://kafka1:29092
+";
+    let text = format!("services:\n{}{}{}{registry}", broker(1), broker(2), broker(3));
+    let repaired = repair(&compose(&text), "single-bootstrap");
+    let list = "PLAINTEXT://kafka1:29092,PLAINTEXT://kafka2:29092,PLAINTEXT://kafka3:29092\n";
+    assert!(repaired.files[0].1.ends_with(list), "{}", repaired.files[0].1);
+}
