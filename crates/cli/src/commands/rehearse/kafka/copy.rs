@@ -22,6 +22,8 @@ const OTHER_FILE_LEN_MAX: u64 = 4 << 20;
 const COPY_LEN_MAX: usize = 256 << 20;
 /// Edits of one mode may shift one another; each round makes those that fit.
 const ROUNDS_MAX: usize = 8;
+/// How deep below a mount what is stored may lie: `/bitnami/kafka/data`.
+const STORE_DEPTH_MAX: usize = 2;
 /// Lines around a change that are shown.
 const CONTEXT_LINES: usize = 2;
 
@@ -153,22 +155,34 @@ impl Copy {
             .collect();
         let needed = self.needed(services);
         let is_needed = |path: &str| needed.iter().any(|dir| Path::new(path).starts_with(dir));
+        let data = self.data(services);
+        let is_data = |path: &str| data.iter().any(|dir| Path::new(path).starts_with(dir));
         let mut paths: BTreeSet<&str> = understood.keys().copied().collect();
         let beside = self.now.files.paths().iter().map(String::as_str);
         paths.extend(beside.filter(|path| is_needed(path)));
         let mut files = Vec::new();
         let mut len = 0;
         // What lies elsewhere cannot be in the copy: the start says so where it lacks it.
-        for path in paths.into_iter().filter(|path| is_below(path)) {
+        for path in paths.into_iter().filter(|path| is_below(path) && !is_data(path)) {
             let at = self.now.files.on_disk(path);
             let kind = fs::metadata(&at).ok().filter(fs::Metadata::is_file);
             // The text of a file that is in no format is not kept: it is read again if needed.
             let text = understood.get(path).filter(|text| !text.is_empty());
             let text = text.map(|text| text.as_bytes().to_vec());
             let is_wanted = |kind: &fs::Metadata| kind.len() == 0 || is_needed(path);
-            let small = kind.as_ref().filter(|kind| kind.len() <= OTHER_FILE_LEN_MAX);
+            if kind.as_ref().is_some_and(|kind| kind.len() > OTHER_FILE_LEN_MAX) && is_needed(path)
+            {
+                let mib = OTHER_FILE_LEN_MAX >> 20;
+                let what = format!(
+                    "`{path}`, which the brokers mount or are built from, is more than {mib} MiB"
+                );
+                return Err(
+                    Failure::new(what).hint("start the stack yourself, and rehearse it as it runs")
+                );
+            }
             // What this user cannot read is left out as well.
-            let read = || small.filter(|kind| is_wanted(kind)).and_then(|_| fs::read(&at).ok());
+            let read =
+                || kind.as_ref().filter(|kind| is_wanted(kind)).and_then(|_| fs::read(&at).ok());
             let Some(bytes) = text.or_else(read) else { continue };
             len += bytes.len();
             if len > COPY_LEN_MAX {
@@ -213,6 +227,18 @@ impl Copy {
             needed.extend(paths.map(Path::to_owned));
         }
         needed
+    }
+
+    /// Directories in which brokers keep what they store: a copy of them begins without.
+    fn data(&self, services: &[ServiceId]) -> Vec<PathBuf> {
+        let mounts = services.iter().flat_map(|id| &self.now.evidence.stack.service(*id).mounts);
+        let kept = mounts.map(|mount| &mount.value).filter(|mount| {
+            mount.kind == MountKind::Directory
+                && !mount.read_only
+                && is_below(&mount.source)
+                && is_store(&self.now.files.on_disk(&mount.source), STORE_DEPTH_MAX)
+        });
+        kept.map(|mount| PathBuf::from(mount.source.trim_start_matches("./"))).collect()
     }
 
     /// Findings of causes in the order of repair: those that only help together first.
@@ -363,6 +389,17 @@ fn add(list: &mut Vec<String>, text: String) {
     }
 }
 
+/// Whether a broker or a ZooKeeper has stored something there, by the names that they give it.
+fn is_store(dir: &Path, depth: usize) -> bool {
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        name == "meta.properties"
+            || name == "version-2"
+            || depth > 0 && entry.path().is_dir() && is_store(&entry.path(), depth - 1)
+    })
+}
+
 /// Whether a path lies below the directory that is copied.
 fn is_below(path: &str) -> bool {
     let path = Path::new(path.trim_start_matches("./"));
@@ -428,6 +465,33 @@ mod tests {
         }
         let copy = Copy::of(Stack::read(dir.path()).expect("files"), None);
         (dir, copy)
+    }
+
+    #[test]
+    fn what_brokers_have_stored_is_not_copied_and_large_files_are_named() {
+        let compose = |mount: &str| {
+            format!(
+                "services:\n  kafka:\n    image: apache/kafka:3.9.1\n    ports: ['9092:9092']\n    \
+                 volumes: ['{mount}']\n    environment:\n      KAFKA_NODE_ID: 1\n      \
+                 KAFKA_PROCESS_ROLES: broker,controller\n      KAFKA_ADVERTISED_LISTENERS: \
+                 PLAINTEXT://localhost:9092\n"
+            )
+        };
+        let stored = [("data/kafka/meta.properties", "node.id=1\n"), ("data/kafka/a-0/0.log", "x")];
+        let text = compose("./data:/var/lib/kafka");
+        let (_dir, kept) = copy(&[&[("compose.yml", text.as_str())], &stored[..]].concat());
+        let files = kept.layout().expect("it can be started").files;
+        let paths: Vec<&str> = files.iter().map(|one| one.path.as_str()).collect();
+        assert_eq!(paths, ["compose.yml"]);
+
+        let large = "x".repeat((OTHER_FILE_LEN_MAX + 1) as usize);
+        let text = compose("./conf:/etc/own:ro");
+        let (_dir, refused) = copy(&[("compose.yml", &text), ("conf/big.jks", &large)]);
+        let (what, _) = refused.layout().expect_err("it is not half copied").into_words();
+        assert_eq!(
+            what,
+            "`conf/big.jks`, which the brokers mount or are built from, is more than 4 MiB"
+        );
     }
 
     #[test]
