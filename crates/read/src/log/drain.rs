@@ -135,7 +135,9 @@ impl Miner {
 
     /// A signature of the message just cut.
     fn signature(&self, key: u64, message: &str) -> Signature {
-        let mut text = String::new();
+        let said = self.pieces.iter().filter(|piece| piece.kind != Kind::Value);
+        let bytes = said.map(|piece| piece.end as usize - piece.start as usize).sum();
+        let mut text = String::with_capacity(bytes);
         let pieces = self.pieces.iter().zip(&self.words);
         let tokens = pieces.map(|(piece, &word)| {
             if piece.kind != Kind::Value {
@@ -177,10 +179,11 @@ impl Miner {
     /// text, until nothing changes.
     fn turn_columns(&mut self) {
         let mut columns: Vec<Column> = Vec::new();
+        let mut after = Vec::new();
         loop {
             columns.clear();
             for (number, signature) in self.signatures.iter().enumerate() {
-                add_columns(signature, number as u32, &mut columns);
+                add_columns(signature, number as u32, &mut after, &mut columns);
             }
             columns.sort_unstable();
             let mut turned: Vec<(u32, u32)> = Vec::new();
@@ -282,13 +285,19 @@ type Column = (u64, u32, u64, u32);
 
 /// The words of a signature that could be values. The first one stays: it says what the text is
 /// about; and something must stay that the texts have in common.
-fn add_columns(signature: &Signature, number: u32, columns: &mut Vec<Column>) {
+fn add_columns(
+    signature: &Signature,
+    number: u32,
+    after: &mut Vec<u64>,
+    columns: &mut Vec<Column>,
+) {
     if signature.words() < 2 {
         return;
     }
     let tokens = &signature.tokens;
     // Hashes of what follows each place.
-    let mut after = vec![0; tokens.len() + 1];
+    after.clear();
+    after.resize(tokens.len() + 1, 0);
     for at in (0..tokens.len()).rev() {
         after[at] = mix(after[at + 1], tokens[at].word);
     }

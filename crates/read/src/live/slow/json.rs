@@ -1,6 +1,9 @@
 //! Slow statements and requests as JSON lines: MongoDB's log, and access logs of nginx, Envoy,
 //! Traefik, Caddy and web frameworks, as far as the unit of their durations is certain.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use wonin_syntax::Node;
 
 use super::summary::Summary;
@@ -34,10 +37,11 @@ impl Default for JsonLines {
 
 impl LineReader for JsonLines {
     fn line(&mut self, number: u64, text: &str, _: &mut Found) {
-        let is_mongodb = text.contains("\"Slow query\"");
-        if !is_mongodb && !KEYS.iter().any(|(key, _)| text.contains(key)) {
+        // Cheap: most lines of a log leave here.
+        if !WANTED.as_ref().is_none_or(|wanted| wanted.is_match(text)) {
             return;
         }
+        let is_mongodb = text.contains(SLOW_QUERY);
         let tree = wonin_syntax::json::parse(text);
         let Some(node) = tree.documents.first() else {
             return;
@@ -149,6 +153,13 @@ const KEYS: &[(&str, f64)] = &[
     ("\"latency\"", 0.0),
     ("\"elapsed\"", 0.0),
 ];
+
+/// What MongoDB says of a statement that took long.
+const SLOW_QUERY: &str = "\"Slow query\"";
+
+/// Finds the lines that may tell a duration.
+static WANTED: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(KEYS.iter().map(|(key, _)| *key).chain([SLOW_QUERY])).ok());
 
 fn request<'a>(node: &'a Node, line: u64, text: &'a str) -> Option<Event<'a>> {
     let duration_us =

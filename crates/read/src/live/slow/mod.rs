@@ -113,17 +113,29 @@ const UNITS: &[(&str, f64)] = &[
 /// it.
 fn with_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-    let number: f64 = text[..digits].parse().ok()?;
     let rest = text[digits..].trim_start_matches(' ');
-    UNITS.iter().find_map(|(unit, us)| {
+    // The unit first: most numbers have none, and need not be converted.
+    if !rest.starts_with(['m', 's', 'u', 'µ', 'n']) {
+        return None;
+    }
+    let (us, rest) = UNITS.iter().find_map(|(unit, us)| {
         let rest = rest.strip_prefix(unit)?;
         let ends = !rest.starts_with(|c: char| c.is_alphanumeric());
-        ends.then(|| ((number * us).round() as u64, rest))
-    })
+        ends.then_some((us, rest))
+    })?;
+    let number: f64 = text[..digits].parse().ok()?;
+    Some(((number * us).round() as u64, rest))
 }
 
 /// The first word of a text that is an IPv4 address, with or without a port.
 fn address_in(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    // Most texts hold no dot between digits and need not be split.
+    if !memchr::memchr_iter(b'.', bytes).any(|at| is_digit(at.wrapping_sub(1)) && is_digit(at + 1))
+    {
+        return None;
+    }
     text.split(|c: char| {
         c.is_whitespace() || matches!(c, '[' | ']' | '(' | ')' | ',' | '=' | '@' | '"')
     })

@@ -108,7 +108,8 @@ fn free(line: &str) -> Option<Parts<'_>> {
     };
     let request = text.trim().trim_start_matches([']', '|', '-', ',', ' ']).trim_matches('"');
     // An answer's code behind the request is none of its words.
-    let request = request.split_once("\" ").map_or(request, |(request, _)| request);
+    let quote = memchr::memmem::find(request.as_bytes(), b"\" ");
+    let request = quote.map_or(request, |quote| &request[..quote]);
     (request.len() > 2).then_some(Parts { at_us, client, request, duration_us })
 }
 
@@ -128,7 +129,7 @@ fn named(text: &str) -> Option<&str> {
 fn duration(text: &str) -> Option<(u64, usize, usize)> {
     let mut found = None;
     let mut at = 0;
-    while let Some(digit) = text[at..].find(|c: char| c.is_ascii_digit()) {
+    while let Some(digit) = text.as_bytes()[at..].iter().position(u8::is_ascii_digit) {
         let start = at + digit;
         let is_word =
             text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '-');
