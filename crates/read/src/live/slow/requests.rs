@@ -89,6 +89,9 @@ fn free(line: &str) -> Option<Parts<'_>> {
     let open = usize::from(line.starts_with('['));
     let (at_us, len) = time_us(&line[open..])?;
     let rest = line[open + len..].trim_start_matches([']', ' ', '\t', ',', '|']);
+    if is_error(rest) {
+        return None;
+    }
     let (duration_us, start, end) = duration(rest)?;
     let (before, behind) = (&rest[..start], &rest[end..]);
     // The longer side is the request.
@@ -111,6 +114,13 @@ fn free(line: &str) -> Option<Parts<'_>> {
     let quote = memchr::memmem::find(request.as_bytes(), b"\" ");
     let request = quote.map_or(request, |quote| &request[..quote]);
     (request.len() > 2).then_some(Parts { at_us, client, request, duration_us })
+}
+
+/// Whether a program tells of an error: the time in such a line is one that it gave up after, and
+/// no request's.
+fn is_error(text: &str) -> bool {
+    let words = text.split(' ').take(2).map(|word| word.trim_matches(['[', ']', '|', ':', ',']));
+    words.into_iter().any(|word| matches!(word, "ERROR" | "FATAL" | "SEVERE" | "CRITICAL"))
 }
 
 /// `query="select …"`: the request in a field of its own.
@@ -297,6 +307,13 @@ mod tests {
             assert_eq!(parts.template().text, template);
         }
         assert!(free("2022-04-18 03:00:00 INFO started").is_none());
+        assert!(free("2022-04-18 03:00:00 INFO 10.0.4.17 GET /usage took 412 ms").is_some());
+        for line in [
+            "2022-04-18 03:00:00 ERROR pool-1 - Connection is not available after 30000ms",
+            "2022-04-18 03:00:00 [ERROR] [main] gave up after 5000 ms",
+        ] {
+            assert!(free(line).is_none(), "{line}");
+        }
     }
 
     #[test]
