@@ -154,12 +154,13 @@ fn transactions_are_torn_and_told_apart() {
         let text = scenario(&cluster, "\"socket.timeout.ms\" = 3000", fault);
         rehearse(&text.replace("rate = 50", "rate = 50\ntransactional = true"))
     };
-    let whole = |delivery: &Value| {
+    let whole = |value: &Value| {
+        let delivery = &value["delivery"];
         let counts = ["lost", "not_delivered", "duplicated", "reordered"];
         let counts: Vec<i64> = counts.iter().map(|one| delivery[one].as_i64().unwrap()).collect();
         let all = delivery["anomalies"].as_array().unwrap().iter();
         let bad: Vec<&Value> = all.filter(|one| one["bad"] == true).collect();
-        assert!(counts == [0; 4] && bad.is_empty(), "{delivery:#}");
+        assert!(counts == [0; 4] && bad.is_empty(), "{value:#}");
         let count = |name: &str| delivery[name].as_u64().unwrap();
         (count("sent"), count("acknowledged"))
     };
@@ -169,7 +170,7 @@ fn transactions_are_torn_and_told_apart() {
                    act = { type = \"error\", code = \"INVALID_RECORD\" }";
     let (code, value) = in_transactions(refused);
     assert_eq!(value["faults"][0]["hits"], 3, "{value:#}");
-    let (sent, acknowledged) = whole(&value["delivery"]);
+    let (sent, acknowledged) = whole(&value);
     assert!((1..=60).contains(&(sent - acknowledged)), "{acknowledged} of {sent}");
     assert_eq!(code, Some(0), "{value:#}");
 
@@ -179,7 +180,7 @@ fn transactions_are_torn_and_told_apart() {
                 act = \"lose_response\"";
     let (_, value) = in_transactions(torn);
     assert_eq!(value["faults"][0]["hits"], 2, "{value:#}");
-    let (sent, acknowledged) = whole(&value["delivery"]);
+    let (sent, acknowledged) = whole(&value);
     assert!(acknowledged > 100 && sent - acknowledged <= 20, "{acknowledged} of {sent}");
 }
 
