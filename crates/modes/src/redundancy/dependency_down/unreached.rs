@@ -30,6 +30,8 @@ struct ClusterText {
     /// With configuration of these the modes of `identity` and `replication` tell it.
     products: &'static [ServerProduct],
     title: &'static str,
+    /// The title where the first signal does not occur and the others do, if they allow less.
+    otherwise: Option<&'static str>,
     advice: &'static str,
 }
 
@@ -38,54 +40,63 @@ const CLUSTERS: &[ClusterText] = &[
         signals: &["redis.cluster-down"],
         products: &[ServerProduct::Redis],
         title: "the Redis Cluster does not serve: some of its slots have no master that is reached",
+        otherwise: None,
         advice: "see `CLUSTER NODES` on each node: who is `fail`, and are the addresses those that the nodes have now",
     },
     ClusterText {
-        signals: &["zookeeper.cannot-open-channel", "zookeeper.not-running"],
+        signals: &["zookeeper.not-running", "zookeeper.cannot-open-channel"],
         products: &[ServerProduct::ZooKeeper],
         title: "the ZooKeeper ensemble has no majority",
+        otherwise: Some("a member of the ZooKeeper ensemble is not reached by another one"),
         advice: "bring the members back that are not reached, and see whether they are where the list of servers says",
     },
     ClusterText {
         signals: &["consul.no-leader"],
         products: &[ServerProduct::Consul],
         title: "Consul has no leader: fewer than a majority of its servers are reached",
+        otherwise: None,
         advice: "see `consul operator raft list-peers`, and whether the servers are where they advertise",
     },
     ClusterText {
         signals: &["etcd.no-leader"],
         products: &[ServerProduct::Etcd],
         title: "etcd has no leader: fewer than a majority of its members are reached",
+        otherwise: None,
         advice: "see `etcdctl endpoint status --cluster`, and whether the members are at their peer URLs",
     },
     ClusterText {
         signals: &["mongo.no-server"],
         products: &[ServerProduct::Mongo],
         title: "the MongoDB driver finds no server that it may use: none is reached, or none is primary",
+        otherwise: None,
         advice: "see `rs.status()`: who is primary, and under which names do the members list each other",
     },
     ClusterText {
         signals: &["mysql.read-only", "redis.read-only", "mongo.not-primary"],
         products: &[],
         title: "writes reach a server that takes none: likely a replica, since another one became primary",
+        otherwise: None,
         advice: "let the client look for the primary anew after a failover (an endpoint or name of the writer, short DNS caches such as networkaddress.cache.ttl, Sentinel, a replica set in the address), and drop connections that answer read-only",
     },
     ClusterText {
         signals: &["ecs.no-resources"],
         products: &[],
         title: "ECS cannot prepare tasks: what they need before they start (secrets, the registry's login, volumes) is not given",
+        otherwise: None,
         advice: "read on in the text: no permission of the execution role, a secret that is gone, or no way to the endpoint (NAT, VPC endpoint, security group)",
     },
     ClusterText {
         signals: &["eureka.unreachable"],
         products: &[ServerProduct::Eureka],
         title: "no Eureka server is reached: clients go on with the list that they had",
+        otherwise: None,
         advice: "see whether the registry runs, and whether eureka.client.service-url is its address from here",
     },
     ClusterText {
         signals: &["nacos.unreachable"],
         products: &[ServerProduct::Nacos],
         title: "the Nacos client is not connected to a server",
+        otherwise: None,
         advice: "see whether the server runs, and whether its second port (that of its HTTP plus 1000, for gRPC) is open, too",
     },
 ];
@@ -96,7 +107,9 @@ fn cluster(meta: &'static ModeMeta, evidence: &Evidence, one: &ClusterText) -> O
         .filter(|signal| is_sustained(signal, EVENTS_MIN, LASTS_MS))
         .collect();
     let first = told.first()?;
-    let mut finding = Finding::new(meta, one.title).weigh(Role::Cause, Severity::Medium, 75);
+    let has_first = told.iter().any(|signal| one.signals.first() == Some(&signal.name));
+    let title = if has_first { one.title } else { one.otherwise.unwrap_or(one.title) };
+    let mut finding = Finding::new(meta, title).weigh(Role::Cause, Severity::Medium, 75);
     finding.service.clone_from(&first.service);
     for signal in &told {
         let nodes = signal.all("address");
@@ -213,4 +226,30 @@ fn broker(meta: &'static ModeMeta, evidence: &Evidence, one: &Broker<'_>) -> Fin
         "see whether that broker runs, and whether the address that it advertises is reached from here"
     };
     finding.fix(Fix::advice(advice)).leads_to("single-replica")
+}
+
+#[cfg(test)]
+mod tests {
+    use wonin_read::MemoryFiles;
+
+    fn title(second: &str) -> String {
+        let line = |second: &str, text: &str| {
+            format!("2025-03-02 10:12:{second},120 - WARN  [main:Peer@368] - {text}\n")
+        };
+        let mut log = String::new();
+        for at in ["01", "11", "21", "31", "41"] {
+            log += &line(at, "Cannot open channel to 2 at election address /10.10.34.12:3888");
+            log += &line(at, second);
+        }
+        let evidence = wonin_read::read(&MemoryFiles::new([("zk.log".to_owned(), log)]));
+        let found = super::examine(&super::super::META, &evidence);
+        found.first().expect("a finding").title.clone()
+    }
+
+    #[test]
+    fn one_member_that_is_not_reached_is_no_majority_lost() {
+        assert!(title("Send worker leaving thread").starts_with("a member"));
+        let lost = "Exception causing close of session 0x0: ZooKeeperServer not running";
+        assert!(title(lost).ends_with("has no majority"));
+    }
 }
