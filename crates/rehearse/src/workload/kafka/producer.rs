@@ -14,14 +14,15 @@ use super::payload;
 use super::recorder::{Recorder, Sent};
 use super::worker::{Order, Orders};
 use crate::ledger::{Outcome, RecordId};
+use crate::workload::Attempt;
 
 /// How long one look for reports and orders lasts.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// Attempts that had no outcome when the run ended: younger ones are forgotten, older ones failed.
-pub(super) const YOUNG_US: u64 = 1_000_000;
+const YOUNG_US: u64 = 1_000_000;
 
-pub(super) const NO_OUTCOME: &str = "no outcome before the end of the run";
+const NO_OUTCOME: &str = "no outcome before the end of the run";
 
 /// What one producer does.
 #[derive(Clone, Debug)]
@@ -204,11 +205,15 @@ impl Sender {
 
 /// Ends an attempt whose record was given up at the end of a run.
 pub(super) fn give_up(recorder: &Recorder, in_flight: InFlight) {
-    let age_us = recorder.now_us().saturating_sub(in_flight.sent.invoked_us);
     recorder.sent(&in_flight.sent, Outcome::Info, None);
-    if age_us < YOUNG_US {
-        recorder.meter().cancel(&in_flight.attempt);
+    leave_open(recorder, &in_flight.sent, in_flight.attempt);
+}
+
+/// Ends an attempt that had no outcome when the run ended.
+pub(super) fn leave_open(recorder: &Recorder, sent: &Sent, attempt: Attempt) {
+    if recorder.now_us().saturating_sub(sent.invoked_us) < YOUNG_US {
+        recorder.meter().cancel(&attempt);
     } else {
-        recorder.meter().end(in_flight.attempt, Err(NO_OUTCOME));
+        recorder.meter().end(attempt, Err(NO_OUTCOME));
     }
 }

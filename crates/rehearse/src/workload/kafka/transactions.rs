@@ -2,7 +2,7 @@
 //! or nobody can tell.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 
 use super::context::{told, words};
 use super::payload;
-use super::producer::{LOOK, NO_OUTCOME, Sending, YOUNG_US};
+use super::producer::{LOOK, Sending, leave_open};
 use super::recorder::{Recorder, Sent};
 use super::worker::{Order, Orders};
 use crate::ledger::{Call, Outcome, RecordId};
@@ -35,8 +35,9 @@ pub(super) struct Context {
 }
 
 impl Context {
-    fn take(&self) -> Reports {
-        std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner))
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        // Whatever is in there is whole.
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,7 +53,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<RecordId>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, record: Box<RecordId>) {
-        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reports = self.reports();
         match result {
             Ok(message) => {
                 reports.offsets.extend(u64::try_from(message.offset()).map(|at| (*record, at)));
@@ -148,7 +149,7 @@ impl Teller<'_> {
             }
             let begun_us = self.recorder.now_us();
             let records = self.fill(client, size);
-            let end = match self.patiently(|| client.commit_transaction(CALL)) {
+            let end = match self.commit(client) {
                 End::RolledBack(why) => self.roll_back(client, why),
                 end => end,
             };
@@ -193,6 +194,21 @@ impl Teller<'_> {
         records
     }
 
+    /// Commits what was handed over. Once a record is refused, those behind it are not sent before
+    /// the transaction is rolled back: waiting for them would take until they are too old.
+    fn commit(&mut self, client: &Client) -> End {
+        loop {
+            let refused = client.context().reports().error.clone();
+            if let Some(why) = refused {
+                return End::RolledBack(why);
+            }
+            match client.flush(LOOK) {
+                Err(KafkaError::Flush(_)) if !self.is_given_up() => {}
+                _ => return self.patiently(|| client.commit_transaction(CALL)),
+            }
+        }
+    }
+
     /// Repeats a call until it says how it ended, or nobody waits any more.
     fn patiently(&mut self, call: impl Fn() -> Result<(), KafkaError>) -> End {
         loop {
@@ -234,7 +250,7 @@ impl Teller<'_> {
     }
 
     fn note(&self, client: &Client, begun_us: u64, records: Vec<(Sent, Attempt)>, end: End) {
-        let Reports { offsets, error } = client.context().take();
+        let Reports { offsets, error } = std::mem::take(&mut *client.context().reports());
         let (outcome, why) = match end {
             End::Committed => (Outcome::Ok, None),
             End::RolledBack(why) => (Outcome::Fail, Some(error.unwrap_or(why))),
@@ -244,15 +260,11 @@ impl Teller<'_> {
         let sent: Vec<(Sent, Option<u64>)> =
             records.iter().map(|(sent, _)| (*sent, offsets.get(&sent.record).copied())).collect();
         self.recorder.transacted(self.process, begun_us, &sent, outcome);
-        let (meter, now_us) = (self.recorder.meter(), self.recorder.now_us());
         for (sent, attempt) in records {
             match (outcome, &why) {
-                (Outcome::Ok, _) => meter.end(attempt, Ok(())),
-                (_, Some(why)) => meter.end(attempt, Err(why)),
-                (_, None) if now_us.saturating_sub(sent.invoked_us) < YOUNG_US => {
-                    meter.cancel(&attempt);
-                }
-                (_, None) => meter.end(attempt, Err(NO_OUTCOME)),
+                (Outcome::Ok, _) => self.recorder.meter().end(attempt, Ok(())),
+                (_, Some(why)) => self.recorder.meter().end(attempt, Err(why)),
+                (_, None) => leave_open(self.recorder, &sent, attempt),
             }
         }
     }
