@@ -148,9 +148,7 @@ fn a_client_that_goes_around_the_proxy_makes_the_run_invalid() {
 fn in_transactions(fault: &str, hits: u64) -> Option<(Option<i32>, u64, u64)> {
     let cluster = cluster(2)?;
     let text = scenario(&cluster, "\"socket.timeout.ms\" = 3000", fault);
-    // Readers wait for a transaction that nobody ended until its coordinator does, after 30 s.
-    let more = "rate = 50\ntransactional = true\ndrain = \"60s\"";
-    let (code, value) = rehearse(&text.replace("rate = 50", more));
+    let (code, value) = rehearse(&text.replace("rate = 50", "rate = 50\ntransactional = true"));
     assert_eq!(value["faults"][0]["hits"], hits, "{value:#}");
     let delivery = &value["delivery"];
     let counts = ["lost", "not_delivered", "duplicated", "reordered"];

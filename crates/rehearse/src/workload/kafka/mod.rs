@@ -221,10 +221,6 @@ impl Live {
         ] {
             settings.insert(name.to_owned(), value);
         }
-        // A member that asks a broker to which the new topic has not come yet is given nothing to
-        // read, and looks again after five minutes by default: longer than a run.
-        let refresh = "topic.metadata.refresh.interval.ms".to_owned();
-        settings.entry(refresh).or_insert_with(|| "2000".to_owned());
         settings
     }
 

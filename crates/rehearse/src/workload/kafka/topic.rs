@@ -18,6 +18,14 @@ use crate::workload::CannotStart;
 /// How long one request of the administration may take.
 const ADMIN: Duration = Duration::from_secs(15);
 
+/// How long a broker may take to say what it knows, and until it knows a new topic.
+const ASK: Duration = Duration::from_secs(2);
+const SPREAD: Duration = Duration::from_secs(6);
+
+/// How often it is looked whether partitions have leaders, and after which pause again.
+const LOOKS: u32 = 60;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How often a question whose connection got lost on our side is asked again.
 const LOST_MAX: u32 = 3;
 
@@ -70,6 +78,9 @@ impl Admin {
             self.create(&name, spec).await?;
         }
         let placement = self.placement(&name).await?;
+        if is_own {
+            self.spread(&name, placement.len()).await?;
+        }
         let is_compacted = self.is_compacted(&name).await;
         Ok(Topic { name, is_own, placement, is_compacted })
     }
@@ -107,12 +118,12 @@ impl Admin {
     /// Leaders and copies, once every partition has a leader.
     async fn placement(&self, name: &str) -> Result<Vec<(i32, Vec<i32>)>, CannotStart> {
         let mut last = Vec::new();
-        for _ in 0..60 {
-            last = self.look(name).await?;
+        for _ in 0..LOOKS {
+            last = self.look(name, ADMIN).await?;
             if !last.is_empty() && last.iter().all(|(leader, _)| *leader >= 0) {
                 return Ok(last);
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
         if last.is_empty() {
             return Err(CannotStart(format!("topic `{name}` does not exist")));
@@ -120,8 +131,35 @@ impl Admin {
         Ok(last)
     }
 
-    async fn look(&self, name: &str) -> Result<Vec<(i32, Vec<i32>)>, CannotStart> {
-        let metadata = self.metadata(Some(name.to_owned())).await?;
+    /// Waits until every broker knows all partitions of a new topic, a while for each: a group whose
+    /// coordinator does not know it yet is given nothing to read, and stays so.
+    async fn spread(&self, name: &str, partitions: usize) -> Result<(), CannotStart> {
+        for (_, address) in self.brokers().await? {
+            let known = async {
+                // A client that is new asks the one broker that it was told of.
+                while !Self::new(std::slice::from_ref(&address))?
+                    .look(name, ASK)
+                    .await
+                    .is_ok_and(|known| known.len() >= partitions)
+                {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Ok::<(), CannotStart>(())
+            };
+            // One that cannot be asked from here need not be one that clients cannot reach.
+            if let Ok(asked) = timeout(SPREAD, known).await {
+                asked?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(
+        &self,
+        name: &str,
+        at_most: Duration,
+    ) -> Result<Vec<(i32, Vec<i32>)>, CannotStart> {
+        let metadata = self.metadata(Some(name.to_owned()), at_most).await?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let partitions =
             topic.map(rdkafka::metadata::MetadataTopic::partitions).unwrap_or_default();
@@ -133,7 +171,7 @@ impl Admin {
 
     /// Brokers by id, with the addresses that they tell clients.
     pub(crate) async fn brokers(&self) -> Result<Vec<(i32, String)>, CannotStart> {
-        let metadata = self.metadata(None).await?;
+        let metadata = self.metadata(None, ADMIN).await?;
         let brokers = metadata.brokers().iter();
         let mut all: Vec<(i32, String)> =
             brokers.map(|one| (one.id(), format!("{}:{}", one.host(), one.port()))).collect();
@@ -141,9 +179,13 @@ impl Admin {
         Ok(all)
     }
 
-    async fn metadata(&self, topic: Option<String>) -> Result<Metadata, CannotStart> {
+    async fn metadata(
+        &self,
+        topic: Option<String>,
+        at_most: Duration,
+    ) -> Result<Metadata, CannotStart> {
         let client = Arc::clone(&self.client);
-        let ask = move || client.inner().fetch_metadata(topic.as_deref(), ADMIN);
+        let ask = move || client.inner().fetch_metadata(topic.as_deref(), at_most);
         let found = tokio::task::spawn_blocking(ask).await;
         let found = found.unwrap_or(Err(KafkaError::Canceled));
         found.map_err(|error| cannot("ask the brokers for metadata", &error))
