@@ -1,6 +1,5 @@
 //! `wonin diagnose [PATH…]`: what is going to fail, and what to change.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -254,22 +253,22 @@ impl Run<'_> {
         let disk = std::mem::take(&mut self.files);
         let mut texts = plan.texts(evidence)?;
         let mut done = std::mem::take(&mut plan.done);
-        let mut after = self.look_at(&disk, &texts);
-        for _ in 1..ROUNDS_MAX {
-            fix::check(evidence, &after.0)?;
-            if !plan.goes_on && plan.left_out.is_empty() {
-                break;
+        let mut rounds = 1;
+        let after = loop {
+            self.files = disk.with_texts(texts.clone());
+            let (evidence_after, diagnosis, view) = self.look();
+            fix::check(evidence, &evidence_after)?;
+            if rounds == ROUNDS_MAX || !plan.goes_on && plan.left_out.is_empty() {
+                break view;
             }
-            let next = fix::plan(&after.0, &after.1, &after.2, risky);
-            if next.is_empty() {
-                break;
+            plan = fix::plan(&evidence_after, &diagnosis, &view, risky);
+            if plan.is_empty() {
+                break view;
             }
-            plan = next;
-            texts.extend(plan.texts(&after.0)?);
+            texts.extend(plan.texts(&evidence_after)?);
             done.append(&mut plan.done);
-            after = self.look_at(&disk, &texts);
-        }
-        fix::check(evidence, &after.0)?;
+            rounds += 1;
+        };
         fix::write(&disk, evidence, &texts)?;
         for done in &done {
             output::tell(&format!("changed {done}"));
@@ -277,16 +276,6 @@ impl Run<'_> {
         for left_out in &plan.left_out {
             output::tell(&format!("left out, it touches the same text: {left_out}"));
         }
-        Ok(Some(after.2))
-    }
-
-    /// What would be seen if these files had these texts.
-    fn look_at(
-        &mut self,
-        disk: &DiskFiles,
-        texts: &BTreeMap<String, String>,
-    ) -> (Evidence, Diagnosis, View) {
-        self.files = disk.with_texts(texts.clone());
-        self.look()
+        Ok(Some(after))
     }
 }

@@ -53,8 +53,8 @@ nothing else. A topic of its own is made with the brokers' own replication setti
 
 `--up` and `--prove` start the brokers from a copy of the files, under a project name and with
 volumes of their own, on the ports that the files publish (images that are not here are fetched by
-Compose, as ever); all of it is removed at the end, and after
-a kill by `wonin rehearse --recover` at the latest. The files themselves are never changed. With
+Compose, as ever); containers, networks, volumes and the copy are removed at the end, and after a
+kill by `wonin rehearse --recover` at the latest. The files themselves are never changed. With
 `--prove` a cause is confirmed only if repairing it alone ends the failure, or if repairing one after
 the other moves the failure on until it is gone.
 

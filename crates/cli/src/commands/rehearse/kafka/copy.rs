@@ -19,7 +19,7 @@ use crate::fix;
 /// Files that a start may need besides those that were understood: mounted settings, keys, scripts.
 const OTHER_FILE_LEN_MAX: u64 = 4 << 20;
 /// All of the copy; what is started here is configuration.
-const COPY_LEN_MAX: usize = 256 << 20;
+const COPY_LEN_MAX: u64 = 256 << 20;
 /// Edits of one mode may shift one another; each round makes those that fit.
 const ROUNDS_MAX: usize = 8;
 /// How deep below a mount what is stored may lie: `/bitnami/kafka/data`.
@@ -55,9 +55,8 @@ impl Copy {
             self.refuse_networks_of_others(index, *service)?;
         }
         let paths = project.files.iter().map(|place| {
-            let path = self.now.evidence.sources.file(place.file).path();
-            let below = path.strip_prefix(project.dir.as_str()).unwrap_or(path);
-            below.trim_start_matches('/').to_owned()
+            let path = Path::new(self.now.evidence.sources.file(place.file).path());
+            path.strip_prefix(&project.dir).unwrap_or(path).display().to_string()
         });
         let published = started.iter().flat_map(|id| {
             let service = stack.service(*id);
@@ -160,6 +159,10 @@ impl Copy {
         let mut paths: BTreeSet<&str> = understood.keys().copied().collect();
         let beside = self.now.files.paths().iter().map(String::as_str);
         paths.extend(beside.filter(|path| is_needed(path)));
+        let too_large = |what: String, bytes_max: u64| {
+            Failure::new(format!("{what} is more than {} MiB", bytes_max >> 20))
+                .hint("start the stack yourself, and rehearse it as it runs")
+        };
         let mut files = Vec::new();
         let mut len = 0;
         // What lies elsewhere cannot be in the copy: the start says so where it lacks it.
@@ -172,25 +175,17 @@ impl Copy {
             let is_wanted = |kind: &fs::Metadata| kind.len() == 0 || is_needed(path);
             if kind.as_ref().is_some_and(|kind| kind.len() > OTHER_FILE_LEN_MAX) && is_needed(path)
             {
-                let mib = OTHER_FILE_LEN_MAX >> 20;
-                let what = format!(
-                    "`{path}`, which the brokers mount or are built from, is more than {mib} MiB"
-                );
-                return Err(
-                    Failure::new(what).hint("start the stack yourself, and rehearse it as it runs")
-                );
+                let what = format!("`{path}`, which the brokers mount or are built from,");
+                return Err(too_large(what, OTHER_FILE_LEN_MAX));
             }
             // What this user cannot read is left out as well.
             let read =
                 || kind.as_ref().filter(|kind| is_wanted(kind)).and_then(|_| fs::read(&at).ok());
             let Some(bytes) = text.or_else(read) else { continue };
-            len += bytes.len();
+            len += bytes.len() as u64;
             if len > COPY_LEN_MAX {
-                let mib = COPY_LEN_MAX >> 20;
-                return Err(Failure::new(format!(
-                    "what the brokers mount or are built from is more than {mib} MiB"
-                ))
-                .hint("start the stack yourself, and rehearse it as it runs"));
+                let what = "what the brokers mount or are built from".to_owned();
+                return Err(too_large(what, COPY_LEN_MAX));
             }
             let is_executable = kind.as_ref().is_some_and(is_executable);
             files.push(CopiedFile { path: path.to_owned(), bytes, is_executable });
@@ -378,7 +373,8 @@ impl Repairable for Copy {
     }
 }
 
-fn cannot(failure: Failure) -> CannotRun {
+/// The same as an error of a rehearsal.
+pub(super) fn cannot(failure: Failure) -> CannotRun {
     let (what, hint) = failure.into_words();
     CannotRun { hint, ..CannotRun::new(what) }
 }

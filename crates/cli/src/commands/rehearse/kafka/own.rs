@@ -12,7 +12,7 @@ use wonin_rehearse::kafka::{
 };
 use wonin_rehearse::run::{CannotRun, RunOptions, Status};
 
-use super::copy::Copy;
+use super::copy::{Copy, cannot};
 use super::stack::Stack;
 use super::{Args, build, check, minutes, words};
 use crate::commands::rehearse::{cannot_run, show, watched_until_interrupted};
@@ -178,10 +178,6 @@ async fn on(
     status: &Status,
     stop: &CancellationToken,
 ) -> Result<Rehearsal, CannotRun> {
-    let cannot = |failure: Failure| {
-        let (what, hint) = failure.into_words();
-        CannotRun { hint, ..CannotRun::new(what) }
-    };
     check(args, &nodes).map_err(cannot)?;
     let (application, claims) = (now.application.clone(), now.claims.clone());
     let plan = build(args, nodes, application, claims).map_err(cannot)?;

@@ -184,6 +184,11 @@ impl Stack {
         let is_it = |path: &str| {
             fs::canonicalize(self.files.on_disk(path)).is_ok_and(|known| known == wanted)
         };
+        if fs::canonicalize(&self.path).is_ok_and(|path| !wanted.starts_with(path)) {
+            let (file, path) = (file.display(), self.path.display());
+            return Err(Failure::new(format!("`{file}` does not lie in `{path}`"))
+                .hint("give the directory that holds it, or leave the path out"));
+        }
         let projects = self.evidence.stack.projects.iter().flat_map(|project| &project.files);
         // What is wrong with a part of a file that makes a project, Compose says if it matters.
         if let Some(path) = projects.map(|place| self.path_of(*place)).find(|path| is_it(path)) {
