@@ -3,7 +3,6 @@
 //! and what is packed need not be unpacked twice.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -28,40 +27,39 @@ struct Wanted {
     log: bool,
 }
 
-/// Reads all that the walk found and no format of configuration has understood.
+impl Wanted {
+    fn by_anyone(self) -> bool {
+        self.live || self.answer || self.log
+    }
+}
+
+/// Reads all that the walk found and no format of configuration has understood, and what answers of
+/// orchestrators hold, whoever else has read these.
 pub(crate) fn join(joining: &mut Joining<'_>) {
     let files = joining.files();
-    let (live_paths, log_paths) = (live::candidates(joining), log::candidates(joining));
-    let of_live: BTreeSet<&String> = live_paths.iter().collect();
-    let of_logs: BTreeSet<&String> = log_paths.iter().collect();
-    let outcomes: Vec<(&str, Outcome)> = files
-        .paths()
-        .par_iter()
-        .map(|path| {
-            let wanted = Wanted {
-                live: of_live.contains(path),
-                answer: answers::is_candidate(path),
-                log: of_logs.contains(path),
-            };
-            (path.as_str(), read(files, path, wanted))
-        })
-        .collect();
-    let (mut found, mut answers, mut told) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+    let wanted = files.paths().iter().map(|path| {
+        let wanted = Wanted {
+            live: live::is_candidate(joining, path),
+            answer: answers::is_candidate(path),
+            log: log::is_candidate(joining, path),
+        };
+        (path.as_str(), wanted)
+    });
+    let wanted: Vec<(&str, Wanted)> = wanted.filter(|(_, wanted)| wanted.by_anyone()).collect();
+    let outcomes: Vec<(&str, Outcome)> =
+        wanted.into_par_iter().map(|(path, wanted)| (path, read(files, path, wanted))).collect();
+    let (mut found, mut answers, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for (path, outcome) in outcomes {
-        found.insert(path, outcome.live);
+        found.push((path, outcome.live));
         answers.extend(outcome.answer.map(|answer| (path, answer)));
-        told.insert(path, outcome.log);
+        told.push((path, outcome.log));
     }
-    live::join(joining, live_paths.iter().filter_map(|path| found.remove_entry(path.as_str())));
-    let told = log_paths.iter().filter_map(|path| told.remove_entry(path.as_str()));
+    live::join(joining, found);
     log::join(joining, answers, told);
 }
 
 fn read(files: &dyn Files, path: &str, wanted: Wanted) -> Outcome {
     let mut outcome = Outcome { live: Ok(None), answer: None, log: Err(None) };
-    if !(wanted.live || wanted.answer || wanted.log) {
-        return outcome;
-    }
     let mut lines = match files.open(path).and_then(unpack) {
         Ok(source) => Lines::new(source),
         // What cannot be opened and need not be a log is left to others to complain of.

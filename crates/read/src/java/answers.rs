@@ -10,7 +10,7 @@ use wonin_syntax::java::{
 use wonin_text::{Place, Sources, Span};
 
 use super::callers::{HANDLERS, Key, key};
-use super::codebase::{Codebase, Scope, returned};
+use super::codebase::{Codebase, Scope, calls_in, returned};
 use super::values::Values;
 
 /// How many calls away from the endpoint work is looked for.
@@ -341,13 +341,6 @@ impl<'a> Finder<'_, 'a> {
         let within = |method: &&Method| method.span.range().contains(&(work.span.start as usize));
         let method = decl.methods.iter().find(within)?;
         let scope = Scope::of(work.class, method);
-        let mut calls: Vec<&'a Call> = Vec::new();
-        walk(body, &mut |visit, _| {
-            if let Visit::Expr(expr) = visit {
-                calls.extend(expr.as_call());
-            }
-            true
-        });
         let waits = |call: &&'a Call| {
             let few = match call.name.text.as_str() {
                 "get" => matches!(call.args.len(), 0 | 2),
@@ -360,7 +353,7 @@ impl<'a> Finder<'_, 'a> {
                     || self.unawaited(&scope, object).is_some()
             })
         };
-        let found = calls.into_iter().find(waits)?;
+        let found = calls_in(body).into_iter().find(waits)?;
         Some(self.code.place(work.class, found.name.span))
     }
 }

@@ -1,6 +1,6 @@
 //! What makes code run again: jobs, schedules, requests, messages; and what they call.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wonin_model::{Located, Scope as Runs};
 use wonin_syntax::java::{Expr, ExprKind, Method, Stmt, StmtKind, TypeDecl, TypeKind, Visit, walk};
@@ -66,18 +66,21 @@ pub(crate) fn key(class: usize, method: &Method) -> Key {
 
 /// Methods that run again, with the entry that leads to each and how many calls away it is.
 #[derive(Debug, Default)]
-pub(crate) struct Callers<'a> {
+pub(crate) struct Callers {
     pub(crate) entries: Vec<Entry>,
     reached: BTreeMap<Key, (usize, usize)>,
-    /// Tasks that are written out where they are scheduled, with their entries.
-    tasks: Vec<(Task<'a>, usize)>,
+    /// Tasks that are written out where they are scheduled: class, bytes, entry.
+    tasks: Vec<(usize, Span, usize)>,
     /// Methods that run when the program starts, and what only they call.
-    started: BTreeMap<Key, usize>,
+    started: BTreeSet<Key>,
 }
 
-impl<'a> Callers<'a> {
+impl Callers {
     /// Finds the entries of all modules and follows their calls. `values` are those of a module.
-    pub(crate) fn of<'v>(code: &'v Codebase<'a>, values: impl Fn(usize) -> Values<'v, 'a>) -> Self {
+    pub(crate) fn of<'v, 'a>(
+        code: &'v Codebase<'a>,
+        values: impl Fn(usize) -> Values<'v, 'a>,
+    ) -> Self {
         let mut callers = Self::default();
         let mut starts = Vec::new();
         let mut roots = Vec::new();
@@ -90,7 +93,7 @@ impl<'a> Callers<'a> {
                     roots.push(Root { class, method, entry: callers.entries.len(), steps: 0 });
                     callers.entries.push(Entry { class, name, runs, period_ms });
                 } else if is_start(of.decl, method) {
-                    starts.push(Root { class, method, entry: starts.len(), steps: 0 });
+                    starts.push(Root { class, method, entry: 0, steps: 0 });
                 }
                 for task in tasks::of_method(&values, class, method) {
                     callers.add_task(code, task, &mut roots);
@@ -98,35 +101,31 @@ impl<'a> Callers<'a> {
             }
         }
         callers.reached = follow(code, roots);
-        callers.started = follow(code, starts).into_iter().map(|(k, (_, s))| (k, s)).collect();
+        callers.started = follow(code, starts).into_keys().collect();
         callers
     }
 
-    fn add_task(&mut self, code: &Codebase<'a>, task: Task<'a>, roots: &mut Vec<Root<'a>>) {
+    fn add_task<'a>(&mut self, code: &Codebase<'a>, task: Task<'a>, roots: &mut Vec<Root<'a>>) {
+        let Task { class, method, span, name, period_ms, body } = task;
         let entry = self.entries.len();
-        self.entries.push(Entry {
-            class: task.class,
-            name: task.name.clone(),
-            runs: Runs::JobRun,
-            period_ms: task.period_ms.clone(),
-        });
-        match task.body {
+        self.entries.push(Entry { class, name, runs: Runs::JobRun, period_ms });
+        match body {
             Some((class, method)) => roots.push(Root { class, method, entry, steps: 0 }),
             None => {
-                let called = calls(code, task.class, task.method, Some(task.span));
+                let called = calls(code, class, method, Some(span));
                 let root = |(class, method)| Root { class, method, entry, steps: 1 };
                 roots.extend(called.into_iter().map(root));
-                self.tasks.push((task, entry));
+                self.tasks.push((class, span, entry));
             }
         }
     }
 
     /// The entry that runs a place of a method, if it lies in a task that is scheduled there.
     pub(crate) fn task(&self, class: usize, span: Span) -> Option<&Entry> {
-        let holds = |task: &Task<'a>| {
-            task.class == class && task.span.range().contains(&(span.start as usize))
+        let holds = |(of, task, _): &&(usize, Span, usize)| {
+            *of == class && task.contains(span.start as usize)
         };
-        let (_, entry) = self.tasks.iter().find(|(task, _)| holds(task))?;
+        let (.., entry) = self.tasks.iter().find(holds)?;
         Some(&self.entries[*entry])
     }
 
@@ -139,7 +138,7 @@ impl<'a> Callers<'a> {
     /// Whether a method runs at the start alone.
     pub(crate) fn is_start_only(&self, class: usize, method: &Method) -> bool {
         let key = key(class, method);
-        self.started.contains_key(&key) && !self.reached.contains_key(&key)
+        self.started.contains(&key) && !self.reached.contains_key(&key)
     }
 }
 
@@ -170,21 +169,9 @@ fn follow<'a>(code: &Codebase<'a>, roots: Vec<Root<'a>>) -> BTreeMap<Key, (usize
     reached
 }
 
-/// Statements that run once for each thing that comes along: `if (!known.contains(it)) { …;
-/// known.add(it); }`, or `if (known.add(it)) { … }`. Runs that bring the same things run them once.
-fn once_for_each(body: &[Stmt]) -> Vec<&Stmt> {
-    let mut once = Vec::new();
-    walk(body, &mut |visit, _| {
-        if let Visit::Stmt(Stmt { kind: StmtKind::If(condition, then, _), .. }) = visit
-            && is_first(condition, then)
-        {
-            once.extend(then);
-        }
-        true
-    });
-    once
-}
-
+/// Whether what follows a condition runs once for each thing that comes along: `if
+/// (!known.contains(it)) { …; known.add(it); }`, or `if (known.add(it)) { … }`. Runs that bring the
+/// same things run it once.
 fn is_first(condition: &Expr, then: &[Stmt]) -> bool {
     let asked = |expr: &Expr, names: &[&str]| {
         let call = expr.as_call().filter(|call| names.contains(&call.name.text.as_str()))?;
@@ -215,18 +202,25 @@ fn calls<'a>(
     within: Option<Span>,
 ) -> Vec<(usize, &'a Method)> {
     let scope = Scope::of(class, method);
-    let once = once_for_each(method.statements());
     let mut exprs: Vec<&'a Expr> = Vec::new();
+    // A condition is visited before what it guards.
+    let mut once: Vec<&Stmt> = Vec::new();
     walk(method.statements(), &mut |visit, _| {
-        if let Visit::Stmt(stmt) = visit
-            && once.iter().any(|guarded| std::ptr::eq(*guarded, stmt))
-        {
-            return false;
-        }
-        if let Visit::Expr(expr) = visit
-            && within.is_none_or(|span| span.range().contains(&(expr.span.start as usize)))
-        {
-            exprs.push(expr);
+        match visit {
+            Visit::Stmt(stmt) if once.iter().any(|guarded| std::ptr::eq(*guarded, stmt)) => {
+                return false;
+            }
+            Visit::Stmt(Stmt { kind: StmtKind::If(condition, then, _), .. })
+                if is_first(condition, then) =>
+            {
+                once.extend(then);
+            }
+            Visit::Expr(expr)
+                if within.is_none_or(|span| span.contains(expr.span.start as usize)) =>
+            {
+                exprs.push(expr);
+            }
+            _ => {}
         }
         true
     });

@@ -428,6 +428,18 @@ pub(crate) fn returned(body: &[Stmt]) -> Vec<&Expr> {
     found
 }
 
+/// All calls in a body, in the order of places.
+pub(crate) fn calls_in(body: &[Stmt]) -> Vec<&Call> {
+    let mut found = Vec::new();
+    walk(body, &mut |visit, _| {
+        if let Visit::Expr(expr) = visit {
+            found.extend(expr.as_call());
+        }
+        true
+    });
+    found
+}
+
 /// All assignments to a name in a body: the value, and whether it is made on every run.
 pub(crate) fn assigned<'a>(body: &'a [Stmt], name: &str) -> Vec<(&'a Expr, bool)> {
     let mut found = Vec::new();

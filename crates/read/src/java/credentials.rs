@@ -24,7 +24,7 @@ const TEMPORARY: &[&str] = &[
 /// All frozen credentials of a module, in the order of places.
 pub(crate) fn frozen(
     values: &Values<'_, '_>,
-    callers: &Callers<'_>,
+    callers: &Callers,
     module: usize,
     service: Option<ServiceId>,
     sources: &Sources,
@@ -55,7 +55,7 @@ pub(crate) fn frozen(
 
 struct Finder<'f, 'a> {
     values: &'f Values<'f, 'a>,
-    callers: &'f Callers<'a>,
+    callers: &'f Callers,
     sources: &'f Sources,
 }
 

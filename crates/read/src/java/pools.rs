@@ -7,7 +7,7 @@ use wonin_syntax::java::{Around, Expr, ExprKind, Method, Stmt, StmtKind, Visit, 
 use wonin_text::{Sources, Span};
 
 use super::callers::{Callers, is_bean, is_job, is_made_often};
-use super::codebase::{MAX_CALLS, Scope};
+use super::codebase::{MAX_CALLS, Scope, calls_in};
 use super::values::Values;
 use makers::{Made, Thing};
 
@@ -18,7 +18,7 @@ const CLOSING: &[&str] =
 /// All that a module makes again and again, in the order of places.
 pub(crate) fn pools(
     values: &Values<'_, '_>,
-    callers: &Callers<'_>,
+    callers: &Callers,
     module: usize,
     services: &[Option<ServiceId>],
     sources: &Sources,
@@ -43,7 +43,7 @@ pub(crate) fn pools(
 
 struct Finder<'f, 'a> {
     values: &'f Values<'f, 'a>,
-    callers: &'f Callers<'a>,
+    callers: &'f Callers,
     /// The service of each module.
     services: &'f [Option<ServiceId>],
     sources: &'f Sources,
@@ -242,23 +242,18 @@ impl<'a> Finder<'_, 'a> {
     fn is_replaced(&self, scope: &Scope<'a>, field: &str) -> bool {
         let Some(own) = scope.method else { return false };
         let methods = &self.values.code.class(scope.class).decl.methods;
-        let ending: Vec<&str> = methods
-            .iter()
-            .filter(|one| self.closes(&Scope::of(scope.class, one), one.statements(), field, 0))
-            .map(|one| one.name.text.as_str())
-            .collect();
+        let mut before: Vec<&str> = Vec::new();
+        for one in methods {
+            let own_calls = calls_in(one.statements()).into_iter();
+            let own_calls = own_calls.filter(|call| call.object.is_none());
+            let called: Vec<&str> = own_calls.map(|call| call.name.text.as_str()).collect();
+            if let Some(last) = called.iter().rposition(|name| *name == own.name.text) {
+                before.extend(&called[..last]);
+            }
+        }
         methods.iter().any(|one| {
-            let mut called: Vec<&str> = Vec::new();
-            walk(one.statements(), &mut |visit, _| {
-                if let Visit::Expr(Expr { kind: ExprKind::Call(call), .. }) = visit
-                    && call.object.is_none()
-                {
-                    called.push(&call.name.text);
-                }
-                true
-            });
-            let mut names = called.into_iter();
-            names.any(|name| ending.contains(&name)) && names.any(|name| name == own.name.text)
+            before.contains(&one.name.text.as_str())
+                && self.closes(&Scope::of(scope.class, one), one.statements(), field, 0)
         })
     }
 

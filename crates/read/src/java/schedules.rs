@@ -1,10 +1,10 @@
 //! How often scheduled code runs.
 
 use wonin_model::Located;
-use wonin_syntax::java::{Annotation, Call, Expr, ExprKind, Method, Visit, walk};
+use wonin_syntax::java::{Annotation, Expr, ExprKind, Method, Visit, walk};
 
-use super::codebase::Scope;
-use super::values::{Values, unit_ms};
+use super::codebase::{Scope, calls_in};
+use super::values::{Values, time_unit_ms};
 use crate::spring::milliseconds;
 
 const DAY_MS: u64 = 86_400_000;
@@ -32,16 +32,10 @@ fn scheduled<'a>(
     annotation: &'a Annotation,
 ) -> Option<Located<u64>> {
     let scope = Scope::class(class);
-    let unit = match annotation.arg("timeUnit").map(|unit| &unit.kind) {
-        Some(ExprKind::Member(_, unit)) => unit_ms(&unit.text)?,
-        Some(ExprKind::Name(unit)) => unit_ms(unit)?,
-        _ => 1,
-    };
+    let unit = time_unit_ms(annotation.arg("timeUnit"))?;
     for name in ["fixedRate", "fixedDelay"] {
         if let Some(expr) = annotation.arg(name) {
-            let number = values.number(&scope, expr)?.value.checked_mul(unit)?;
-            let place = values.code.place(class, expr.span);
-            return Some(Located::written(number.try_into().ok()?, place));
+            return values.milliseconds(&scope, expr, unit);
         }
     }
     let text = |name: &str| {
@@ -107,14 +101,7 @@ fn mentions(method: &Method, other: &str) -> bool {
 /// The period that a body gives a trigger.
 fn trigger<'a>(values: &Values<'_, 'a>, class: usize, method: &'a Method) -> Option<Located<u64>> {
     let scope = Scope::of(class, method);
-    let mut calls: Vec<&'a Call> = Vec::new();
-    walk(method.statements(), &mut |visit, _| {
-        if let Visit::Expr(expr) = visit {
-            calls.extend(expr.as_call());
-        }
-        true
-    });
-    calls.into_iter().find_map(|call| {
+    calls_in(method.statements()).into_iter().find_map(|call| {
         let name = call.name.text.as_str();
         let arg = call.args.first();
         if matches!(name, "cronSchedule" | "setCronExpression") {

@@ -1,14 +1,14 @@
 //! Tasks that code hands to a scheduler: `scheduleAtFixedRate(() -> …, 0, 1, SECONDS)`.
 
 use wonin_model::Located;
-use wonin_syntax::java::{Call, Expr, ExprKind, Method, Visit, walk};
+use wonin_syntax::java::{Call, Expr, ExprKind, Method};
 use wonin_text::Span;
 
-use super::codebase::{Codebase, Scope};
-use super::values::{Values, unit_ms};
+use super::codebase::{Codebase, Scope, calls_in};
+use super::values::{Values, time_unit_ms};
 
 /// A piece of code that a scheduler runs again and again.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Task<'a> {
     /// The class and the method in which it is scheduled.
     pub(crate) class: usize,
@@ -29,13 +29,6 @@ pub(crate) fn of_method<'a>(
     class: usize,
     method: &'a Method,
 ) -> Vec<Task<'a>> {
-    let mut calls: Vec<&'a Call> = Vec::new();
-    walk(method.statements(), &mut |visit, _| {
-        if let Visit::Expr(expr) = visit {
-            calls.extend(expr.as_call());
-        }
-        true
-    });
     let scope = Scope::of(class, method);
     let code = values.code;
     let task = |call: &'a Call| {
@@ -50,7 +43,7 @@ pub(crate) fn of_method<'a>(
             body: body(code, &scope, task),
         })
     };
-    calls.into_iter().filter_map(task).collect()
+    calls_in(method.statements()).into_iter().filter_map(task).collect()
 }
 
 /// The task of a call that makes a scheduler repeat it, and its period: methods of
@@ -62,26 +55,15 @@ fn repeated<'a>(
 ) -> Option<(&'a Expr, Option<Located<u64>>)> {
     call.object.as_ref()?;
     let args = &call.args;
-    let ms = |at: usize, unit: Option<&'a Expr>| {
-        let arg = args.get(at)?;
-        let unit = match unit.map(|unit| &unit.kind) {
-            Some(ExprKind::Member(_, unit)) => unit_ms(&unit.text)?,
-            Some(ExprKind::Name(unit)) => unit_ms(unit)?,
-            _ => 1,
-        };
-        let number = values.number(scope, arg)?.value.checked_mul(unit)?;
-        Some(Located::written(number.try_into().ok()?, values.code.place(scope.class, arg.span)))
-    };
+    let ms = |at: usize, unit| values.milliseconds(scope, args.get(at)?, time_unit_ms(unit)?);
     match (call.name.text.as_str(), args.len()) {
         ("scheduleAtFixedRate" | "scheduleWithFixedDelay", 4) => {
             Some((&args[0], ms(2, args.get(3))))
         }
-        // A timer's third number is its period; its second is the delay before the only run.
-        ("scheduleAtFixedRate" | "schedule", 3) if is_timer(values, scope, call) => {
-            Some((&args[0], ms(2, None)))
-        }
-        ("scheduleAtFixedRate" | "scheduleWithFixedDelay", 2) => Some((&args[0], ms(1, None))),
         ("scheduleAtFixedRate" | "scheduleWithFixedDelay", 3) => Some((&args[0], ms(2, None))),
+        ("scheduleAtFixedRate" | "scheduleWithFixedDelay", 2) => Some((&args[0], ms(1, None))),
+        // A timer's third number is its period; its second is the delay before the only run.
+        ("schedule", 3) if is_timer(values, scope, call) => Some((&args[0], ms(2, None))),
         ("setPeriodic", 2) => Some((&args[1], ms(0, None))),
         _ => None,
     }

@@ -10,7 +10,7 @@ use wonin_syntax::java::{Annotation, Call, Expr, ExprKind};
 use wonin_text::Place;
 
 pub(crate) use maps::Built;
-pub(crate) use numbers::unit_ms;
+pub(crate) use numbers::time_unit_ms;
 pub(crate) use settings::setting_of_constant;
 
 use super::codebase::{Codebase, MAX_CALLS, Named, Scope, assigned, returned};

@@ -60,24 +60,18 @@ trait LineReader {
     fn finish(self: Box<Self>, found: &mut Found);
 }
 
-/// Files that the walk found and no format of configuration has understood, in an order in which
-/// `scrape-10` comes after `scrape-9`.
-pub(crate) fn candidates(joining: &Joining<'_>) -> Vec<String> {
-    let mut candidates: Vec<String> = joining
-        .paths()
-        .iter()
-        .filter(|path| is_candidate(path) && (!joining.is_understood(path) || is_yaml(path)))
-        .cloned()
-        .collect();
-    candidates.sort_by_cached_key(|path| natural(path));
-    candidates
+/// Whether a file that the walk found may hold something, and no format of configuration has
+/// understood it.
+pub(crate) fn is_candidate(joining: &Joining<'_>, path: &str) -> bool {
+    may_hold(path) && (!joining.is_understood(path) || is_yaml(path))
 }
 
 /// What one file holds, if anything.
 pub(crate) type Outcome = Result<Option<Found>, String>;
 
-/// Puts what was found into the evidence, in the order of candidates.
-pub(crate) fn join<'p>(joining: &mut Joining<'_>, found: impl Iterator<Item = (&'p str, Outcome)>) {
+/// Puts what was found into the evidence, in an order in which `scrape-10` comes after `scrape-9`.
+pub(crate) fn join(joining: &mut Joining<'_>, mut found: Vec<(&str, Outcome)>) {
+    found.sort_by_cached_key(|(path, _)| natural(path));
     let mut dumps = Vec::new();
     for (path, found) in found {
         match found {
@@ -96,7 +90,7 @@ pub(crate) fn is_yaml(path: &str) -> bool {
 }
 
 /// Whether a file of this name may hold something.
-fn is_candidate(path: &str) -> bool {
+fn may_hold(path: &str) -> bool {
     const EXTENSIONS: &[&str] = &[
         "cer",
         "crt",

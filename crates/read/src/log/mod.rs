@@ -72,27 +72,23 @@ pub fn group_messages(messages: &[&str]) -> Vec<usize> {
     numbers.into_iter().map(|number| new[number] as usize).collect()
 }
 
-/// Files that the walk found and that may be logs.
-pub(crate) fn candidates(joining: &Joining<'_>) -> Vec<String> {
-    let may_be =
-        |path: &&String| kind::by_name(path) != kind::Name::Other && !joining.is_understood(path);
-    joining.paths().iter().filter(may_be).cloned().collect()
+/// Whether a file that the walk found may be a log.
+pub(crate) fn is_candidate(joining: &Joining<'_>, path: &str) -> bool {
+    kind::by_name(path) != kind::Name::Other && !joining.is_understood(path)
 }
 
 /// What one file said; `Err(None)` where it is no log.
 pub(crate) type Outcome = Result<Told, Option<String>>;
 
-/// Puts answers of orchestrators, whoever else has read these, and logs into the evidence, but for
-/// files that others have understood meanwhile.
+/// Puts answers of orchestrators, whoever else has read these, and logs into the evidence.
 pub(crate) fn join<'p>(
     joining: &mut Joining<'_>,
     answers: Vec<(&'p str, Told)>,
-    told: impl Iterator<Item = (&'p str, Outcome)>,
+    told: Vec<(&'p str, Outcome)>,
 ) {
     let mut logs = answers;
     for (path, told) in told {
         match told {
-            _ if joining.is_understood(path) => {}
             Ok(told) => logs.push((path, told)),
             Err(Some(why)) => joining.skip_file(path, why),
             Err(None) => {}

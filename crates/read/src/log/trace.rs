@@ -95,7 +95,6 @@ fn is_class(word: &str) -> bool {
     let simple = memrchr2(b'.', b'$', word.as_bytes()).map_or(word, |at| &word[at + 1..]);
     simple.len() > 4
         && simple.as_bytes()[0].is_ascii_uppercase()
-        && ends_like_class(simple)
         && word
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))

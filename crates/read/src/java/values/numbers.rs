@@ -1,5 +1,6 @@
 //! Numbers that code computes from numbers.
 
+use wonin_model::Located;
 use wonin_syntax::java::{Call, Expr, ExprKind};
 use wonin_text::Place;
 
@@ -24,11 +25,32 @@ const UNITS: &[(&str, i64)] = &[
 ];
 
 /// Milliseconds of a unit, in any case (`SECONDS`, `ofSeconds` without its `of`).
-pub(crate) fn unit_ms(name: &str) -> Option<i64> {
+fn unit_ms(name: &str) -> Option<i64> {
     UNITS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, ms)| *ms)
 }
 
+/// Milliseconds of the unit that an argument names, as `TimeUnit.SECONDS`; of an argument that is
+/// not there, or is no name, those of a millisecond.
+pub(crate) fn time_unit_ms(unit: Option<&Expr>) -> Option<i64> {
+    match unit.map(|unit| &unit.kind) {
+        Some(ExprKind::Member(_, unit)) => unit_ms(&unit.text),
+        Some(ExprKind::Name(unit)) => unit_ms(unit),
+        _ => Some(1),
+    }
+}
+
 impl<'a> Values<'_, 'a> {
+    /// The time that an expression gives in a unit, at its place.
+    pub(crate) fn milliseconds(
+        &self,
+        scope: &Scope<'a>,
+        expr: &'a Expr,
+        unit_ms: i64,
+    ) -> Option<Located<u64>> {
+        let ms = self.number(scope, expr)?.value.checked_mul(unit_ms)?;
+        Some(Located::written(ms.try_into().ok()?, self.code.place(scope.class, expr.span)))
+    }
+
     /// The number that an expression gives.
     pub(crate) fn number(&self, scope: &Scope<'a>, expr: &'a Expr) -> Option<Number> {
         self.number_within(scope, expr, 0)

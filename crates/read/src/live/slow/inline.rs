@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::summary::Summary;
-use super::{Event, TimeIs, address_in, template, time_us, with_unit};
+use super::{Event, TimeIs, address_in, most_lines, template, time_us, with_unit};
 use crate::live::LineReader;
 use crate::live::found::{Found, beginning};
 
@@ -20,10 +20,7 @@ pub(super) fn accepts(head: &str) -> bool {
 
 /// Whether most of the first lines call something slow: a channel of alerts.
 pub(super) fn tells(head: &str) -> bool {
-    let lines = head.lines().take(50).filter(|line| !line.is_empty());
-    let (all, fit) =
-        lines.fold((0, 0), |(all, fit), line| (all + 1, fit + usize::from(told(line).is_some())));
-    all >= 3 && fit * 5 >= all * 4
+    most_lines(head, |line| told(line).is_some())
 }
 
 /// Reads lines one after the other.

@@ -45,6 +45,18 @@ enum TimeIs {
     Service,
 }
 
+/// Lines of a head that are looked at.
+const LINES_SEEN: usize = 50;
+
+/// Whether most of the first lines are such: one in five may be something else, and one or two
+/// lines alone say nothing.
+fn most_lines(head: &str, is_such: impl Fn(&str) -> bool) -> bool {
+    let lines = head.lines().take(LINES_SEEN).filter(|line| !line.is_empty());
+    let (all, fit) =
+        lines.fold((0, 0), |(all, fit), line| (all + 1, fit + usize::from(is_such(line))));
+    all >= 3 && fit * 5 >= all * 4
+}
+
 /// The readers that want a file which begins like this; `is_log` where it is a log, in which
 /// statements may turn up at any time.
 pub(super) fn readers(path: &str, head: &str, is_log: bool) -> Vec<Box<dyn LineReader>> {

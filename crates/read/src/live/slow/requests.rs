@@ -4,12 +4,9 @@
 
 use super::summary::Summary;
 use super::template::{self, Template};
-use super::{Event, TimeIs, address_in, seconds_us, time_us, with_unit};
+use super::{Event, TimeIs, address_in, most_lines, seconds_us, time_us, with_unit};
 use crate::live::LineReader;
 use crate::live::found::Found;
-
-/// Lines of the head that are looked at.
-const LINES_SEEN: usize = 50;
 
 /// Reads lines one after the other.
 #[derive(Debug)]
@@ -30,11 +27,7 @@ impl Requests {
                 table: Some(table),
             });
         }
-        let lines = head.lines().take(LINES_SEEN).filter(|line| !line.is_empty());
-        let (all, fit) = lines
-            .fold((0, 0), |(all, fit), line| (all + 1, fit + usize::from(free(line).is_some())));
-        // One line in five may be something else, and one line alone says nothing.
-        (all >= 3 && fit * 5 >= all * 4)
+        most_lines(head, |line| free(line).is_some())
             .then(|| Self { summary: Summary::new("request-log", TimeIs::Unknown), table: None })
     }
 }
