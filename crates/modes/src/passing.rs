@@ -3,7 +3,7 @@
 
 use wonin_model::{Evidence, Finding, Origin, Role, Severity, Standing};
 
-use crate::shared::seen::span;
+use crate::shared::seen::{beside, logs_with, span};
 
 /// What comes and goes by itself: calls, pools, locks, limits, refusals. Whole names, or families
 /// up to their dot.
@@ -105,15 +105,9 @@ fn went_on(evidence: &Evidence, finding: &Finding) -> Option<i64> {
     }
     let mut shortest = i64::MAX;
     for one in &finding.signals {
-        let signal = evidence
-            .signals
-            .iter()
-            .find(|signal| signal.name == one.signal && signal.service == one.service)?;
-        let logs = evidence.logs.iter().filter(|log| {
-            log.service == one.service
-                && log.events >= LOG_EVENTS_MIN
-                && log.templates.iter().any(|template| template.signals.contains(&one.signal))
-        });
+        let signal = beside(evidence, one.signal, one.service.as_deref())?;
+        let logs = logs_with(evidence, one.signal, one.service.as_deref())
+            .filter(|log| log.events >= LOG_EVENTS_MIN);
         let end = logs.filter_map(|log| log.last_ms).min()?;
         shortest = shortest.min(end.saturating_sub(signal.last_ms?));
     }

@@ -93,7 +93,7 @@ use wonin_model::{
 
 use crate::shared::measure::{parse_ms, setting_ms};
 use crate::shared::reach::{app_of, command_words};
-use crate::shared::seen::{Part, all_of, lasted_ms, recognise};
+use crate::shared::seen::{Part, all_of, lasted_ms, logs_with, recognise};
 use crate::shared::waits::{flag, is_program, target};
 use crate::shared::words::duration_ms;
 
@@ -132,12 +132,9 @@ impl Mode for KeepaliveRace {
     }
 }
 
-/// Whether most of what the same log tells went well: one event in twenty at most.
+/// Whether most of what the same log tells went well: at most one event in ten did not.
 fn is_small(evidence: &Evidence, part: &Part<'_>) -> bool {
-    let logs = evidence.logs.iter().filter(|log| {
-        log.service == part.signal.service
-            && log.templates.iter().any(|one| one.signals.contains(&part.signal.name))
-    });
+    let logs = logs_with(evidence, part.signal.name, part.signal.service.as_deref());
     let (events, errors) =
         logs.fold((0, 0), |(events, errors), log| (events + log.events, errors + log.errors));
     errors > 0 && errors.saturating_mul(10) <= events

@@ -10,7 +10,8 @@
 //! A signed request carries its time. AWS refuses it when it is more than 15 minutes off
 //! (`RequestTimeTooSkewed`, `RequestExpired`): the machine's clock is wrong, or the request was
 //! signed long before it was sent. An expired role token has another name (`ExpiredToken`) and
-//! begins hours after a start. Virtual machines that were suspended and containers on a host
+//! begins hours after a start. Google's libraries, Kerberos and tokens that are "not yet valid" (JWT)
+//! say it in words of their own. Virtual machines that were suspended and containers on a host
 //! without time synchronisation drift.
 //!
 //! ## Example

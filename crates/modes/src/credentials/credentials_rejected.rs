@@ -109,7 +109,8 @@ const ROWS: &[Row] = &[
             "give the task, pod or instance a role, and see that its endpoint is reached (IMDSv2 with a hop limit of 1 is not, from inside a container)",
         ],
     )
-    .weigh(Severity::High, 85),
+    .weigh(Severity::High, 85)
+    .at_least(MISSING_MIN),
     row(
         "aws.access-denied",
         "AWS allows it to nobody of this name",
@@ -157,7 +158,8 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Fewer complaints of missing credentials may be those of a start.
+/// Fewer complaints of missing credentials may be those of a start: a provider that tries several
+/// sources says so of each.
 const MISSING_MIN: u64 = 3;
 
 fn refused(server: &str, values: &Values) -> String {
@@ -176,14 +178,10 @@ impl Mode for CredentialsRejected {
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let mut own = recognised(&META, evidence, ROWS);
-        // A provider that tries several sources says so of each; and what expired was found.
-        let expired = !signals(evidence, &["aws.expired-token"]).is_empty();
-        let is_lone = |finding: &Finding| {
-            let none = finding.signals.iter().filter(|one| one.signal == "aws.no-credentials");
-            none.clone().count() > 0
-                && (expired || none.map(|one| one.events).sum::<u64>() < MISSING_MIN)
-        };
-        own.retain(|finding| !is_lone(finding));
+        // What expired was found.
+        if !signals(evidence, &["aws.expired-token"]).is_empty() {
+            own.retain(|one| one.signals.iter().all(|one| one.signal != "aws.no-credentials"));
+        }
         let own = own.into_iter().map(|finding| kept_elsewhere(evidence, finding));
         findings.extend(own.map(|finding| disconnected(evidence, finding)));
     }

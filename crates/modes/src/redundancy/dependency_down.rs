@@ -12,6 +12,10 @@
 //! time-out: packets are dropped, or the address is vacated behind a router. And inside a container
 //! `localhost` is the container itself, whatever the host runs.
 //!
+//! Where files tell nothing of a cluster, what is said of it again and again counts: brokers of Kafka
+//! that are not reached; ZooKeeper, Consul, etcd, Redis Cluster or MongoDB without a majority or a
+//! primary; writes that reach a server which takes none; tasks that ECS cannot prepare.
+//!
 //! ## Example
 //!
 //! ```text logs/web.log
@@ -35,11 +39,12 @@
 //!
 //! ## How to rehearse
 //!
-//! Stop what is call.
+//! Stop what is called.
 //!
 //! ## Evidence
 //!
 //! - Linux: `connect(2)`, `ECONNREFUSED`, `EHOSTUNREACH`. Seen with Docker Engine 20.10.
+//! - Inferred: that complaints which go on for 20 s do not pass by themselves.
 //! - Inferred: that the port says which service is meant, where the text has only an address.
 
 mod unreached;
@@ -50,7 +55,7 @@ use wonin_model::{
 };
 
 use crate::shared::hosts::{ipv4, is_loopback};
-use crate::shared::seen::{Part, Values, moment, moment_of, signals};
+use crate::shared::seen::{Part, Values, all_of, moment, moment_of, signals};
 use crate::shared::stale::{self, Holder};
 
 pub(crate) struct DependencyDown;
@@ -135,7 +140,7 @@ impl Mode for DependencyDown {
             let found = finding(evidence, &call);
             findings.extend(found.map(|found| followed(evidence, &call, found)));
         }
-        findings.extend(unreached::examine(&META, evidence));
+        findings.extend(unreached::examine(evidence));
     }
 }
 
@@ -247,11 +252,9 @@ fn followed(evidence: &Evidence, call: &Call<'_>, mut finding: Finding) -> Findi
         Some(port) if KAFKA_PORTS.contains(&port) => KAFKA_FOLLOWS,
         _ => return finding,
     };
-    for (name, what) in follows {
-        for signal in signals(evidence, &[name]) {
-            if signal.service == call.caller && signal.last_ms >= call.first_ms() {
-                finding = Part::whole(signal).tell(finding, &format!("follows: {what}"));
-            }
+    for (part, what) in all_of(evidence, follows) {
+        if part.signal.service == call.caller && part.signal.last_ms >= call.first_ms() {
+            finding = part.tell(finding, &format!("follows: {what}"));
         }
     }
     finding

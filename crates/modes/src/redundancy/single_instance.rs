@@ -61,11 +61,12 @@
 //! - Inferred: that a dependency is needed while the dependent runs, not only at its start.
 
 use wonin_model::{
-    Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
-    ServerProduct, Service, ServiceId, Severity, Stack, Standing,
+    Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role, ServerProduct,
+    Service, ServiceId, Severity, Stack,
 };
 
 use crate::shared::hosts::endpoint;
+use crate::shared::seen::shown_by;
 use crate::shared::stale;
 use crate::shared::words::{count, list};
 
@@ -146,19 +147,14 @@ fn observe(evidence: &Evidence, single: &Single<'_>, own: &mut [Finding]) {
     if !matches!(status, "exited" | "dead" | "restarting") {
         return;
     }
+    let own_place = single.service.name.origin.place();
     let tells = |one: &&mut Finding| {
-        let places = one.because.iter().filter_map(|because| because.origin.place());
-        one.service.as_ref() == Some(name)
-            || Some(single.service.name.origin.place())
-                .is_some_and(|own| places.into_iter().any(|place| Some(place) == own))
+        let mut places = one.because.iter().filter_map(|because| because.origin.place());
+        one.service.as_ref() == Some(name) || places.any(|place| Some(place) == own_place)
     };
     if let Some(finding) = own.iter_mut().find(tells) {
         let claim = format!("seen: {name} is {status}, and there is no other");
-        let origin = Origin::Written(container.place);
-        finding.because.insert(0, Because { claim, origin, value: None });
-        finding.standing = Standing::Observed;
-        finding.severity = finding.severity.max(Severity::Medium);
-        finding.confidence = finding.confidence.max(90);
+        shown_by(finding, claim, container.place);
     }
 }
 

@@ -94,7 +94,7 @@ use wonin_model::{
 
 use crate::shared::deploys::{Kube, Telling, ecs_services, steps, workloads};
 use crate::shared::rollouts::times;
-use crate::shared::seen::{Part, Shown, signals};
+use crate::shared::seen::{Part, Shown, all_of, signals};
 
 pub(crate) struct RequestsCutAtDrain;
 
@@ -171,11 +171,7 @@ fn cut(evidence: &Evidence) -> Shown<'_> {
     if events < 2 {
         return Vec::new();
     }
-    for name in LEAVES {
-        for signal in signals(evidence, &[name]) {
-            shown.push((Part::whole(signal), "servers begin to leave".to_owned()));
-        }
-    }
+    shown.extend(all_of(evidence, &LEAVES.map(|name| (name, "servers begin to leave"))));
     shown
 }
 

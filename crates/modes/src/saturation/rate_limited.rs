@@ -46,6 +46,9 @@ static META: ModeMeta = ModeMeta {
     source: include_str!("rate_limited.rs"),
 };
 
+/// A few answers of 429 are what a client that asks again is made for.
+const REFUSED_MIN: u64 = 5;
+
 const ROWS: &[Row] = &[
     row(
         "aws.throttled",
@@ -70,7 +73,8 @@ const ROWS: &[Row] = &[
         |_| "somebody who is called answers 429: more requests than it allows this caller".to_owned(),
         &["wait as long as Retry-After says, and longer after each refusal; ask in lists; have the limit raised"],
     )
-    .weigh(Severity::Medium, 85),
+    .weigh(Severity::Medium, 85)
+    .at_least(REFUSED_MIN),
     row(
         "image.rate-limited",
         "the registry refused a pull as one too many",
@@ -79,21 +83,12 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// A few answers of 429 are what a client that asks again is made for.
-const REFUSED_MIN: u64 = 5;
-
-fn is_passing(finding: &Finding) -> bool {
-    let answers = finding.signals.iter().filter(|one| one.signal == "http.status-429");
-    answers.clone().count() > 0 && answers.map(|one| one.events).sum::<u64>() < REFUSED_MIN
-}
-
 impl Mode for RateLimited {
     fn meta(&self) -> &'static ModeMeta {
         &META
     }
 
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
-        let own = recognised(&META, evidence, ROWS).into_iter();
-        findings.extend(own.filter(|finding| !is_passing(finding)));
+        findings.extend(recognised(&META, evidence, ROWS));
     }
 }

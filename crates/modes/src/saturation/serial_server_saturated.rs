@@ -11,7 +11,8 @@
 //! runner with one thread. The kernel takes connections on its behalf meanwhile, so a connect
 //! check stays green. What arrives waits for all that came before: at utilisation ρ = λS a stranger
 //! waits about ρS(1+C²)/(2(1−ρ)). The time that each request kept the server busy is
-//! `finish − max(start, finish of the one before)`; it tells culprits from victims.
+//! `finish − max(start, finish of the one before)`; it tells culprits from victims. Redis runs one
+//! command at a time as well: its slow log names those of 200 ms and more, for which all others wait.
 //!
 //! ## Example
 //!
@@ -154,7 +155,7 @@ impl Mode for SerialServerSaturated {
 /// A command of Redis that runs for longer is felt by everybody, in microseconds.
 const HELD_US: u64 = 200_000;
 
-/// What callers say that got no answer in time, with the value that tells whom they asked.
+/// What callers say that got no answer in time.
 const UNANSWERED: &[&str] =
     &["client.read-timeout", "lettuce.command-timeout", "jedis.connect-failed"];
 

@@ -58,12 +58,12 @@
 //! - Inferred: that most requests need a connection.
 
 use wonin_model::{
-    App, Because, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Origin, Role,
-    Severity, Standing, ThreadDump,
+    App, Evidence, Finding, Fix, Located, Mode, ModeMeta, NotChecked, Role, Severity, ThreadDump,
 };
 
 use super::pool_exhausted::waiting_for_pool;
 use crate::shared::measure::{setting_count, setting_ms};
+use crate::shared::seen::shown_by;
 use crate::shared::words::duration_ms;
 
 pub(crate) struct ThreadsExceedPool;
@@ -110,12 +110,7 @@ fn observe(evidence: &Evidence, app: &App, finding: &mut Finding) {
         }
         let claim =
             format!("seen: {} threads wait for one of {} connections", waiting.len(), pool.value);
-        finding
-            .because
-            .insert(0, Because { claim, origin: Origin::Written(first.place), value: None });
-        finding.standing = Standing::Observed;
-        finding.severity = finding.severity.max(Severity::Medium);
-        finding.confidence = finding.confidence.max(90);
+        shown_by(finding, claim, first.place);
         return;
     }
 }

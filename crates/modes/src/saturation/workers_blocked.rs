@@ -9,8 +9,9 @@
 //!
 //! An event loop or a pool of workers serves all callers. Somebody waits on it: a call without a
 //! time limit, a query that takes minutes, a lock, a computation. With n workers, n such calls stop
-//! everything. Whoever hangs writes no error: its log just ends, and others complain. gunicorn kills a worker that was silent for `--timeout` (30 s): its request is lost,
-//! and the next one meets the same.
+//! everything. Whoever hangs writes no error: its log just ends, and others complain. gunicorn kills
+//! a worker that was silent for `--timeout` (30 s): its request is lost, and the next one meets the
+//! same.
 //!
 //! ## Example
 //!

@@ -132,7 +132,7 @@ fn beside_one_of(
 
 /// The text that is a value: where it is written, or where the variable that it is stands.
 pub(crate) fn text_of(sources: &Sources, value: &Located<String>) -> Option<Place> {
-    let is_it = |place: &Place| raw(sources, *place).trim() == value.value.trim();
+    let is_it = |place: &Place| sources.slice(*place).trim() == value.value.trim();
     let place = value.place().filter(is_it).or_else(|| match &value.origin {
         Origin::Interpolated(filled) => match filled.from.as_slice() {
             [one] => Some(*one).filter(is_it),
@@ -148,7 +148,7 @@ pub(crate) fn text_of(sources: &Sources, value: &Located<String>) -> Option<Plac
 pub(crate) fn list_text(sources: &Sources, list: &Located<String>, mark: &str) -> Option<Place> {
     text_of(sources, list).or_else(|| {
         let place = list.place().filter(|_| matches!(list.origin, Origin::Interpolated(_)))?;
-        let raw = raw(sources, place);
+        let raw = sources.slice(place);
         let same = raw.matches(mark).count() == list.value.matches(mark).count();
         let whole = !raw.contains(['"', '\'', '\n', '=']);
         let marked = raw.split(',').all(|one| one.contains(mark));
@@ -156,12 +156,8 @@ pub(crate) fn list_text(sources: &Sources, list: &Located<String>, mark: &str) -
     })
 }
 
-fn raw(sources: &Sources, place: Place) -> &str {
-    sources.file(place.file).slice(place.span)
-}
-
 fn trimmed(sources: &Sources, place: Place) -> Place {
-    let raw = raw(sources, place);
+    let raw = sources.slice(place);
     let lead = raw.len() - raw.trim_start().len();
     place.part(lead..lead + raw.trim().len())
 }

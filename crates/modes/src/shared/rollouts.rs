@@ -58,6 +58,8 @@ const PAIRS: [Pair; 2] = [
 fn went_first(evidence: &Evidence) -> Vec<WentFirst<'_>> {
     let mut found = Vec::new();
     let failing = ["ecs.unhealthy", "ecs.health-checks-failed", "ecs.essential-exited"];
+    let failed: Vec<i64> =
+        failing.iter().flat_map(|name| times(evidence, name, |_| true)).collect();
     for pair in &PAIRS {
         for signal in signals(evidence, &[pair.goes]) {
             for hit in &signal.hits {
@@ -65,8 +67,7 @@ fn went_first(evidence: &Evidence) -> Vec<WentFirst<'_>> {
                 let name = hit.values.get(pair.name);
                 let comes = times(evidence, pair.comes, |one| one.values.get(pair.name) == name);
                 let is_near = |at_ms: &i64| (*at_ms - at).abs() <= STEP_MS;
-                let replaced =
-                    failing.iter().any(|name| times(evidence, name, |_| true).iter().any(is_near));
+                let replaced = failed.iter().any(is_near);
                 let before = comes.iter().any(|one| (at - STEP_MS..=at).contains(one));
                 let next =
                     comes.iter().copied().filter(|one| *one > at && one - at <= STEP_MS).min();

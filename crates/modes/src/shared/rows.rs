@@ -17,6 +17,8 @@ pub(crate) struct Row {
     pub(crate) confidence: u8,
     /// What to do, the best first.
     pub(crate) advice: &'static [&'static str],
+    /// Fewer events are no finding.
+    pub(crate) events_min: u64,
 }
 
 /// A row with its own title.
@@ -27,12 +29,23 @@ pub(crate) const fn row(
     advice: &'static [&'static str],
 ) -> Row {
     let (severity, confidence) = (Severity::High, 90);
-    Row { signal, shows, title, severity, confidence, advice }
+    Row { signal, shows, title, severity, confidence, advice, events_min: 0 }
 }
 
 impl Row {
     pub(crate) const fn weigh(self, severity: Severity, confidence: u8) -> Self {
         Self { severity, confidence, ..self }
+    }
+
+    /// Only so many events are a finding.
+    pub(crate) const fn at_least(self, events_min: u64) -> Self {
+        Self { events_min, ..self }
+    }
+
+    /// Whether a finding rests on too few events of this text.
+    fn is_too_little(&self, finding: &Finding) -> bool {
+        let mut own = finding.signals.iter().filter(|one| one.signal == self.signal).peekable();
+        own.peek().is_some() && own.map(|one| one.events).sum::<u64>() < self.events_min
     }
 }
 
@@ -50,6 +63,7 @@ pub(crate) fn recognised(
             }
         }
     }
+    found.retain(|finding| !rows.iter().any(|row| row.is_too_little(finding)));
     found
 }
 

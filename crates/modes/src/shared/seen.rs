@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{Assumed, Evidence, Finding, Hit, Role, Severity, Signal, Standing};
-use wonin_text::FileId;
+use wonin_model::{
+    Assumed, Because, Evidence, Finding, Hit, Log, Origin, Role, Severity, Signal, Standing,
+};
+use wonin_text::{FileId, Place};
 
 use super::measure::about;
 
@@ -259,6 +261,27 @@ pub(crate) fn all_of<'e>(evidence: &'e Evidence, names: &[(&str, &str)]) -> Show
         }
     }
     shown
+}
+
+/// Makes a prediction an observation: what shows it comes first. What it weighs as a cause stays.
+pub(crate) fn shown_by(finding: &mut Finding, claim: String, place: Place) {
+    let origin = Origin::Written(place);
+    finding.because.insert(0, Because { claim, origin, value: None });
+    finding.standing = Standing::Observed;
+    finding.severity = finding.severity.max(Severity::Medium);
+    finding.confidence = finding.confidence.max(90);
+}
+
+/// The logs of a service that hold a signal.
+pub(crate) fn logs_with<'e>(
+    evidence: &'e Evidence,
+    signal: &'e str,
+    service: Option<&'e str>,
+) -> impl Iterator<Item = &'e Log> {
+    evidence.logs.iter().filter(move |log| {
+        log.service.as_deref() == service
+            && log.templates.iter().any(|template| template.signals.contains(&signal))
+    })
 }
 
 /// Whether a signal comes again and again: at least `count` events over at least `ms`.

@@ -1,9 +1,10 @@
 //! Servers that clients do not reach, where the configuration tells nothing of them: with it, the
 //! modes of each product say more.
 
-use wonin_model::{Evidence, Finding, Fix, ModeMeta, Role, ServerProduct, Severity, Signal};
+use wonin_model::{Evidence, Finding, Fix, Role, ServerProduct, Severity, Signal};
 
-use crate::shared::seen::{Part, Values, is_sustained, signals};
+use super::META;
+use crate::shared::seen::{Part, Values, all_of, is_sustained, signals};
 use crate::shared::words::list;
 
 /// A start or a change of leader takes less, in milliseconds.
@@ -12,18 +13,18 @@ const LASTS_MS: i64 = 20_000;
 const EVENTS_MIN: u64 = 4;
 
 /// What is not reached.
-pub(super) fn examine(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
-    let mut found = brokers(meta, evidence);
+pub(super) fn examine(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = brokers(evidence);
     let known = |product: &ServerProduct| {
         evidence.stack.servers.iter().any(|server| server.product == *product)
     };
     for one in CLUSTERS.iter().filter(|one| !one.products.iter().any(known)) {
-        found.extend(cluster(meta, evidence, one));
+        found.extend(cluster(evidence, one));
     }
     found
 }
 
-/// A cluster that says itself that it does not serve.
+/// Somebody who is told by clients or by itself not to serve.
 struct ClusterText {
     /// Signals; the first that occurs tells the service.
     signals: &'static [&'static str],
@@ -101,7 +102,7 @@ const CLUSTERS: &[ClusterText] = &[
     },
 ];
 
-fn cluster(meta: &'static ModeMeta, evidence: &Evidence, one: &ClusterText) -> Option<Finding> {
+fn cluster(evidence: &Evidence, one: &ClusterText) -> Option<Finding> {
     let told: Vec<&Signal> = signals(evidence, one.signals)
         .into_iter()
         .filter(|signal| is_sustained(signal, EVENTS_MIN, LASTS_MS))
@@ -109,7 +110,7 @@ fn cluster(meta: &'static ModeMeta, evidence: &Evidence, one: &ClusterText) -> O
     let first = told.first()?;
     let has_first = told.iter().any(|signal| one.signals.first() == Some(&signal.name));
     let title = if has_first { one.title } else { one.otherwise.unwrap_or(one.title) };
-    let mut finding = Finding::new(meta, title).weigh(Role::Cause, Severity::Medium, 75);
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::Medium, 75);
     finding.service.clone_from(&first.service);
     for signal in &told {
         let nodes = signal.all("address");
@@ -133,7 +134,7 @@ struct Broker<'e> {
 
 /// Brokers that Java programs of Kafka do not reach. Votes that are lost, and the list for the first
 /// contact where it is known, are told by modes of their own.
-fn brokers(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
+fn brokers(evidence: &Evidence) -> Vec<Finding> {
     let stack = &evidence.stack;
     let configured = !stack.brokers.is_empty() || !stack.kafka_clients.is_empty();
     let lost = ["kafka.raft-candidate", "kafka.raft-majority-lost", "kafka.raft-no-leader"];
@@ -176,7 +177,7 @@ fn brokers(meta: &'static ModeMeta, evidence: &Evidence) -> Vec<Finding> {
             }
         }
     }
-    found.iter().map(|one| broker(meta, evidence, one)).collect()
+    found.iter().map(|one| broker(evidence, one)).collect()
 }
 
 /// What follows from it in the log of the same client.
@@ -191,7 +192,7 @@ const FOLLOWS: &[(&str, &str)] = &[
     ("kafka.no-node-assigned", "follows: there is no node to ask"),
 ];
 
-fn broker(meta: &'static ModeMeta, evidence: &Evidence, one: &Broker<'_>) -> Finding {
+fn broker(evidence: &Evidence, one: &Broker<'_>) -> Finding {
     let Broker { host, port, node, parts } = one;
     let shown = if port.is_empty() { host.clone() } else { format!("{host}:{port}") };
     // Servers of the list for the first contact have negative numbers.
@@ -201,7 +202,7 @@ fn broker(meta: &'static ModeMeta, evidence: &Evidence, one: &Broker<'_>) -> Fin
     } else {
         format!("broker {node} of Kafka, {shown}, is not reached")
     };
-    let mut finding = Finding::new(meta, title)
+    let mut finding = Finding::new(&META, title)
         .weigh(Role::Cause, Severity::Medium, 75)
         .arithmetic("could not be established = refused, or no answer within socket.connection.setup.timeout.ms (10 s, doubling up to 30 s)");
     let is_service = |name: &str| evidence.stack.services.iter().any(|one| one.answers_to(name));
@@ -213,11 +214,9 @@ fn broker(meta: &'static ModeMeta, evidence: &Evidence, one: &Broker<'_>) -> Fin
     for part in parts {
         finding = part.tell(finding, &format!("{host} is not reached"));
     }
-    for (name, what) in FOLLOWS {
-        for signal in signals(evidence, &[name]) {
-            if parts.iter().any(|part| part.signal.service == signal.service) {
-                finding = Part::whole(signal).tell(finding, what);
-            }
+    for (follows, what) in all_of(evidence, FOLLOWS) {
+        if parts.iter().any(|part| part.signal.service == follows.signal.service) {
+            finding = follows.tell(finding, &what);
         }
     }
     let advice = if is_bootstrap {
@@ -242,7 +241,7 @@ mod tests {
             log += &line(at, second);
         }
         let evidence = wonin_read::read(&MemoryFiles::new([("zk.log".to_owned(), log)]));
-        let found = super::examine(&super::super::META, &evidence);
+        let found = super::examine(&evidence);
         found.first().expect("a finding").title.clone()
     }
 

@@ -25,7 +25,7 @@ impl Obstacle {
         Self { why: why.into(), place }
     }
 
-    /// `, as WHY (FILE:LINE)`.
+    /// `WHY (FILE:LINE)`.
     pub(crate) fn told(&self, sources: &Sources) -> String {
         let at = self.place.map(|place| {
             let line = sources.position(place).line;
