@@ -114,7 +114,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
-    /// Threads that carry bytes [default: two for each processor, at most 16]
+    /// Threads that carry bytes [default: one for each processor, 2 to 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: Option<u8>,
 
