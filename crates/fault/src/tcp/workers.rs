@@ -37,14 +37,10 @@ impl Workers {
             handles.push(runtime.handle().clone());
             let stop = stop.clone();
             let name = format!("wonin-fault-{n}");
-            threads.push(
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn(move || {
-                        settle(n, count);
-                        runtime.block_on(stop.cancelled());
-                    })?,
-            );
+            threads.push(std::thread::Builder::new().name(name).spawn(move || {
+                settle(n, count);
+                runtime.block_on(stop.cancelled());
+            })?);
         }
         Ok(Self { handles, next: AtomicUsize::new(0), stop, threads: Mutex::new(threads) })
     }
