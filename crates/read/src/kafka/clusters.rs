@@ -73,7 +73,7 @@ fn keys(broker: &KafkaBroker, stack: &Stack) -> Vec<String> {
     if !controllers.is_empty() {
         let key = |(host, port): &(String, String)| {
             // A loopback controller is the broker's own.
-            let own = if is_loopback(host) { own_scope(broker) } else { String::new() };
+            let own = if is_loopback(host) { own_scope(broker, stack) } else { String::new() };
             format!("{scope} controller {own}{host}:{port}")
         };
         return controllers.iter().map(key).collect();
@@ -98,9 +98,11 @@ fn scope(broker: &KafkaBroker, stack: &Stack) -> String {
 }
 
 /// Where loopback leads: the container itself, or the machine that all files of a directory are
-/// meant for.
-fn own_scope(broker: &KafkaBroker) -> String {
-    broker.service.map(|service| format!("{} ", service.0)).unwrap_or_default()
+/// meant for, and all containers that have its network.
+fn own_scope(broker: &KafkaBroker, stack: &Stack) -> String {
+    let Some(service) = broker.service else { return String::new() };
+    let mode = stack.service(service).network_mode.as_ref().map(|mode| mode.value.as_str());
+    if mode == Some("host") { String::new() } else { format!("{} ", service.0) }
 }
 
 fn directory(path: &str) -> &str {
@@ -222,6 +224,23 @@ mod tests {
         assert_eq!(clusters(brokers), [0, 1]);
         let ids = vec![broker(0, &[], Some("same")), broker(1, &[], Some("same"))];
         assert_eq!(clusters(ids), [0, 0]);
+    }
+
+    #[test]
+    fn on_the_network_of_the_machine_loopback_is_common() {
+        let roles = ["controller", "broker", "broker"];
+        let brokers = (0..3).map(|index| {
+            let voters = ("controller.quorum.voters", "1@localhost:9093");
+            broker(index, &[("process.roles", roles[index]), voters], None)
+        });
+        let mut stack = Stack { brokers: brokers.collect(), ..Stack::default() };
+        for name in ["controller", "kafka1", "kafka2"] {
+            let mut service = service(name, &[]);
+            service.network_mode = Some(at("host"));
+            stack.services.push(service);
+        }
+        number(&mut stack);
+        assert!(stack.brokers.iter().all(|broker| broker.cluster == 0));
     }
 
     #[test]
