@@ -77,6 +77,7 @@ use wonin_model::{
     Severity, Stack,
 };
 
+use crate::shared::deploys::some_of;
 use crate::shared::measure::setting_count;
 use crate::shared::reach::datasource_of;
 use crate::shared::seen::{Part, Shown, all_of, beside, recognise, signals};
@@ -106,7 +107,7 @@ impl Mode for ConnectionsExceedServerLimit {
         }
         let mut own = Vec::new();
         for (index, pools) in by_server {
-            own.extend(exceeded(&stack.servers[index], &pools));
+            own.extend(exceeded(&stack.servers[index], &together(pools)));
         }
         observe(evidence, &mut own);
         findings.extend(own);
@@ -191,6 +192,41 @@ fn pool<'a>(stack: &'a Stack, app: &'a App) -> Option<Pool<'a>> {
     Some(Pool { app, size, replicas, fills })
 }
 
+/// The pools that surely are open at the same time. Applications that no deployment starts may be
+/// started one after the other, as the samples of a tutorial are: of them the largest alone counts.
+fn together(pools: Vec<Pool>) -> Vec<Pool> {
+    let (mut together, alone): (Vec<_>, Vec<_>) =
+        pools.into_iter().partition(|pool| pool.app.service.is_some());
+    together.extend(alone.into_iter().max_by_key(Pool::connections));
+    together
+}
+
+/// `30 × 4 + 10 × 1`; what is equal stands once, `10 × 1 × 19 applications`.
+fn sum(pools: &[Pool]) -> String {
+    let mut terms: BTreeMap<(i64, i64), usize> = BTreeMap::new();
+    for pool in pools {
+        *terms.entry((pool.size.value, pool.copies())).or_default() += 1;
+    }
+    let term = |((size, copies), applications): (&(i64, i64), &usize)| match applications {
+        1 => format!("{size} × {copies}"),
+        _ => format!("{size} × {copies} × {applications} applications"),
+    };
+    terms.iter().rev().map(term).collect::<Vec<_>>().join(" + ")
+}
+
+/// The pools' sizes, each where it is written, with the applications that have it; those that have
+/// the default share one line.
+fn sizes<'a>(pools: &'a [Pool]) -> Vec<(&'a Located<i64>, Vec<&'a str>)> {
+    let mut sizes: Vec<(&Located<i64>, Vec<&str>)> = Vec::new();
+    for pool in pools {
+        match sizes.iter_mut().find(|(size, _)| **size == pool.size) {
+            Some((_, names)) => names.push(&pool.app.name),
+            None => sizes.push((&pool.size, vec![&pool.app.name])),
+        }
+    }
+    sizes
+}
+
 fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
     let most = setting_count(&server.settings, "max_connections")?;
     let reserved = match server.product {
@@ -204,8 +240,6 @@ fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
     if wanted <= usable {
         return None;
     }
-    let terms: Vec<String> =
-        pools.iter().map(|pool| format!("{} × {}", pool.size.value, pool.copies())).collect();
     let title = format!(
         "pools of up to {wanted} connections, and {} accepts {usable}: the last {} get none",
         server.name,
@@ -220,10 +254,11 @@ fn exceeded(server: &Server, pools: &[Pool]) -> Option<Finding> {
     let mut finding = Finding::new(&META, title)
         .service(&server.name)
         .weigh(Role::Cause, severity, confidence)
-        .arithmetic(format!("{} = {wanted} > {limit}", terms.join(" + ")));
+        .arithmetic(format!("{} = {wanted} > {limit}", sum(pools)));
+    for (size, names) in sizes(pools) {
+        finding = finding.because(format!("pool of each instance of {}", some_of(&names)), size);
+    }
     for pool in pools {
-        finding =
-            finding.because(format!("pool of each instance of {}", pool.app.name), &pool.size);
         if let Some(replicas) = pool.replicas {
             finding = finding.because(format!("instances of {}", pool.app.name), replicas);
         }

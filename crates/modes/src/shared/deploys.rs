@@ -387,12 +387,16 @@ fn absorb(into: &mut Finding, other: Finding) {
     into.confidence = into.confidence.min(other.confidence);
 }
 
-/// `web`, `web and api`, `web, api, auth and 4 others`.
 fn names(of: &[&Deployment]) -> String {
     let mut names: Vec<&str> = of.iter().map(|one| one.name.as_str()).collect();
     names.dedup();
+    some_of(&names)
+}
+
+/// `web`, `web and api`, `web, api, auth and 4 others`.
+pub(crate) fn some_of(names: &[&str]) -> String {
     if names.len() <= 4 {
-        return list(&names);
+        return list(names);
     }
     format!("{} and {} others", names[..3].join(", "), names.len() - 3)
 }
