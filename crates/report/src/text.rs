@@ -8,7 +8,7 @@ use wonin_model::{Severity, Share};
 use wonin_text::{FileId, SourceFile, Span};
 
 use crate::frame::{Frame, frames};
-use crate::view::{Shown, ShownEdit, ShownFix, ShownUnexplained, View, Where};
+use crate::view::{Shown, ShownEdit, ShownFix, ShownSkip, ShownUnexplained, View, Where};
 use crate::words::{count, role_name, severity_name, standing_name, tally, wrap};
 
 /// Lines shown around a marked one.
@@ -54,12 +54,38 @@ pub fn render(view: &View, layout: Layout) -> String {
         let service = open.service.as_deref().map_or(String::new(), |name| format!(" ({name})"));
         format!("{}{service}: {}", open.mode, open.why)
     });
-    section(&mut out, width, "skipped", &view.skipped, |skip| {
-        let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
-        format!("{}{at}: {}", skip.path, skip.why)
-    });
+    section(&mut out, width, "skipped", &skipped(&view.skipped), String::clone);
     footer(view, &mut out);
     out
+}
+
+/// What was not read, the first few for each reason: a directory of templates has hundreds.
+fn skipped(all: &[ShownSkip]) -> Vec<String> {
+    const EACH_MAX: usize = 3;
+    // Reasons differ in what they name only, which stands between backquotes.
+    let reason = |why: &str| why.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    let mut reasons: Vec<(String, Vec<&ShownSkip>)> = Vec::new();
+    for skip in all {
+        let reason = reason(&skip.why);
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, same)) => same.push(skip),
+            None => reasons.push((reason, vec![skip])),
+        }
+    }
+    let mut lines = Vec::new();
+    for (_, same) in &reasons {
+        // A line that stands for one other is no shorter than that one.
+        let shown = if same.len() > EACH_MAX + 1 { EACH_MAX } else { same.len() };
+        for skip in &same[..shown] {
+            let at = skip.at.map_or(String::new(), |at| format!(":{}:{}", at.line, at.column));
+            lines.push(format!("{}{at}: {}", skip.path, skip.why));
+        }
+        if shown < same.len() {
+            let others = same.len() - shown;
+            lines.push(format!("{others} others for the same reason, see `--format json`"));
+        }
+    }
+    lines
 }
 
 /// `3 events like app.log:812: the words`.
@@ -314,5 +340,30 @@ fn footer(view: &View, out: &mut String) {
         (0, _) => _ = writeln!(out, "{risky} can be changed with `--unsafe-fixes`"),
         (_, 0) => _ = writeln!(out, "{safe} can be changed with `--fix`"),
         _ => _ = writeln!(out, "{safe} can be changed with `--fix`, {risky} with `--unsafe-fixes`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_reason_the_first_are_shown() {
+        let skip = |path: &str, why: &str| ShownSkip {
+            path: path.to_owned(),
+            at: None,
+            why: why.to_owned(),
+        };
+        let unset = |path: &str, name: &str| skip(path, &format!("`{name}` is not set"));
+        let mut all: Vec<_> = ["A", "B", "C", "D"].map(|name| unset("a.yml", name)).into();
+        all.insert(1, skip("b.txt", "not UTF-8: byte 7"));
+        let lines = skipped(&all);
+        assert_eq!(lines.len(), 5, "four are no more than three and a line for one");
+        all.push(unset("c.yml", "E"));
+        let lines = skipped(&all);
+        let last =
+            ["2 others for the same reason, see `--format json`", "b.txt: not UTF-8: byte 7"];
+        assert_eq!(lines[0], "a.yml: `A` is not set");
+        assert_eq!(lines[3..], last);
     }
 }
