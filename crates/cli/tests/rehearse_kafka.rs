@@ -12,6 +12,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,22 @@ fn a_compose_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         let told = refused(&["--compose", file, "--prove"]);
         assert!(told.contains(&format!("`{file}`")), "{told}");
     }
+}
+
+#[test]
+fn addresses_at_which_nobody_listens_are_named_at_once() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (one, other) = (free(), free());
+    let none = dir([]);
+    let both = format!("{one},{other},shop");
+    let begin = Instant::now();
+    let answer = run(none.path(), &["rehearse", "kafka", "--bootstrap", &both, "--dry-run"]);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let told = format!(
+        "error: no broker can be reached: {one}: connection refused; {other}: connection refused; \
+         shop: `shop` has no port\n\nhint: start one, or give an address at which one listens\n"
+    );
+    assert_eq!((answer.code, answer.err), (Some(2), told));
 }
 
 #[test]

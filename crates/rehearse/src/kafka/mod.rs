@@ -23,7 +23,7 @@ pub use knobs::{Bound, Knob, Names};
 pub use plan::{KafkaRehearsal, Only, Wanted};
 pub use predict::{About, Claim, claims};
 pub use prove::{Cause, Now, Proof, Repairable, prove};
-pub use run::{brokers, rehearse};
+pub use run::{brokers, one_listens, rehearse};
 pub use scenarios::{Deed, Going, Node, Planned, Reach, is_near};
 
 /// How long a broker is gone: long enough for others to take over and to be watched, and no

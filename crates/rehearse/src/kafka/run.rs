@@ -15,9 +15,12 @@ use super::processes::Processes;
 use super::scenarios::{Deed, Going, Node, Planned, breaks_at};
 use super::sweep::Waits;
 use super::symptom::{self, Symptom, Symptoms};
-use crate::run::{Blame, CannotRun, RunOptions, Status, rehearse as rehearse_scenario};
+use crate::run::{Blame, CannotRun, RunOptions, Status, connects, rehearse as rehearse_scenario};
 use crate::workload::kafka::{Admin, Records, RecordsSpec, Report, Settled};
 use crate::workload::{Context, Meter, Workload as _};
+
+/// Until an address takes a connection.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// Brokers by id with the addresses that they tell clients.
 pub async fn brokers(bootstrap: &[String]) -> Result<Vec<(i32, String)>, CannotRun> {
@@ -26,6 +29,28 @@ pub async fn brokers(bootstrap: &[String]) -> Result<Vec<(i32, String)>, CannotR
         CannotRun::new(error.to_string())
             .hint(format!("is a broker listening on {}?", bootstrap.join(" or ")))
     })
+}
+
+/// Whether one of the addresses takes a connection; otherwise says of each why it does not. A client
+/// would go on trying for many seconds, as if brokers were only starting.
+pub async fn one_listens(bootstrap: &[String], allow_remote: bool) -> Result<(), CannotRun> {
+    let looks: Vec<_> = bootstrap
+        .iter()
+        .map(|address| {
+            let at = address.clone();
+            let look = tokio::spawn(async move { connects(&at, CONNECT, allow_remote).await });
+            (address, look)
+        })
+        .collect();
+    let mut refusals = Vec::new();
+    for (address, look) in looks {
+        match look.await.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(()) => return Ok(()),
+            Err(why) => refusals.push(format!("{address}: {why}")),
+        }
+    }
+    Err(CannotRun::new(format!("no broker can be reached: {}", refusals.join("; ")))
+        .hint("start one, or give an address at which one listens"))
 }
 
 /// Runs all that is planned. `stop` ends it early: what is broken is healed.
@@ -328,4 +353,20 @@ fn free_ports(count: usize) -> Option<u16> {
             (first..last).map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
         all.map(|_| first)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_address_that_answers_is_enough() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let open = listener.local_addr().expect("it has one").to_string();
+        let closed = "127.0.0.1:1".to_owned();
+        let both = [closed.clone(), open];
+        assert_eq!(one_listens(&both, false).await, Ok(()));
+        let refused = one_listens(&both[..1], false).await.expect_err("nobody is there");
+        assert_eq!(refused.what, format!("no broker can be reached: {closed}: connection refused"));
+    }
 }

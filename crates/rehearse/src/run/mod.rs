@@ -28,6 +28,7 @@ use crate::scenario::{Run, Scenario};
 
 pub use plan::plan;
 pub use predict::{Nature, Target, diagnosed, predictions};
+pub(crate) use stage::connects;
 
 /// How scenarios are run here.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wonin_rehearse::kafka::{
     Application, Claim, KafkaRehearsal, Names, Node, Only, Reach, Wanted, brokers, is_near,
-    rehearse,
+    one_listens, rehearse,
 };
 use wonin_rehearse::run::{RunOptions, Status};
 use wonin_rehearse::workload::kafka::ExternalSpec;
@@ -287,7 +287,11 @@ async fn plan(
     };
     let bootstrap = match &project {
         Some(project) if args.bootstrap.is_empty() => project.addresses.clone(),
-        _ => args.bootstrap.clone(),
+        _ => {
+            // A person says that they run; those of a project may be about to.
+            one_listens(&args.bootstrap, args.allow_remote).await.map_err(cannot_run)?;
+            args.bootstrap.clone()
+        }
     };
     let expected = project.iter().flat_map(|project| project.services.keys().copied());
     let found = all_brokers(&bootstrap, expected.collect()).await?;
