@@ -8,7 +8,8 @@ use wonin_text::Place;
 /// A container as `docker inspect` or `kubectl get pod` shows it.
 #[derive(Clone, Debug)]
 pub struct ContainerState {
-    /// Who says it: `docker-inspect`, `docker-network`, `docker-ps`, `compose-ps`, `kubernetes`.
+    /// Who says it: `docker-inspect`, `docker-network`, `docker-ps`, `compose-ps`, `swarm`,
+    /// `kubernetes`, `ecs`.
     pub source: &'static str,
     /// Container or pod name; `pod/container` where a pod has several.
     pub name: String,

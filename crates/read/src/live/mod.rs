@@ -19,7 +19,7 @@ use wonin_model::ThreadDump;
 use crate::log::{Services, kind};
 use crate::pipeline::Joining;
 pub(crate) use by_line::ByLine;
-pub(crate) use containers::workload_of;
+pub(crate) use containers::{swarm, workload_of};
 pub(crate) use found::Found;
 
 /// Bytes of a file that is parsed as a whole.
@@ -159,6 +159,10 @@ fn add(joining: &mut Joining<'_>, path: &str, mut found: Found, dumps: &mut Vec<
     }
     for run in &mut found.answers {
         run.service = services.of_stream(run.service.as_deref());
+    }
+    // What Swarm calls a service bears the name of its stack, too.
+    for container in found.containers.iter_mut().filter(|one| one.source == "swarm") {
+        container.service = services.of_stream(container.service.as_deref());
     }
     let evidence = &mut joining.evidence;
     evidence.answers.extend(found.answers);

@@ -3,6 +3,7 @@
 mod docker;
 mod ecs;
 mod kubernetes;
+pub(crate) mod swarm;
 mod tables;
 
 use wonin_model::ContainerState;
@@ -21,6 +22,8 @@ pub(super) const WHOLE: &[Whole] = &[
     docker::PS_LINES,
     tables::DOCKER_PS,
     tables::KUBECTL_PODS,
+    swarm::TASKS,
+    swarm::SERVICES,
     kubernetes::PODS,
     kubernetes::DESCRIBE,
     ecs::TASKS,
@@ -47,6 +50,15 @@ fn empty(source: &'static str, name: &str, span: Span) -> ContainerState {
         started_ms: None,
         finished_ms: None,
     }
+}
+
+/// Lines with the offsets of their first bytes.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some((start, line.trim_end_matches(['\n', '\r'])))
+    })
 }
 
 /// A place in the text that is parsed; the file's number comes later.

@@ -2,7 +2,7 @@
 
 use wonin_text::Span;
 
-use super::{docker_status, empty, place};
+use super::{docker_status, empty, lines, place};
 use crate::live::Whole;
 use crate::live::found::Found;
 
@@ -32,15 +32,6 @@ pub(super) const KUBECTL_PODS: Whole = Whole {
 
 fn first_line(head: &str) -> Option<&str> {
     head.lines().find(|line| !line.trim().is_empty())
-}
-
-/// Lines with the offsets of their first bytes.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.split_inclusive('\n').scan(0, |at, line| {
-        let start = *at;
-        *at += line.len();
-        Some((start, line.trim_end_matches(['\n', '\r'])))
-    })
 }
 
 fn docker_ps(text: &str, found: &mut Found) {

@@ -1,9 +1,10 @@
 //! What orchestrators say happened, in their answers: events of Kubernetes and of ECS services,
-//! reasons why ECS tasks stopped. Each is an event as if it stood in a log, of the service that it
-//! is about.
+//! reasons why tasks of ECS and of Swarm stopped. Each is an event as if it stood in a log, of the
+//! service that it is about.
 
 mod ecs;
 mod kubernetes;
+mod swarm;
 mod table;
 
 use wonin_model::Level;
@@ -41,7 +42,7 @@ pub(crate) struct Form {
 }
 
 const FORMS: &[Form] =
-    &[kubernetes::EVENTS, ecs::SERVICES, ecs::TASKS, table::EVENTS, table::DESCRIBED];
+    &[kubernetes::EVENTS, ecs::SERVICES, ecs::TASKS, table::EVENTS, table::DESCRIBED, swarm::TASKS];
 
 /// Whether a file of this path may be an answer.
 pub(crate) fn is_candidate(path: &str) -> bool {

@@ -123,6 +123,32 @@ fn tasks_of_ecs_say_why_they_stopped() {
 }
 
 #[test]
+fn tasks_of_swarm_say_why_they_do_not_run() {
+    let list = "\
+ID             NAME             IMAGE        NODE      DESIRED STATE   CURRENT STATE             ERROR                              PORTS
+xr42qxxrgqjq   shop_web.1       shop/web:7   vm2       Ready           Rejected 2 seconds ago    \"No such image: shop/web:7\"        
+yhgtqyjwksb3    \\_ shop_web.1   shop/web:6   vm1       Shutdown        Failed 9 seconds ago      \"task: non-zero exit (1)\"          
+zz21qxxrgqjq   shop_db.1        shop/db:7              Running         Pending 5 minutes ago     \"no suitable node (scheduling …\"   
+aa21qxxrgqjq   shop_job.1       shop/job:1   vm1       Running         Running 2 days ago                                           
+ab21qxxrgqjq    \\_ shop_job.1   shop/job:1   vm1       Shutdown        Failed 2 days ago         \"task: non-zero exit (9)\"          
+";
+    let compose = "services:\n  web:\n    image: shop/web:7\n";
+    let files = MemoryFiles::new([("compose.yml", compose), ("live/tasks.txt", list)]);
+    let evidence = read(&files);
+    let image = signal(&evidence, "swarm.no-image");
+    assert_eq!(image.service.as_deref(), Some("web"));
+    assert_eq!(image.hits[0].values.get("image").map(String::as_str), Some("shop/web:7"));
+    assert!(evidence.sources.slice(image.hits[0].place).contains("No such image"));
+    let why = signal(&evidence, "swarm.no-node").hits[0].values.get("why").cloned();
+    assert_eq!(why.as_deref(), Some("scheduling constraints not satisfied"));
+    let exited = signal(&evidence, "swarm.task-exited");
+    assert_eq!((exited.count, exited.all("code")), (1, vec!["1"]));
+    assert_eq!(evidence.containers.len(), 3);
+    assert_eq!(evidence.containers[0].service.as_deref(), Some("web"));
+    assert!(evidence.skipped.is_empty(), "{:?}", evidence.skipped);
+}
+
+#[test]
 fn what_is_no_answer_gives_nothing() {
     for (path, text) in [
         ("a.json", r#"{"kind": "Pod", "reason": "x"}"#),

@@ -141,7 +141,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "docker.address-in-use",
         "Address already in use",
-        r"(?:failed to set up container networking|network|endpoint)[^\n]*Address already in use",
+        r"(?:failed to set up container networking|starting container failed|network|endpoint)[^\n]*Address already in use",
     ),
     text(
         "docker.no-subnet-for-address",
@@ -182,6 +182,22 @@ pub(super) const TEXTS: &[Text] = &[
         "swarm.update-paused",
         "update paused due to failure",
         r"update paused due to failure or early termination of task (?P<task>\S+)",
+    ),
+    text(
+        "swarm.task-exited",
+        "task: non-zero exit (",
+        r#"task: non-zero exit \((?P<code>\d+)\)(?:: (?P<why>[^\n"]+))?"#,
+    ),
+    text(
+        "swarm.task-unhealthy",
+        "dockerexec: unhealthy container",
+        r"dockerexec: unhealthy container",
+    ),
+    text("swarm.no-image", "Rejected: No such image: ", r"Rejected: No such image: (?P<image>\S+)"),
+    text(
+        "swarm.start-failed",
+        "starting container failed: ",
+        r"starting container failed: (?P<why>[^\n]+)",
     ),
     text("swarm.no-node", "no suitable node", r"no suitable node(?: \((?P<why>[^)]+)\))?"),
     text(
