@@ -1,5 +1,7 @@
 //! Kafka brokers and clients with the settings that count.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 use wonin_text::Place;
 
@@ -124,13 +126,65 @@ pub enum KafkaDistribution {
     Properties,
 }
 
+/// The pods of one Kubernetes object that run brokers or clients.
+#[derive(Debug)]
+pub struct Pods {
+    /// Name of the object: of the StatefulSet, the Deployment, the pool of nodes.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// Directory of the manifest.
+    pub dir: String,
+    /// Namespace; empty where the manifest names none.
+    pub namespace: String,
+    /// Services that lead to every one of these pods.
+    pub services: Vec<PodService>,
+    /// Whether they have the network of their machine (`hostNetwork`).
+    pub on_host: bool,
+    /// The cluster that an operator makes of them, by its name.
+    pub operated_as: Option<String>,
+}
+
+impl Pods {
+    /// The Service of these pods that a host name means from within the Kubernetes cluster:
+    /// `kafka`, `kafka.shop`, `kafka.shop.svc.cluster.local`.
+    pub fn service_at(&self, host: &str) -> Option<&PodService> {
+        self.services.iter().find(|service| {
+            host.strip_prefix(service.name.as_str()).is_some_and(|rest| {
+                let mut parts = rest.split('.').skip(1);
+                let namespace = parts.next();
+                let is_here = namespace
+                    .is_none_or(|name| self.namespace.is_empty() || name == self.namespace);
+                rest.is_empty()
+                    || rest.starts_with('.') && is_here && parts.next().is_none_or(|p| p == "svc")
+            })
+        })
+    }
+
+    /// Whether both are in one namespace, as far as the manifests tell.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.dir == other.dir && self.namespace == other.namespace
+    }
+}
+
+/// A Kubernetes Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodService {
+    /// Its name.
+    pub name: String,
+    /// Its ports with those of the pod that they lead to, where both are numbers.
+    pub ports: Vec<(u16, u16)>,
+}
+
 /// One Kafka broker or controller.
 #[derive(Debug)]
 pub struct KafkaBroker {
-    /// Name for people: the service, or the file.
+    /// Name for people: the service, the pod, or the file.
     pub name: String,
     /// The service that runs it.
     pub service: Option<ServiceId>,
+    /// The pods of Kubernetes of which it is one.
+    pub pods: Option<Arc<Pods>>,
     /// Brokers of one cluster carry one number: the project's, or the directory's.
     pub cluster: usize,
     /// Packaging.
@@ -218,6 +272,8 @@ pub struct KafkaClient {
     pub library: ClientLibrary,
     /// The service that runs it, where known.
     pub service: Option<ServiceId>,
+    /// The pods of Kubernetes that run it.
+    pub pods: Option<Arc<Pods>>,
     /// Index in `Stack::apps` of the application it belongs to.
     pub app: Option<usize>,
     /// Where it is made: the bean, the configuration key, the file's start.

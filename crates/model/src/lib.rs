@@ -40,7 +40,7 @@ pub use finding::{
 pub use gateway::{Gateway, Upstream};
 pub use kafka::{
     ClientKind, ClientLibrary, KafkaBroker, KafkaClient, KafkaDistribution, KafkaTopic, NotApplied,
-    Settings, WhyNotApplied,
+    PodService, Pods, Settings, WhyNotApplied,
 };
 pub use live::{
     AnswerOutcome, AnswerRun, Burst, Certificate, ContainerState, Load, LoadSlot, PartitionState,

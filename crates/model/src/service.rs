@@ -73,6 +73,42 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service of a project that says nothing but its name.
+    pub fn named(project: usize, name: Located<String>) -> Self {
+        Self {
+            project,
+            name,
+            body: None,
+            image: None,
+            base_image: None,
+            dockerfile: None,
+            build_context: None,
+            container_name: None,
+            hostname: None,
+            entrypoint: None,
+            command: None,
+            environment: BTreeMap::new(),
+            ports: Vec::new(),
+            expose: Vec::new(),
+            networks: Vec::new(),
+            network_mode: None,
+            mounts: Vec::new(),
+            healthcheck: None,
+            depends_on: Vec::new(),
+            restart: None,
+            replicas: None,
+            memory_limit_bytes: None,
+            cpu_limit_millis: None,
+            pids_limit: None,
+            nproc_limit: None,
+            stop_grace_ms: None,
+            profiles: Vec::new(),
+            labels: BTreeMap::new(),
+            cap_add: Vec::new(),
+            update: None,
+        }
+    }
+
     /// The names under which other containers of its networks reach it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let given = [Some(&self.name), self.container_name.as_ref(), self.hostname.as_ref()];

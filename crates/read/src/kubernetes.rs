@@ -1,5 +1,11 @@
 //! Kubernetes manifests to deployments: workloads with the Services, PodDisruptionBudgets and
-//! HorizontalPodAutoscalers of the same directory that belong to them.
+//! HorizontalPodAutoscalers of the same directory that belong to them; and to Kafka brokers and
+//! clients where their containers run such.
+
+mod environment;
+mod exports;
+mod kafka;
+mod volumes;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -68,16 +74,21 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     let read: Vec<Directory> =
         directories.par_iter().map(|files| read_directory(files, sources)).collect();
     for directory in read {
-        joining.evidence.stack.deployments.extend(directory.deployments);
+        let stack = &mut joining.evidence.stack;
+        stack.deployments.extend(directory.deployments);
+        stack.brokers.extend(directory.kafka.brokers);
+        stack.kafka_clients.extend(directory.kafka.clients);
         for (place, why) in directory.problems {
             joining.skip(place, why);
         }
     }
+    crate::kafka::number(&mut joining.evidence.stack);
 }
 
 /// What the manifests of one directory say.
 struct Directory {
     deployments: Vec<Deployment>,
+    kafka: kafka::Found,
     problems: Vec<(Place, String)>,
 }
 
@@ -103,11 +114,12 @@ fn read_directory(files: &[(&str, FileId)], sources: &Sources) -> Directory {
     let wrong = RefCell::new(problems);
     let found = objects.iter().filter_map(|object| workload(object, &objects, &wrong));
     let deployments = found.collect();
+    let kafka = kafka::read(&objects, sources, &wrong);
     let mut problems = wrong.into_inner();
     // A Service or a budget is looked at for each workload.
     problems.sort();
     problems.dedup();
-    Directory { deployments, problems }
+    Directory { deployments, kafka, problems }
 }
 
 /// Adds an object, or the items of a `List`.
@@ -383,11 +395,11 @@ fn selects(selector: &Node, labels: &Node) -> bool {
         })
 }
 
-fn same_namespace<'a, 'b>(
-    object: &'a Object<'a>,
-    group: &'b [Object<'b>],
+fn same_namespace<'b, 'o>(
+    object: &Object<'_>,
+    group: &'b [Object<'o>],
     kind: &'static str,
-) -> impl Iterator<Item = &'b Object<'b>> {
+) -> impl Iterator<Item = &'b Object<'o>> + use<'b, 'o> {
     let namespace = object.namespace().to_owned();
     group.iter().filter(move |other| other.kind == kind && other.namespace() == namespace)
 }

@@ -106,6 +106,7 @@ impl<'a> Finder<'_, 'a> {
             kind,
             library: ClientLibrary::Java,
             service: self.application.service,
+            pods: None,
             app: self.application.app,
             place,
             settings,

@@ -1,8 +1,7 @@
 //! Brokers behind container services and in `server.properties`.
 
 use wonin_model::{
-    KafkaBroker, KafkaDistribution, Located, NotApplied, Service, ServiceId, Settings,
-    WhyNotApplied,
+    KafkaBroker, KafkaDistribution, Located, NotApplied, Service, Settings, WhyNotApplied,
 };
 use wonin_text::{FileId, Place, Span};
 
@@ -43,7 +42,7 @@ const BROKER_VARIABLES: &[&str] = &[
 ];
 
 /// The convention of a service's image where the service runs a broker.
-pub(super) fn runs_broker(service: &Service, words: &Words) -> Option<Convention> {
+pub(crate) fn runs_broker(service: &Service, words: &Words) -> Option<Convention> {
     let repository = repository(service);
     let known = Convention::of_repository(repository);
     let has = |prefix: &str| {
@@ -99,21 +98,30 @@ fn runs_start_script(words: &Words) -> bool {
         .any(|script| words.mention(script))
 }
 
-/// The broker that a service runs, its cluster not yet known.
-pub(super) fn broker_of(
-    id: ServiceId,
+/// What a container sees under the path of a properties file.
+pub(crate) enum Seen {
+    /// A file that is there to be read: its properties, and where it is mounted.
+    Here(Settings, Option<Place>),
+    /// What the image holds.
+    OfImage,
+    /// Something puts a file there that is not there to be read.
+    Unknown,
+}
+
+/// The broker that a container runs; whose it is and its cluster are not yet known. `None` where
+/// its settings are in a file that cannot be read.
+pub(crate) fn broker_of(
     service: &Service,
     convention: Convention,
     words: &Words,
-    container: &Container,
-    joining: &mut Joining<'_>,
+    files: &mut dyn FnMut(&str) -> Seen,
 ) -> Option<KafkaBroker> {
     let own_command = words.runs("kafka-server-start") && !runs_start_script(words);
     let version = version_of(service, convention);
     let mut made = if own_command {
-        by_command(service, words, container, joining)
+        by_command(service, words, files)?
     } else {
-        by_image(service, convention, container, joining)
+        by_image(service, convention, files)?
     };
     for flag in words.flags(&["--override"]) {
         if let Some(at) = flag.value.find('=') {
@@ -136,7 +144,8 @@ pub(super) fn broker_of(
     let uses_environment = !own_command && made.base == Base::Image;
     Some(KafkaBroker {
         name: service.name.value.clone(),
-        service: Some(id),
+        service: None,
+        pods: None,
         cluster: 0,
         distribution,
         version,
@@ -169,9 +178,8 @@ struct Made {
 fn by_image(
     service: &Service,
     convention: Convention,
-    container: &Container,
-    joining: &mut Joining<'_>,
-) -> Made {
+    files: &mut dyn FnMut(&str) -> Seen,
+) -> Option<Made> {
     let from = from_environment(service, convention);
     let mut made =
         Made { settings: from.settings, not_applied: from.not_applied, base: Base::Image };
@@ -186,10 +194,12 @@ fn by_image(
         }
         Convention::Confluent | Convention::Nothing => &[],
     };
-    let Some((file, mount)) = paths.iter().find_map(|path| loaded(container, path, joining)) else {
-        return made;
+    let seen = paths.iter().map(|path| files(path)).find(|seen| !matches!(seen, Seen::OfImage));
+    let (mut settings, mount) = match seen {
+        Some(Seen::Here(settings, mount)) => (settings, mount),
+        Some(Seen::Unknown) => return None,
+        Some(Seen::OfImage) | None => return Some(made),
     };
-    let mut settings = read(file, joining);
     if convention == Convention::Bitnami {
         let rule = "bitnami/kafka skips the environment when server.properties is mounted";
         made.not_applied = ignored(service, mount, rule, &settings);
@@ -198,24 +208,24 @@ fn by_image(
             settings.set(name, value.clone());
         }
     }
-    Made { settings, not_applied: made.not_applied, base: Base::File }
+    Some(Made { settings, not_applied: made.not_applied, base: Base::File })
 }
 
 /// A broker that the command starts with a file of its own, past the image's start script.
 fn by_command(
     service: &Service,
     words: &Words,
-    container: &Container,
-    joining: &mut Joining<'_>,
-) -> Made {
+    files: &mut dyn FnMut(&str) -> Seen,
+) -> Option<Made> {
     let file = words.iter().find(|word| word.value.ends_with(".properties"));
     let inside = file.map(|word| word.value.as_str()).unwrap_or_default();
     let place = file.and_then(Located::place);
     let command = service.command.as_ref().or(service.entrypoint.as_ref());
     let place = place.or(command.and_then(Located::place));
-    let (settings, base) = match loaded(container, inside, joining) {
-        Some((file, _)) => (read(file, joining), Base::File),
-        None => (Settings::default(), Base::Shipped),
+    let (settings, base) = match files(inside) {
+        Seen::Here(settings, _) => (settings, Base::File),
+        Seen::OfImage => (Settings::default(), Base::Shipped),
+        Seen::Unknown => return None,
     };
     let rule = "the command starts the broker past the image's start script, which alone turns \
                 environment into properties";
@@ -223,25 +233,16 @@ fn by_command(
         Some(place) => ignored(service, Some(place), rule, &settings),
         None => Vec::new(),
     };
-    Made { settings, not_applied, base }
+    Some(Made { settings, not_applied, base })
 }
 
-fn loaded(
-    container: &Container,
-    inside: &str,
-    joining: &mut Joining<'_>,
-) -> Option<(FileId, Option<Place>)> {
-    let found = container.file(inside)?;
-    if !joining.exists(&found.path) {
-        return None;
-    }
-    let file = joining.load(&found.path).ok()?;
+/// The file that a container of Compose sees under a path.
+pub(super) fn seen(container: &Container, inside: &str, joining: &mut Joining<'_>) -> Seen {
+    let found = container.file(inside).filter(|found| joining.exists(&found.path));
+    let loaded = found.and_then(|found| Some((joining.load(&found.path).ok()?, found.mount)));
+    let Some((file, mount)) = loaded else { return Seen::OfImage };
     joining.note_read(file, "properties");
-    Some((file, found.mount))
-}
-
-fn read(file: FileId, joining: &Joining<'_>) -> Settings {
-    super::properties::settings(file, joining.text(file))
+    Seen::Here(super::properties::settings(file, joining.text(file)), mount)
 }
 
 /// The variables that would have been properties.
@@ -329,6 +330,7 @@ pub(super) fn broker_of_file(file: FileId, path: &str, mut settings: Settings) -
     KafkaBroker {
         name: path.to_owned(),
         service: None,
+        pods: None,
         cluster: 0,
         distribution: KafkaDistribution::Properties,
         version: None,
@@ -359,6 +361,7 @@ fn copy(broker: &KafkaBroker, index: u32, count: u32) -> KafkaBroker {
     KafkaBroker {
         name: format!("{} ({index} of {count})", broker.name),
         service: broker.service,
+        pods: broker.pods.clone(),
         cluster: broker.cluster,
         distribution: broker.distribution,
         version: broker.version.clone(),

@@ -1,6 +1,6 @@
 //! Clients that a container's environment or a properties file names.
 
-use wonin_model::{ClientKind, ClientLibrary, KafkaClient, Located, Service, ServiceId, Settings};
+use wonin_model::{ClientKind, ClientLibrary, KafkaClient, Located, Service, Settings};
 use wonin_text::{FileId, Place, Span};
 
 use super::defaults::fill_java;
@@ -35,8 +35,9 @@ const ENDINGS: &[&str] = &[
     "METADATA_BROKER_LIST",
 ];
 
-/// Clients that the environment of a service names; one for each list of brokers.
-pub(super) fn of_environment(id: ServiceId, service: &Service) -> Vec<KafkaClient> {
+/// Clients that the environment of a container names, one for each list of brokers; whose they are
+/// is left to the caller.
+pub(crate) fn of_environment(service: &Service) -> Vec<KafkaClient> {
     let mut clients: Vec<KafkaClient> = Vec::new();
     for (variable, value) in &service.environment {
         let program = PROGRAMS.iter().find(|(name, _)| *name == variable);
@@ -57,7 +58,8 @@ pub(super) fn of_environment(id: ServiceId, service: &Service) -> Vec<KafkaClien
             },
             kind: ClientKind::Unknown,
             library: if program.is_some() { ClientLibrary::Java } else { ClientLibrary::Other },
-            service: Some(id),
+            service: None,
+            pods: None,
             app: None,
             place,
             settings,
@@ -141,6 +143,7 @@ pub(super) fn of_file(file: FileId, path: &str, mut settings: Settings) -> Kafka
         kind,
         library,
         service: None,
+        pods: None,
         app: None,
         place: Place { file, span: Span::default() },
         settings,
@@ -157,7 +160,7 @@ mod tests {
     use crate::servers::testing::service;
 
     fn servers(environment: &[(&str, &str)]) -> Vec<(String, String)> {
-        let clients = of_environment(ServiceId(0), &service("app", environment));
+        let clients = of_environment(&service("app", environment));
         let row = |client: KafkaClient| {
             let servers = client.settings.get("bootstrap.servers").map(|s| s.value.clone());
             (client.name, servers.unwrap_or_default())

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use wonin_model::{KafkaBroker, ServiceId, Stack};
 
 /// Numbers the clusters of all brokers, in the order of their first brokers.
-pub(super) fn number(stack: &mut Stack) {
+pub(crate) fn number(stack: &mut Stack) {
     let mut union = Union::new(stack.brokers.len());
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
     let mut of_service: BTreeMap<ServiceId, usize> = BTreeMap::new();
@@ -56,7 +56,8 @@ fn same_node(one: &KafkaBroker, other: &KafkaBroker) -> bool {
     let same_id = id(one).is_some() && id(one) == id(other);
     let advertised = addresses(one);
     let same_address = addresses(other).iter().any(|address| advertised.contains(address));
-    one.service.is_none() && other.service.is_none() && (same_id || same_address)
+    let is_file = |broker: &KafkaBroker| broker.service.is_none() && broker.pods.is_none();
+    is_file(one) && is_file(other) && (same_id || same_address)
 }
 
 /// `host:port` of each address that a node advertises.
@@ -69,6 +70,17 @@ fn addresses(broker: &KafkaBroker) -> Vec<String> {
 /// What a broker shares with the others of its cluster.
 fn keys(broker: &KafkaBroker, stack: &Stack) -> Vec<String> {
     let scope = scope(broker, stack);
+    let mut keys = named(broker, &scope, stack);
+    if let Some(pods) = &broker.pods {
+        // One object, or one operator, makes one cluster of its pods.
+        keys.push(format!("{scope} pods {:?}", pods.place));
+        keys.extend(pods.operated_as.iter().map(|name| format!("{scope} operated {name}")));
+    }
+    keys
+}
+
+/// What a broker names that the others of its cluster name as well.
+fn named(broker: &KafkaBroker, scope: &str, stack: &Stack) -> Vec<String> {
     let controllers = controllers(broker);
     if !controllers.is_empty() {
         let key = |(host, port): &(String, String)| {
@@ -89,17 +101,21 @@ fn keys(broker: &KafkaBroker, stack: &Stack) -> Vec<String> {
     id.map(|id| format!("{scope} id {}", id.value)).into_iter().collect()
 }
 
-/// Names mean something within one project or one directory only.
+/// Names mean something within one project, one namespace or one directory only.
 fn scope(broker: &KafkaBroker, stack: &Stack) -> String {
-    match broker.service {
-        Some(service) => format!("project {}", stack.service(service).project),
-        None => format!("directory {}", directory(&broker.name)),
+    match (broker.service, &broker.pods) {
+        (Some(service), _) => format!("project {}", stack.service(service).project),
+        (None, Some(pods)) => format!("namespace {} of {}", pods.namespace, pods.dir),
+        (None, None) => format!("directory {}", directory(&broker.name)),
     }
 }
 
 /// Where loopback leads: the container itself, or the machine that all files of a directory are
 /// meant for, and all containers that have its network.
 fn own_scope(broker: &KafkaBroker, stack: &Stack) -> String {
+    if let Some(pods) = &broker.pods {
+        return if pods.on_host { String::new() } else { format!("{} ", broker.name) };
+    }
     let Some(service) = broker.service else { return String::new() };
     let mode = stack.service(service).network_mode.as_ref().map(|mode| mode.value.as_str());
     if mode == Some("host") { String::new() } else { format!("{} ", service.0) }
@@ -186,6 +202,7 @@ mod tests {
         KafkaBroker {
             name: service.to_string(),
             service: Some(ServiceId(service)),
+            pods: None,
             cluster: 0,
             distribution: KafkaDistribution::Apache,
             version: None,

@@ -10,7 +10,7 @@ use crate::servers::made;
 
 /// What an image does with its environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Convention {
+pub(crate) enum Convention {
     /// `KAFKA_CFG_…` and some thirty old names, written over Kafka's own file.
     Bitnami,
     /// `KAFKA_…`, into an empty file.

@@ -18,27 +18,33 @@ use std::collections::BTreeSet;
 
 use wonin_model::{KafkaClient, Service, ServiceId};
 
+pub(crate) use brokers::{Seen, broker_of, runs_broker};
+pub(crate) use clients::of_environment as clients_of;
+pub(crate) use clusters::number;
 pub(crate) use defaults::fill_java;
-pub(crate) use properties::{FORMAT, KafkaProperties};
+pub(crate) use properties::{FORMAT, KafkaProperties, settings_from};
 
 use crate::fragment::{Content, Fragment};
 use crate::pipeline::Joining;
 use crate::servers::{Container, Words};
-use brokers::{broker_of, broker_of_file, replicated, runs_broker};
+use brokers::{broker_of_file, replicated, seen};
 use properties::Use;
 
 /// Finds brokers, their clusters and the topics that services create.
 pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
     let services = std::mem::take(&mut joining.evidence.stack.services);
-    let seen: BTreeSet<String> = kafka_files_seen(joining, &services);
+    let used: BTreeSet<String> = kafka_files_seen(joining, &services);
     let mut brokers = Vec::new();
     let mut words = Vec::new();
     for (index, service) in services.iter().enumerate() {
         let run = Words::of(service, &joining.evidence.sources);
         if let Some(convention) = runs_broker(service, &run) {
             let container = Container::of(service, joining);
-            let id = ServiceId(index);
-            let broker = broker_of(id, service, convention, &run, &container, joining);
+            let mut files = |inside: &str| seen(&container, inside, joining);
+            let mut broker = broker_of(service, convention, &run, &mut files);
+            if let Some(broker) = &mut broker {
+                broker.service = Some(ServiceId(index));
+            }
             let replicas = service.replicas.as_ref().map_or(1, |replicas| replicas.value);
             brokers.extend(broker.into_iter().flat_map(|broker| replicated(broker, replicas)));
         }
@@ -47,7 +53,7 @@ pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
     joining.evidence.stack.services = services;
     for fragment in &mut joining.fragments {
         let Content::Kafka(properties) = &mut fragment.content else { continue };
-        if properties.used_as == Use::Broker && !seen.contains(&fragment.path) {
+        if properties.used_as == Use::Broker && !used.contains(&fragment.path) {
             // Taken: nobody else reads them.
             let settings = std::mem::take(&mut properties.settings);
             brokers.push(broker_of_file(fragment.file, &fragment.path, settings));
@@ -55,7 +61,7 @@ pub(crate) fn join_brokers(joining: &mut Joining<'_>) {
     }
     let stack = &mut joining.evidence.stack;
     stack.brokers = brokers;
-    clusters::number(stack);
+    number(stack);
     let mut topics = Vec::new();
     for (id, service) in stack.services() {
         topics.extend(topics::created_by(id, service, &words[id.0], stack));
@@ -113,7 +119,8 @@ pub(crate) fn join_clients(joining: &mut Joining<'_>) {
     let of_clients = stack.kafka_clients.iter().filter_map(|client| client.service);
     let known: BTreeSet<ServiceId> = of_brokers.chain(of_clients).collect();
     for (id, service) in stack.services().filter(|(id, _)| !known.contains(id)) {
-        found.extend(clients::of_environment(id, service));
+        let own = clients_of(service);
+        found.extend(own.into_iter().map(|client| KafkaClient { service: Some(id), ..client }));
     }
     for fragment in &mut joining.fragments {
         let Content::Kafka(properties) = &mut fragment.content else { continue };

@@ -2,7 +2,7 @@
 
 use wonin_model::{Located, Settings};
 use wonin_syntax::{Entry, Node, properties};
-use wonin_text::{FileId, Place, SourceFile};
+use wonin_text::{FileId, Place, SourceFile, Span};
 
 use crate::fragment::{Content, Format};
 
@@ -73,10 +73,16 @@ fn use_of(settings: &Settings) -> Option<Use> {
 
 /// All properties of the text; of equal keys the last one counts, as in Java.
 pub(crate) fn settings(file: FileId, text: &str) -> Settings {
+    settings_from(file, text, 0)
+}
+
+/// The same for a text that begins at an offset of its file.
+pub(crate) fn settings_from(file: FileId, text: &str, start: usize) -> Settings {
     let documents = properties::parse(text).documents;
     let located = |entry: &Entry| {
         let (key, value) = (entry.key.as_str()?, entry.value.as_str()?);
-        let place = Place { file, span: entry.value.value_span() };
+        let span = entry.value.value_span().range();
+        let place = Place { file, span: Span::new(start + span.start, start + span.end) };
         Some((key.into(), Located::written(value.trim_end().to_owned(), place)))
     };
     documents.iter().flat_map(Node::entries).filter_map(located).collect()

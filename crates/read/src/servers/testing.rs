@@ -1,7 +1,5 @@
 //! Services made by hand, for tests.
 
-use std::collections::BTreeMap;
-
 use wonin_model::{Image, Located, Mount, MountKind, Service};
 use wonin_text::{FileId, Place, SourceFile, Sources, Span};
 
@@ -24,38 +22,7 @@ pub(crate) fn sources() -> Sources {
 /// A service with environment and nothing else.
 pub(crate) fn service(name: &str, environment: &[(&str, &str)]) -> Service {
     let environment = environment.iter().map(|(key, value)| ((*key).to_owned(), at(value)));
-    Service {
-        project: 0,
-        name: at(name),
-        body: None,
-        image: None,
-        base_image: None,
-        dockerfile: None,
-        build_context: None,
-        container_name: None,
-        hostname: None,
-        entrypoint: None,
-        command: None,
-        environment: environment.collect(),
-        ports: Vec::new(),
-        expose: Vec::new(),
-        networks: Vec::new(),
-        network_mode: None,
-        mounts: Vec::new(),
-        healthcheck: None,
-        depends_on: Vec::new(),
-        restart: None,
-        replicas: None,
-        memory_limit_bytes: None,
-        cpu_limit_millis: None,
-        pids_limit: None,
-        nproc_limit: None,
-        stop_grace_ms: None,
-        profiles: Vec::new(),
-        labels: BTreeMap::new(),
-        cap_add: Vec::new(),
-        update: None,
-    }
+    Service { environment: environment.collect(), ..Service::named(0, at(name)) }
 }
 
 /// The service with an image `repository:tag`.

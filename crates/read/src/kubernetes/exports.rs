@@ -1,0 +1,63 @@
+//! Variables that a container's own script exports before it starts the program.
+
+use wonin_model::{Located, Service};
+use wonin_text::Sources;
+
+use super::environment::filled;
+use crate::servers::{Words, expand_text};
+
+/// Puts what the script exports into the environment of the service. What only the running shell
+/// knows, or sets under a condition, is not certain.
+pub(super) fn apply(words: &Words, sources: &Sources, service: &mut Service) {
+    for command in words.commands() {
+        let mut words = command.iter().peekable();
+        let conditional = words.next_if(|word| is_branch(&word.value)).is_some();
+        words.next_if(|word| word.value == "export");
+        while let Some(word) = words.next_if(|word| assigned(&word.value).is_some()) {
+            let Some(name) = assigned(&word.value) else { break };
+            let name = name.to_owned();
+            let value = value(word, name.len() + 1, conditional, sources, service);
+            service.environment.insert(name, value);
+        }
+    }
+}
+
+fn is_branch(word: &str) -> bool {
+    matches!(word, "then" | "else" | "do")
+}
+
+/// The name in `NAME=value`.
+fn assigned(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+fn value(
+    word: &Located<String>,
+    start: usize,
+    conditional: bool,
+    sources: &Sources,
+    service: &Service,
+) -> Located<String> {
+    let value = word.part(start..word.value.len());
+    let Some(place) = value.place() else { return value };
+    let text = expand_text(&value.value, |name| known(name, service));
+    let is_open = conditional || text.contains(['$', '`']);
+    if !is_open && sources.slice(place) == text {
+        return value;
+    }
+    let unset = if is_open { vec![word.value[..start - 1].to_owned()] } else { Vec::new() };
+    filled(text, place, Vec::new(), unset)
+}
+
+/// The value of a variable, or what stands behind its last dash (`${HOSTNAME##*-}`).
+fn known(name: &str, service: &Service) -> Option<String> {
+    let (name, is_end) = match name.strip_suffix("##*-") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let value = service.environment.get(name)?.value.as_str();
+    let end = || value.rsplit('-').next().unwrap_or(value);
+    Some(if is_end { end() } else { value }.to_owned())
+}

@@ -1,0 +1,242 @@
+//! Kafka in Kubernetes: brokers and clients that the containers of pods run.
+//!
+//! A container of a pod becomes what Compose calls a service, so that image, command and
+//! environment mean what they mean there. Each pod of a StatefulSet is one broker.
+
+use std::sync::Arc;
+
+use wonin_model::{KafkaBroker, KafkaClient, Located, PodService, Pods, Service};
+use wonin_syntax::Node;
+use wonin_text::{Place, Sources};
+
+use super::environment::{Environment, environment, filled};
+use super::volumes::Volumes;
+use super::{Object, Wrong, exports, same_namespace, selects};
+use crate::compose::image::image;
+use crate::kafka::{broker_of, clients_of, runs_broker};
+use crate::servers::Words;
+
+/// What the manifests of one directory say of Kafka.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) brokers: Vec<KafkaBroker>,
+    pub(super) clients: Vec<KafkaClient>,
+}
+
+/// More pods than this many say no more than this many.
+const PODS_MAX: u32 = 16;
+
+/// Reads the pods of all objects of a directory.
+pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> Found {
+    let mut found = Found::default();
+    for object in objects {
+        let Some(group) = Group::of(object, objects, sources) else { continue };
+        for container in group.pod.get("containers").map(Node::items).unwrap_or_default() {
+            group.add(container, wrong, &mut found);
+        }
+    }
+    found
+}
+
+/// The pods that one object makes.
+struct Group<'a> {
+    object: &'a Object<'a>,
+    objects: &'a [Object<'a>],
+    sources: &'a Sources,
+    /// The specification of a pod.
+    pod: &'a Node,
+    pods: Arc<Pods>,
+    /// How many there are; `None` where that is not told.
+    count: Option<u32>,
+}
+
+impl<'a> Group<'a> {
+    /// `None` for objects without pods, for templates, and for patches that change others.
+    fn of(object: &'a Object<'a>, objects: &'a [Object<'a>], sources: &'a Sources) -> Option<Self> {
+        let (template, count) = template(object)?;
+        if sources.file(object.file).text().contains("{{") {
+            return None;
+        }
+        let pod = template.get("spec")?;
+        let name = object.node.at(&["metadata", "name"])?;
+        let labels = template.at(&["metadata", "labels"]);
+        let services = labels.map(|labels| services(object, labels, objects)).unwrap_or_default();
+        let pods = Pods {
+            name: name.as_str()?.to_owned(),
+            place: Place { file: object.file, span: name.value_span() },
+            dir: object.dir.to_owned(),
+            namespace: object.namespace().to_owned(),
+            services,
+            on_host: pod.get("hostNetwork").and_then(Node::as_str) == Some("true"),
+            operated_as: None,
+        };
+        Some(Self { object, objects, sources, pod, pods: Arc::new(pods), count })
+    }
+
+    /// Adds the brokers that a container is in every pod, or its clients.
+    fn add(&self, container: &Node, wrong: &Wrong, found: &mut Found) {
+        let Some(ran) = self.ran(container, 0) else { return };
+        if runs_broker(&ran.service, &ran.words).is_none() {
+            let clients = clients_of(&ran.service).into_iter();
+            let pods = || Some(Arc::clone(&self.pods));
+            found.clients.extend(clients.map(|client| KafkaClient { pods: pods(), ..client }));
+            return;
+        }
+        match self.brokers(container) {
+            Some(brokers) => found.brokers.extend(brokers),
+            None => {
+                let why = "what this broker is told is not all in the manifests of its directory: \
+                           it is not judged";
+                wrong.borrow_mut().push((self.pods.place, why.to_owned()));
+            }
+        }
+    }
+
+    /// One broker for each pod; `None` where something that decides on them is not told.
+    fn brokers(&self, container: &Node) -> Option<Vec<KafkaBroker>> {
+        let volumes = Volumes {
+            object: self.object,
+            group: self.objects,
+            pod: self.pod,
+            container,
+            sources: self.sources,
+        };
+        let mut brokers: Vec<KafkaBroker> = Vec::new();
+        let count = self.count?;
+        for index in 0..count.min(PODS_MAX) {
+            let ran = self.ran(container, index)?;
+            if !ran.is_whole || !runs_known_scripts(&ran.words) {
+                return None;
+            }
+            let convention = runs_broker(&ran.service, &ran.words)?;
+            let mut files = |inside: &str| volumes.seen(inside);
+            let broker = broker_of(&ran.service, convention, &ran.words, &mut files)?;
+            let pods = Some(Arc::clone(&self.pods));
+            brokers.push(KafkaBroker { name: self.pod_name(index, count), pods, ..broker });
+        }
+        if let [first, second, ..] = brokers.as_slice()
+            && written_id(first).is_some()
+            && written_id(first) == written_id(second)
+        {
+            // With one id for all, one of them can run.
+            brokers.truncate(1);
+        }
+        Some(brokers)
+    }
+
+    /// What a container runs in the pod of this number; `None` without an image.
+    fn ran(&self, container: &Node, index: u32) -> Option<Ran> {
+        let object = self.object;
+        let image_node = container.get("image")?;
+        let place = |node: &Node| Place { file: object.file, span: node.value_span() };
+        let pod = self.sure_pod_name(index);
+        let Environment { mut values, is_whole } =
+            environment(container, object, self.objects, pod.as_deref());
+        if let Some(pod) = pod {
+            values.insert("HOSTNAME".to_owned(), filled(pod, self.pods.place, vec![], vec![]));
+        }
+        let line = |key: &str| {
+            let node = container.get(key)?;
+            let words = node.items().iter().filter_map(Node::as_str).map(str::to_owned).collect();
+            Some(Located::written(words, place(node)))
+        };
+        let name = Located::written(self.pods.name.clone(), self.pods.place);
+        let mut service = Service {
+            image: Some(Located::written(image(image_node.as_str()?), place(image_node))),
+            entrypoint: line("command"),
+            command: line("args"),
+            environment: values,
+            ..Service::named(0, name)
+        };
+        let words = Words::of(&service, self.sources);
+        exports::apply(&words, self.sources, &mut service);
+        Some(Ran { service, words, is_whole })
+    }
+
+    /// The name for people.
+    fn pod_name(&self, index: u32, count: u32) -> String {
+        let name = &self.pods.name;
+        self.sure_pod_name(index).unwrap_or_else(|| match count {
+            1 => name.clone(),
+            _ => format!("{name} ({} of {count})", index + 1),
+        })
+    }
+
+    /// The name that the pod is sure to have.
+    fn sure_pod_name(&self, index: u32) -> Option<String> {
+        match self.object.kind {
+            "StatefulSet" => Some(format!("{}-{index}", self.pods.name)),
+            "Pod" => Some(self.pods.name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What a container runs, as a service of Compose would.
+struct Ran {
+    service: Service,
+    words: Words,
+    /// Whether all that sets variables is known.
+    is_whole: bool,
+}
+
+/// What an object's pods are made from, and how many there are where that is told.
+fn template<'a>(object: &Object<'a>) -> Option<(&'a Node, Option<u32>)> {
+    if object.kind == "Pod" {
+        return Some((object.node, Some(1)));
+    }
+    let spec = object.node.get("spec")?;
+    let is_patch = object.text(&["apiVersion"]).is_some_and(|version| version.starts_with("apps/"))
+        && spec.get("selector").is_none();
+    match object.kind {
+        "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" if !is_patch => {
+            let count = match spec.get("replicas") {
+                Some(replicas) => replicas.as_str().and_then(|text| text.trim().parse().ok()),
+                None => Some(1),
+            };
+            Some((spec.get("template")?, count))
+        }
+        "DaemonSet" if !is_patch => Some((spec.get("template")?, None)),
+        "Job" => Some((spec.get("template")?, None)),
+        "CronJob" => Some((spec.at(&["jobTemplate", "spec", "template"])?, None)),
+        _ => None,
+    }
+}
+
+/// The Services that select pods with these labels.
+fn services(object: &Object<'_>, labels: &Node, objects: &[Object<'_>]) -> Vec<PodService> {
+    let leading = same_namespace(object, objects, "Service").filter(|service| {
+        let selector = service.node.at(&["spec", "selector"]);
+        selector.is_some_and(|selector| selects(selector, labels))
+    });
+    let read = |service: &Object<'_>| {
+        let ports = service.node.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
+        let number = |port: &Node, key: &str| port.get(key)?.as_str()?.trim().parse::<u16>().ok();
+        let pair = |port: &Node| {
+            let own = number(port, "port")?;
+            let is_same = port.get("targetPort").is_none();
+            Some((own, if is_same { own } else { number(port, "targetPort")? }))
+        };
+        let name = service.text(&["metadata", "name"])?.to_owned();
+        Some(PodService { name, ports: ports.iter().filter_map(pair).collect() })
+    };
+    leading.filter_map(read).collect()
+}
+
+/// The id that somebody wrote for a broker.
+fn written_id(broker: &KafkaBroker) -> Option<i64> {
+    ["node.id", "broker.id"].iter().find_map(|name| {
+        broker.settings.written(name).filter(|id| id.origin.is_certain())?;
+        broker.settings.int(name).map(|id| id.value).filter(|id| *id >= 0)
+    })
+}
+
+/// Whether no script runs but those of Kafka and of its images: others may set what they like.
+fn runs_known_scripts(words: &Words) -> bool {
+    const OF_IMAGES: [&str; 5] =
+        ["/confluent/docker/", "/kafka/docker/", "/scripts/kafka/", "kafka-", "zookeeper-"];
+    let scripts = words.iter().filter(|word| word.value.ends_with(".sh"));
+    scripts.map(|word| word.value.as_str()).all(|script| {
+        OF_IMAGES.iter().any(|known| script.contains(known)) || script.ends_with("start-kafka.sh")
+    })
+}
