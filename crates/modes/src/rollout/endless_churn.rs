@@ -60,12 +60,19 @@
 //! ## In logs
 //!
 //! Six failures of tasks or more within 20 minutes and longer, while the circuit breaker ends
-//! nothing and the service is never steady, show it at work.
+//! nothing and the service is never steady, show it at work. So do three failed tasks of a Swarm
+//! service that no task outlived for ten minutes (`docker service ps`), and containers that their
+//! engine is about to start again after an error (`docker ps`, `CrashLoopBackOff`): those end by
+//! themselves, and what they said last tells why.
 //!
 //! ## Evidence
 //!
 //! - Amazon ECS developer guide, "Service throttle logic": tasks that were running are not throttled;
 //!   "Deployment circuit breaker". Row E12 of the rollout rules.
+//! - Docker, "Deploy services to a swarm": tasks that end are replaced without end unless
+//!   `max_attempts` bounds it; moby, `daemon/cluster/executor/container`.
+
+mod loops;
 
 use wonin_model::{Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Severity};
 use wonin_rollout::closed::{check_budget_ms, survival_probability};
@@ -80,7 +87,7 @@ pub(crate) struct EndlessChurn;
 static META: ModeMeta = ModeMeta {
     id: "endless-churn",
     family: "rollout",
-    summary: "nothing ends a deployment whose tasks fail their health check",
+    summary: "nothing ends a deployment whose tasks fail",
     source: include_str!("endless_churn.rs"),
 };
 
@@ -105,6 +112,7 @@ impl Mode for EndlessChurn {
         }
         let shown = churn(evidence);
         telling.finish_shown(META.id, &shown, findings, open, || Some(observed(&shown)));
+        findings.extend(loops::observe(evidence));
     }
 }
 

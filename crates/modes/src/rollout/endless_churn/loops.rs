@@ -1,0 +1,119 @@
+//! Containers that end by themselves and are started again without end, whoever starts them.
+
+use std::collections::BTreeMap;
+
+use wonin_model::{ContainerState, Evidence, Finding, Fix, Origin, Role, Severity, Standing};
+
+use super::META;
+use crate::shared::seen::{Part, signals};
+use crate::shared::stale;
+use crate::shared::words::{count, list};
+
+/// Fewer failures are a start that found something missing for a moment.
+const FAILURES_MIN: u64 = 3;
+
+/// Recognises both tasks of Swarm and containers that their engine says to be restarting.
+pub(super) fn observe(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = tasks(evidence);
+    let is_loop = |one: &&ContainerState| is_restarting(one) && !is_told_elsewhere(evidence, one);
+    found.extend(evidence.containers.iter().filter(is_loop).map(|one| container(evidence, one)));
+    found
+}
+
+/// Tasks of Swarm services that fail one after the other.
+fn tasks(evidence: &Evidence) -> Vec<Finding> {
+    let mut by_service: BTreeMap<Option<&str>, Vec<Part<'_>>> = BTreeMap::new();
+    for signal in signals(evidence, &["swarm.task-exited", "swarm.start-failed"]) {
+        by_service.entry(signal.service.as_deref()).or_default().push(Part::whole(signal));
+    }
+    let enough = |parts: &Vec<Part<'_>>| failures(parts) >= FAILURES_MIN;
+    let repeated = by_service.into_iter().filter(|(_, parts)| enough(parts));
+    repeated.map(|(service, parts)| failing(evidence, service, &parts)).collect()
+}
+
+fn failures(parts: &[Part<'_>]) -> u64 {
+    parts.iter().map(|part| part.events).sum()
+}
+
+fn failing(evidence: &Evidence, service: Option<&str>, parts: &[Part<'_>]) -> Finding {
+    let codes: Vec<&str> = parts.iter().flat_map(|part| part.signal.all("code")).collect();
+    let how = match codes.as_slice() {
+        [] => "they cannot even be started".to_owned(),
+        codes => format!("exit code {}", list(codes)),
+    };
+    let runs = evidence
+        .containers
+        .iter()
+        .any(|one| one.service.as_deref() == service && one.status.as_deref() == Some("running"));
+    let title = format!(
+        "{} fail and are started again without end: {}, {how}",
+        service.map_or("tasks".to_owned(), |name| format!("tasks of {name}")),
+        count(usize::try_from(failures(parts)).unwrap_or(usize::MAX), "failure")
+    );
+    let severity = if runs { Severity::Medium } else { Severity::High };
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 88);
+    finding.service = service.map(str::to_owned);
+    let meaning = codes.first().and_then(|code| meaning(code.parse().ok()?));
+    finding.arithmetic = meaning.map(str::to_owned);
+    for part in parts {
+        finding = part.tell(finding, "a task ended by itself, and Swarm started the next one");
+    }
+    finding
+        .fix(Fix::advice(
+            "read what a task says before it ends (`docker service logs`, `docker service ps --no-trunc`)",
+        ))
+        .fix(Fix::advice(
+            "let the loop end: `deploy.restart_policy.max_attempts`; and let an update notice it: `update_config` with `failure_action: rollback` and a `monitor` longer than a start",
+        ))
+}
+
+/// What an exit code says of itself (`man 1 bash`, EXIT STATUS).
+fn meaning(code: i64) -> Option<&'static str> {
+    match code {
+        126 => Some("126 = the command is there and cannot be run: not executable"),
+        127 => Some("127 = the command is not in the image"),
+        134 => Some("134 = 128 + 6 (SIGABRT): the program gave up by itself"),
+        137 => Some("137 = 128 + 9 (SIGKILL): somebody killed it, or the kernel for memory"),
+        139 => Some("139 = 128 + 11 (SIGSEGV): the program crashed"),
+        143 => Some("143 = 128 + 15 (SIGTERM): somebody asked it to end"),
+        _ => None,
+    }
+}
+
+/// Whether the engine waits to start it again, after it ended with an error.
+fn is_restarting(container: &ContainerState) -> bool {
+    match container.status.as_deref() {
+        Some("CrashLoopBackOff") => u64::from(container.restarts) >= FAILURES_MIN,
+        Some("restarting") => container.exit_code.is_some_and(|code| code != 0),
+        _ => false,
+    }
+}
+
+/// Whether another mode says why it ends: the kernel or a probe killed it.
+fn is_told_elsewhere(evidence: &Evidence, container: &ContainerState) -> bool {
+    let mut killed = signals(evidence, &["kubernetes.killed-by-probe"]).into_iter();
+    container.oom_killed || killed.any(|signal| signal.service == container.service)
+}
+
+fn container(evidence: &Evidence, container: &ContainerState) -> Finding {
+    let code = container.exit_code.map_or(String::new(), |code| format!(" with {code}"));
+    let times = match container.restarts {
+        0 => String::new(),
+        restarts => format!(", {} so far", count(restarts as usize, "restart")),
+    };
+    let title = format!("{} ends{code} and is started again without end{times}", container.name);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::Medium, 88)
+        .because_at("its state says so", Origin::Written(container.place));
+    finding.standing = Standing::Observed;
+    finding.service = Some(stale::name(evidence, container).to_owned());
+    finding.arithmetic = container.exit_code.and_then(meaning).map(str::to_owned);
+    for signal in signals(evidence, &["kubernetes.back-off"]) {
+        if signal.service == container.service {
+            finding = Part::whole(signal).tell(finding, "follows: each start waits longer");
+        }
+    }
+    finding.fix(Fix::advice(
+        "read what it says before it ends (`docker logs`, `kubectl logs --previous`)",
+    ))
+}
