@@ -11,7 +11,8 @@
 //! the container unhealthy after A + (retries − 1) × interval, where A is one interval, or the end of
 //! the `startPeriod` (at most 300 s). The grace period of the service covers it, too, but one good
 //! probe must come before that ends: the smallest grace is start + interval. A command that asks
-//! another port than the application listens on never succeeds.
+//! another port than the application listens on never succeeds. Swarm ends unhealthy tasks in the
+//! same way ("dockerexec: unhealthy container"); their exit code 137 has nothing to do with memory.
 //!
 //! ## Example
 //!
@@ -71,8 +72,8 @@
 //! - Whether the image holds the program that the command names is not known here.
 
 use wonin_model::{
-    EcsContainer, EcsContainerCheck, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Role,
-    Severity,
+    EcsContainer, EcsContainerCheck, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin,
+    Role, Severity, Signal,
 };
 use wonin_rollout::closed::{
     container_safe_grace_ms, docker_first_counted_ms, docker_unhealthy_ms,
@@ -81,7 +82,9 @@ use wonin_rollout::plan::DockerCheck;
 use wonin_rollout::solve::Setting;
 use wonin_text::Sources;
 
+use crate::shared::checks::{unhealthy_after_ms, written_check};
 use crate::shared::deploys::{Ecs, Seen, Started, Telling, ecs_services, rehearsal, started};
+use crate::shared::seen::{Part, signals};
 use crate::shared::words::{duration_ms, list};
 
 pub(crate) struct ContainerCheckKills;
@@ -143,7 +146,39 @@ impl Mode for ContainerCheckKills {
         }
         let seen = Seen { evidence, signals: SEEN };
         telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
+        findings.extend(
+            signals(evidence, &["swarm.task-unhealthy"])
+                .into_iter()
+                .map(|signal| swarm(evidence, signal)),
+        );
     }
+}
+
+/// Swarm ends tasks that its engine calls unhealthy, and says so.
+fn swarm(evidence: &Evidence, signal: &Signal) -> Finding {
+    let name = signal.service.as_deref();
+    let whose = name.map_or(String::new(), |name| format!(" of {name}"));
+    let title =
+        format!("Swarm kills tasks{whose} and starts others: their health check says unhealthy");
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 90);
+    finding.service.clone_from(&signal.service);
+    finding = Part::whole(signal).tell(finding, "a task failed its container check");
+    let service = evidence.stack.services.iter().find(|one| Some(one.name.value.as_str()) == name);
+    if let Some(check) = service.and_then(written_check) {
+        let timing = unhealthy_after_ms(check);
+        finding = finding
+            .arithmetic(format!(
+                "{} + ({} - 1) × {} = {} from the start to unhealthy; a start that takes longer never ends",
+                duration_ms(timing.first_ms),
+                timing.retries,
+                duration_ms(timing.interval_ms),
+                duration_ms(timing.total_ms)
+            ))
+            .because_at("the check", Origin::Written(check.place));
+    }
+    finding.leads_to("endless-churn").fix(Fix::advice(
+        "run the command of the check in a running task (`docker inspect` shows its last output); if it only comes too early, a longer `start_period`",
+    ))
 }
 
 /// The longest start period that ECS takes, in seconds.

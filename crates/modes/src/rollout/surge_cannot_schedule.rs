@@ -11,7 +11,8 @@
 //! With nothing allowed to be missing the controller first adds a pod. A port of the node, or a
 //! required anti-affinity between the pods, admits one pod per node, so that one node more than
 //! replicas is needed. A volume that one node alone may mount keeps a new pod on another node waiting
-//! for the old one, which waits for the new one.
+//! for the old one, which waits for the new one. Swarm places tasks by what is reserved, by labels and
+//! by ports in host mode, and says which of these no node satisfies.
 //!
 //! ## Example
 //!
@@ -58,17 +59,19 @@
 //!
 //! ## Evidence
 //!
+//! - SwarmKit, `manager/scheduler/filter.go`, for the reasons that Swarm gives.
 //! - Kubernetes documentation, "Deployments" (surge first), "Assigning Pods to Nodes" (anti-affinity),
 //!   "Persistent Volumes" (`ReadWriteOnce` is one node), `deployment/rolling.go`. Row K5 of the rollout
 //!   rules.
 //! - How many nodes there are, and how full they are, is not in these files.
 
 use wonin_model::{
-    Evidence, Finding, Fix, KubeStrategy, Mode, ModeMeta, NotChecked, Role, Severity,
+    Evidence, Finding, Fix, KubeStrategy, Mode, ModeMeta, NotChecked, Role, Severity, Signal,
 };
 
 use crate::shared::deploys::{Kube, Seen, Telling, steps, workloads};
-use crate::shared::words::count;
+use crate::shared::seen::{Part, signals};
+use crate::shared::words::{count, list};
 
 pub(crate) struct SurgeCannotSchedule;
 
@@ -92,6 +95,48 @@ fn observed() -> Finding {
         .fix(Fix::advice("read the reason that the event gives: free CPU and memory, ports, anti-affinity, volumes"))
 }
 
+/// What Swarm says of a task that waits for a node.
+fn swarm(signal: &Signal) -> Finding {
+    let whose = signal.service.as_deref().map_or(String::new(), |name| format!(" of {name}"));
+    let reasons = signal.all("why");
+    let why = if reasons.is_empty() { String::new() } else { format!(": {}", list(&reasons)) };
+    let mut finding = Finding::new(&META, format!("no node takes a task{whose}{why}")).weigh(
+        Role::Cause,
+        Severity::High,
+        90,
+    );
+    finding.service.clone_from(&signal.service);
+    let advice = |text: &str, advice| {
+        reasons.iter().any(|why| why.contains(text)).then(|| Fix::advice(advice))
+    };
+    let fixes = [
+        advice(
+            "insufficient resources",
+            "reserve less (`deploy.resources.reservations`: what is reserved counts, not what is used), or add a node",
+        ),
+        advice(
+            "scheduling constraints",
+            "compare `deploy.placement.constraints` with the nodes (`docker node ls`, `docker node inspect`): a label that no node bears, a role, a host name",
+        ),
+        advice(
+            "host-mode port",
+            "a port in host mode admits one task per node: `update_config.order: stop-first`, or publish it in ingress mode",
+        ),
+        advice("unsupported platform", "build the image for the platform of the nodes"),
+        advice("max replicas per node", "raise `max_replicas_per_node`, or add a node"),
+        advice(
+            "not available for new tasks",
+            "bring nodes back: `docker node ls` shows who is down, drained or paused",
+        ),
+    ];
+    finding = Part::whole(signal).tell(finding, "Swarm finds no node for it");
+    finding.fixes.extend(fixes.into_iter().flatten());
+    if finding.fixes.is_empty() {
+        finding = finding.fix(Fix::advice("`docker service ps --no-trunc` gives the whole reason"));
+    }
+    finding
+}
+
 impl Mode for SurgeCannotSchedule {
     fn meta(&self) -> &'static ModeMeta {
         &META
@@ -111,6 +156,7 @@ impl Mode for SurgeCannotSchedule {
         }
         let seen = Seen { evidence, signals: SEEN };
         telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
+        findings.extend(signals(evidence, &["swarm.no-node"]).into_iter().map(swarm));
     }
 }
 

@@ -91,7 +91,11 @@ impl Mode for HeapExceedsMemory {
         }
         own.extend(deployed(evidence));
         observe(evidence, &mut own);
+        let is_told = own.iter().any(|one| one.standing >= Standing::Observed);
         findings.extend(own);
+        if !is_told {
+            findings.extend(killed_tasks(evidence));
+        }
         findings.extend(heap_full(evidence));
     }
 }
@@ -119,8 +123,7 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
     }
     let killed: Vec<&ContainerState> =
         evidence.containers.iter().filter(|container| container.oom_killed).collect();
-    for signal in signals(evidence, &["compose.exited"]) {
-        let is_kill = |values: &Values| values.get("code").is_some_and(|code| code == "137");
+    for signal in signals(evidence, &["compose.exited", "swarm.task-exited"]) {
         let certain = !shown.is_empty() || !killed.is_empty() || !own.is_empty();
         let part = Part::of(signal, is_kill).filter(|_| certain);
         shown.extend(part.map(|part| (part, "exit code 137 = 128 + 9: it was killed".to_owned())));
@@ -141,6 +144,35 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         )))
     });
 }
+
+/// Whether an exit code is that of a kill for which its engine gives no reason.
+fn is_kill(values: &Values) -> bool {
+    values.get("code").is_some_and(|code| code == "137") && !values.contains_key("why")
+}
+
+/// Tasks of Swarm that are killed again and again. Swarm says which ones it killed for their check,
+/// and those that it stops do not count as failed: what is left is the kernel, or somebody by hand.
+fn killed_tasks(evidence: &Evidence) -> Vec<Finding> {
+    let kills = |signal| Part::of(signal, is_kill).filter(|part| part.events >= KILLS_MIN);
+    let parts = signals(evidence, &["swarm.task-exited"]).into_iter().filter_map(kills);
+    let told = parts.map(|part| {
+        let whose =
+            part.signal.service.as_deref().map_or(String::new(), |name| format!(" of {name}"));
+        let title = format!("tasks{whose} are killed again and again: likely for memory");
+        let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 68);
+        finding.service.clone_from(&part.signal.service);
+        part.tell(finding, "killed, and Swarm gives no reason of its own")
+            .arithmetic("exit code 137 = 128 + 9 (SIGKILL)")
+            .leads_to("endless-churn")
+            .fix(Fix::advice(
+                "look whether the kernel did it (`docker inspect` of the task's container, OOMKilled; `dmesg`); then raise the limit (`deploy.resources.limits.memory`) or lower what the program takes",
+            ))
+    });
+    told.collect()
+}
+
+/// One kill may be somebody's.
+const KILLS_MIN: u64 = 2;
 
 /// Adds that the engine says it to what was predicted of the same service.
 fn told_by_state(evidence: &Evidence, container: &ContainerState, own: &mut Vec<Finding>) {

@@ -129,6 +129,11 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
         let part = Part::of(signal, gone);
         shown.extend(part.map(|part| (part, "the registry has no such image".to_owned())));
     }
+    let is_known = !shown.is_empty();
+    for signal in signals(evidence, &["swarm.no-image"]) {
+        images.extend(signal.all("image").into_iter().map(str::to_owned));
+        shown.push((Part::whole(signal), "the node has no such image and got none".to_owned()));
+    }
     if shown.is_empty() {
         return;
     }
@@ -145,6 +150,9 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             Some(image) => image.clone(),
             None => "an image".to_owned(),
         };
+        if !is_known {
+            return Some(not_pulled(&what));
+        }
         let title =
             format!("{what} is not in its registry (any more): nothing that needs it starts");
         let finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 95);
@@ -152,6 +160,19 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
             "use a tag that exists, and pin it by digest in a registry of your own; versioned tags of bitnami/* moved to bitnamilegacy/* on 2025-08-28",
         )))
     });
+}
+
+/// Swarm tells only that a node ended up without the image.
+fn not_pulled(what: &str) -> Finding {
+    let title = format!(
+        "no node got {what}: likely it is not in its registry, or the nodes may not read there"
+    );
+    Finding::new(&META, title)
+        .weigh(Role::Cause, Severity::High, 85)
+        .fix(Fix::advice(
+            "pull it on a node by hand: `not found` wants another tag, `denied` wants `--with-registry-auth` at the deployment",
+        ))
+        .fix(Fix::advice("an image that was only built on one machine is on no other: push it"))
 }
 
 fn finding(sources: &Sources, services: &[&Service], gone: &Gone) -> Option<Finding> {
