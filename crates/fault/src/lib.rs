@@ -28,12 +28,14 @@ mod limits;
 mod process;
 mod tcp;
 pub mod undo;
+mod written;
 
 pub use direct::{TcpFault, TcpHits, check_addresses};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use limits::CONNECTIONS as CONNECTIONS_DEFAULT;
 pub use tcp::workers::workers_for;
+pub use written::Written;
 
 /// Lets the process have as many descriptors as it may; two are needed for each connection. Gives
 /// their number where the system tells.

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use tokio::io::AsyncRead;
 use tokio_util::task::TaskTracker;
+use wonin_fault::Written;
 
 use crate::command::lines;
 
-/// Bytes that are kept of each program: the last ones.
-const KEPT_BYTES: usize = 8 << 20;
 /// What has ended has written all; what outlives its run is not waited for.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -23,7 +22,7 @@ pub(crate) struct Said(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    texts: Mutex<BTreeMap<String, Vec<u8>>>,
+    texts: Mutex<BTreeMap<String, Written>>,
     /// Files that programs write themselves, and how long they were before.
     files: Mutex<BTreeMap<String, (PathBuf, u64)>>,
     tasks: TaskTracker,
@@ -34,13 +33,8 @@ impl Said {
     pub(crate) fn note(&self, who: &str, line: &str) {
         let mut texts = unpoisoned(&self.0.texts);
         let text = texts.entry(who.to_owned()).or_default();
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
-        if text.len() > KEPT_BYTES {
-            let half = text.len() / 2;
-            let end = text[half..].iter().position(|byte| *byte == b'\n');
-            text.drain(..end.map_or(half, |end| half + end + 1));
-        }
+        text.push(line.as_bytes());
+        text.push(b"\n");
     }
 
     /// Adds every line of an output until it ends.
@@ -57,16 +51,15 @@ impl Said {
     }
 
     /// All that was written, by who wrote it.
-    pub(crate) async fn all(self) -> BTreeMap<String, String> {
+    pub(crate) async fn all(self) -> BTreeMap<String, Written> {
         self.0.tasks.close();
         // Whoever goes on writing is no part of the run any more.
         _ = tokio::time::timeout(LAST_WORDS, self.0.tasks.wait()).await;
         let mut texts = std::mem::take(&mut *unpoisoned(&self.0.texts));
         for (who, (path, from)) in &*unpoisoned(&self.0.files) {
-            texts.entry(who.clone()).or_default().extend(grown(path, *from));
+            texts.entry(who.clone()).or_default().push(&grown(path, *from));
         }
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        texts.into_iter().map(|(who, bytes)| (who, text(bytes))).collect()
+        texts
     }
 }
 
@@ -75,14 +68,16 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The end of what a file has more than before; nothing where it cannot be read.
+/// The end of what a file has more than before, one byte more than is kept where there is more;
+/// nothing where it cannot be read.
 fn grown(path: &Path, from: u64) -> Vec<u8> {
+    const MOST_BYTES: u64 = Written::KEPT_BYTES as u64 + 1;
     let read = || {
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
-        file.seek(SeekFrom::Start(from.max(len.saturating_sub(KEPT_BYTES as u64))))?;
+        file.seek(SeekFrom::Start(from.max(len.saturating_sub(MOST_BYTES))))?;
         let mut bytes = Vec::new();
-        file.take(KEPT_BYTES as u64).read_to_end(&mut bytes)?;
+        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
         std::io::Result::Ok(bytes)
     };
     read().unwrap_or_default()
@@ -103,21 +98,30 @@ mod tests {
         writeln!(file, "since then").unwrap();
         said.follow("job", Some(&b"one\ntwo"[..]));
         said.note("app", "by the way");
-        let all = said.all().await;
-        assert_eq!(all["app"], "by the way\nsince then\n");
-        assert_eq!(all["job"], "one\ntwo\n");
+        let all = texts(said).await;
+        assert_eq!(all["app"], (false, "by the way\nsince then\n".to_owned()));
+        assert_eq!(all["job"], (false, "one\ntwo\n".to_owned()));
     }
 
     #[tokio::test]
     async fn of_too_much_the_end_is_kept() {
         let said = Said::default();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        said.follow_file("app", file.path());
         let line = "x".repeat(1 << 20);
         for number in 0..20 {
             said.note("job", &format!("{number} {line}"));
+            writeln!(file, "{number} {line}").unwrap();
         }
-        let all = said.all().await;
-        assert!(all["job"].len() <= KEPT_BYTES && all["job"].ends_with("x\n"));
-        assert!(all["job"].lines().last().unwrap().starts_with("19 "));
-        assert!(all["job"].lines().all(|line| line.len() > 1 << 20), "lines are whole");
+        for (who, (is_cut, text)) in texts(said).await {
+            assert!(is_cut && text.len() <= Written::KEPT_BYTES, "{who}");
+            assert!(text.lines().last().unwrap().starts_with("19 "), "{who}");
+            assert!(text.lines().all(|line| line.len() > 1 << 20), "{who}: lines are whole");
+        }
+    }
+
+    async fn texts(said: Said) -> BTreeMap<String, (bool, String)> {
+        let all = said.all().await.into_iter();
+        all.map(|(who, text)| (who, (text.is_cut(), text.into_text()))).collect()
     }
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The version that this code is written for; engines of today know it or a newer one.
 const WRITTEN_FOR: Version = Version { major: 1, minor: 41 };
@@ -110,14 +111,28 @@ impl Client {
         self.call(Method::GET, path, Body::None, SOON).await
     }
 
-    /// An answer that is no JSON.
-    pub(super) async fn bytes(&self, path: &str) -> Result<Bytes, Refused> {
+    /// Gives the bytes of an answer that is no JSON, as they come and however many they are.
+    pub(super) async fn each_part(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Refused> {
         let Version { major, minor } = self.engine().await?.version;
         let path = format!("/v{major}.{minor}{path}");
-        match self.answer(Method::GET, &path, Body::None, SOON).await? {
-            (200, bytes) => Ok(bytes),
-            (status, _) => Err(Refused { status, message: format!("status {status}") }),
+        let asked = self.ask(Method::GET, &path, Body::None);
+        let (answer, _connection) = self.within(SOON, asked).await?;
+        let status = answer.status().as_u16();
+        if status != 200 {
+            return Err(Refused { status, message: format!("status {status}") });
         }
+        let mut body = answer.into_body();
+        let mut next = async || body.frame().await.transpose().map_err(Failed::from);
+        while let Some(frame) = self.within(SOON, next()).await? {
+            if let Some(bytes) = frame.data_ref() {
+                take(bytes);
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn post(&self, path: &str, body: Option<Value>) -> Result<Value, Refused> {
@@ -181,23 +196,40 @@ impl Client {
         body: Body,
         at_most: Duration,
     ) -> Result<(u16, Bytes), Refused> {
+        let exchange = async {
+            let (answer, _connection) = self.ask(method, path, body).await?;
+            let status = answer.status().as_u16();
+            let content = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await?;
+            Ok((status, content.to_bytes()))
+        };
+        self.within(at_most, exchange).await
+    }
+
+    /// Waits for the engine, not for ever, and says in words what went wrong.
+    async fn within<T>(
+        &self,
+        at_most: Duration,
+        work: impl Future<Output = Result<T, Failed>>,
+    ) -> Result<T, Refused> {
         let socket = self.socket.display();
         let late = || Refused::new(format!("the engine at {socket} did not answer in {at_most:?}"));
-        timeout(at_most, self.exchange(method, path, body))
+        timeout(at_most, work)
             .await
             .map_err(|_| late())?
             .map_err(|why| Refused::new(format!("the engine at {socket}: {why}")))
     }
 
-    async fn exchange(
+    /// An answer whose content is still to come, while the connection is kept.
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Body,
-    ) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<(Response<Incoming>, AbortOnDropHandle<hyper::Result<()>>), Failed> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
+        // Once the answer is there, nothing more is expected of this connection.
+        let connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let request = Request::builder().method(method).uri(path).header("host", "docker");
         let request = match body {
             Body::None => request.body(Full::new(Bytes::new())),
@@ -208,14 +240,11 @@ impl Client {
                 .header("content-type", "application/x-tar")
                 .body(Full::new(Bytes::from(bytes))),
         }?;
-        let answer = sender.send_request(request).await?;
-        let status = answer.status().as_u16();
-        let bytes = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await?.to_bytes();
-        // The answer is there: nothing more is expected of this connection.
-        connection.abort();
-        Ok((status, bytes))
+        Ok((sender.send_request(request).await?, connection))
     }
 }
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 enum Body {
     None,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{CannotDo, Error, Injection, InjectorOptions, ResolvedTarget};
+use crate::written::Written;
 
 /// A fault that acts.
 #[derive(Clone, Debug)]
@@ -61,7 +62,11 @@ impl Injector {
     }
 
     /// Nothing was hit.
-    pub async fn written(&self, _injection: &Injection, _since_s: f64) -> BTreeMap<String, String> {
+    pub async fn written(
+        &self,
+        _injection: &Injection,
+        _since_s: f64,
+    ) -> BTreeMap<String, Written> {
         BTreeMap::new()
     }
 

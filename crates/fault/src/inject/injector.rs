@@ -15,6 +15,7 @@ use crate::process::{self, ProcessUndo, mark, proc};
 use crate::undo::{
     Healer, Journal, Leash, Outcome, Record, RunLock, Stage, Undo, heal_all, heal_kept,
 };
+use crate::written::Written;
 
 /// A fault that acts.
 #[derive(Clone, Debug)]
@@ -177,7 +178,7 @@ impl Injector {
 
     /// What the containers that a fault is aimed at wrote since a moment (seconds since 1970), and
     /// those of the same Compose project: by service, else by name. Nothing for processes.
-    pub async fn written(&self, injection: &Injection, since_s: f64) -> BTreeMap<String, String> {
+    pub async fn written(&self, injection: &Injection, since_s: f64) -> BTreeMap<String, Written> {
         match (injection, &self.inner.docker) {
             (Injection::Container(fault), Some(client)) => {
                 container::written(client, fault, since_s).await

@@ -1,8 +1,9 @@
 //! One run from its steady state to its verdict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use wonin_fault::Written;
 use wonin_fault::kafka::{Act, KafkaFault};
 use wonin_model::rehearsal::{Expectation, Phase, Rehearsal};
 
@@ -69,14 +70,25 @@ pub(crate) async fn drive(
     let end = cast.now();
     watch.say("stopping the workloads");
     let outcome = cast.stop().await;
-    let rehearsal = story.judge(&cast, faults, outcome, end, options).await;
+    let mut rehearsal = story.judge(&cast, faults, outcome, end, options).await;
     let (mut targets, said) = (predict::targets(scenario, run, &stage), stage.said.clone());
     // What never came cannot be the cause of anything.
     targets.retain(|target| rehearsal.faults.iter().any(|fault| fault.name == target.fault));
-    let mut texts = stage.written(run).await;
+    let mut written = stage.written(run).await;
     stage.strike().await;
-    texts.extend(said.all().await);
+    written.extend(said.all().await);
+    rehearsal.remarks.extend(cut_words(&written));
+    let texts = written.into_iter().map(|(who, written)| (who, written.into_text())).collect();
     Ok((rehearsal, Traces { texts, targets }))
+}
+
+/// Tells of texts whose beginning is missing.
+fn cut_words(written: &BTreeMap<String, Written>) -> Option<String> {
+    let cut = written.iter().filter(|(_, text)| text.is_cut());
+    let names: Vec<&str> = cut.map(|(who, _)| who.as_str()).collect();
+    let words =
+        |names| format!("of what {names} wrote, the beginning was not kept: the end is diagnosed");
+    (!names.is_empty()).then(|| words(names.join(" and ")))
 }
 
 /// A run in progress.

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use wonin_fault::inject::Injector;
 use wonin_fault::kafka::KafkaProxy;
-use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options};
+use wonin_fault::{CONNECTIONS_DEFAULT, Engine, Options, Written};
 use wonin_model::rehearsal::Delivery;
 
 use super::probes::Prober;
@@ -155,7 +155,7 @@ impl Stage {
     }
 
     /// What containers wrote meanwhile that faults are aimed at, and those beside them.
-    pub(crate) async fn written(&self, run: &Run) -> BTreeMap<String, String> {
+    pub(crate) async fn written(&self, run: &Run) -> BTreeMap<String, Written> {
         let mut texts = BTreeMap::new();
         let Some(injector) = &self.injector else { return texts };
         for act in &run.acts {
