@@ -3,6 +3,21 @@
 
 use super::{Text, text};
 
+/// A report of HikariCP with the first frame of its trace that is of no known library: who took
+/// the connection.
+const HIKARI_LEAK: &str = concat!(
+    r"Connection leak detection triggered for (?:connection )?(?P<connection>[^,\n]+?)",
+    r"(?: on thread (?P<thread>[^,\n]+))?, stack trace follows",
+    r"(?:(?:\s*\n[^\n]*Apparent connection leak detected[^\n]*)?",
+    r"(?:\n\s+at (?:[\w.@]+/)?(?:",
+    r"com\.(?:zaxxer|mysql|sun|p6spy|atomikos)|java|javax|jakarta|jdk|sun|kotlin|scala|",
+    r"io\.(?:micrometer|opentelemetry|agroal|quarkus|ebean)|net\.(?:sf|ttddyy|bytebuddy)|",
+    r"org\.(?:springframework|hibernate|apache|postgresql|mariadb|h2|jooq|mybatis|eclipse|jboss|",
+    r"flywaydb|liquibase|quartz|aspectj|jdbi|xerial)",
+    r")\.[^\n]*)*",
+    r"\n\s+at (?:[\w.@]+/)?(?P<frame>[\w.$]+\([^)\n]*\)))?",
+);
+
 pub(super) const TEXTS: &[Text] = &[
     // Pools.
     text(
@@ -15,10 +30,11 @@ pub(super) const TEXTS: &[Text] = &[
         "Apparent connection leak detected",
         r"Apparent connection leak detected",
     ),
+    text("hikari.leak-detected", "Connection leak detection triggered", HIKARI_LEAK),
     text(
-        "hikari.leak-detected",
-        "Connection leak detection triggered",
-        r"Connection leak detection triggered for (?P<connection>[^,\n]+?) on thread (?P<thread>[^,\n]+)",
+        "hikari.leak-returned",
+        "Previously reported leaked connection",
+        r"Previously reported leaked connection (?P<connection>[^\n]+?)(?: on thread [^\n]+)? was returned to the pool",
     ),
     text(
         "hikari.thread-starvation",
