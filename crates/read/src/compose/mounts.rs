@@ -1,4 +1,4 @@
-//! `volumes`, `tmpfs`, and files that come in through `configs`.
+//! `volumes`, `tmpfs`, and files that come in through `configs` and `secrets`.
 
 use indexmap::IndexMap;
 use wonin_model::{Located, Mount, MountKind};

@@ -14,7 +14,7 @@ use super::interpolate::{Growth, Variables, fill};
 use super::merge::{Layer, canonical, merge};
 use super::mounts::HostPaths;
 use super::networks::{drop_replaced_pools, networks, volumes};
-use super::service::{Surroundings, is_known, service};
+use super::service::{Handed, Surroundings, is_known, service};
 use super::value::{Converter, Data, Field, Map, Notes, Value, inherit};
 use crate::paths;
 
@@ -262,11 +262,12 @@ impl Loader<'_, '_, '_> {
     ) -> (Loaded, Notes) {
         let networks_map = self.top_level("networks");
         let volumes_map = self.top_level("volumes");
-        let configs = self.top_level("configs");
+        let handed =
+            Handed { configs: self.top_level("configs"), secrets: self.top_level("secrets") };
         let active = scope.list("COMPOSE_PROFILES", ",");
         let mut services = Vec::new();
         for (name, layers) in self.names() {
-            services.extend(self.service(&name, &layers, project, &configs, &active));
+            services.extend(self.service(&name, &layers, project, &handed, &active));
         }
         let own = self.layers.iter().filter(|layer| layer.included_by.is_empty());
         let mut files: Vec<Place> = own.map(|layer| layer.document.place()).collect();
@@ -300,7 +301,7 @@ impl Loader<'_, '_, '_> {
         name: &str,
         layers: &[usize],
         project: usize,
-        configs: &Map,
+        handed: &Handed,
         active: &[String],
     ) -> Option<Built> {
         let mut merged = Map::new();
@@ -324,7 +325,7 @@ impl Loader<'_, '_, '_> {
         };
         let host = HostPaths { known: self.documents.joining.paths(), base: &base };
         let variables: &Environment = &scope;
-        let around = Surroundings { project, variables, host: &host, configs, active, env_file };
+        let around = Surroundings { project, variables, host: &host, handed, active, env_file };
         let build = merged.get("build").map(|field| field.value.clone());
         let body = body(&document, entry, self.documents.joining.text(document.file));
         let key = Located::written(name.to_owned(), place(&entry.key));

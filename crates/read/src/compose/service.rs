@@ -48,6 +48,7 @@ pub(crate) fn is_known(key: &str) -> bool {
             | "profiles"
             | "restart"
             | "scale"
+            | "secrets"
             | "stop_grace_period"
             | "tmpfs"
             | "ulimits"
@@ -63,12 +64,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) variables: &'a dyn Variables,
     /// What is known of host paths.
     pub(crate) host: &'a HostPaths<'a>,
-    /// Top-level `configs`.
-    pub(crate) configs: &'a Map,
+    /// Top-level `configs` and `secrets`.
+    pub(crate) handed: &'a Handed,
     /// Profiles that are active (`COMPOSE_PROFILES`).
     pub(crate) active: &'a [String],
     /// The values of `env_file`.
     pub(crate) env_file: BTreeMap<String, Located<String>>,
+}
+
+/// What a project hands to services that ask for it by name.
+pub(crate) struct Handed {
+    pub(crate) configs: Map,
+    pub(crate) secrets: Map,
 }
 
 /// The service `name` from its merged keys.
@@ -188,15 +195,33 @@ fn mounts(keys: &Value, around: &Surroundings<'_>) -> Vec<Located<wonin_model::M
     if let Some(list) = keys.at(&["tmpfs"]) {
         mounts.tmpfs(list);
     }
-    for item in keys.at(&["configs"]).map(Value::items).unwrap_or_default() {
-        let Some(name) = item.text().or(item.text_at(&["source"])) else { continue };
-        let config = around.configs.get(&name.value);
-        let Some(file) = config.and_then(|field| field.value.text_at(&["file"])) else { continue };
-        let target = item.text_at(&["target"]).map(|target| target.value.clone());
-        let target = target.unwrap_or_else(|| format!("/{}", name.value));
-        mounts.file(file, &target, around.host);
+    let handed = around.handed;
+    for (key, known, dir) in
+        [("configs", &handed.configs, "/"), ("secrets", &handed.secrets, "/run/secrets/")]
+    {
+        for item in keys.at(&[key]).map(Value::items).unwrap_or_default() {
+            if let Some((file, target)) = handed_file(item, known, dir) {
+                mounts.file(file, &target, around.host);
+            }
+        }
     }
     mounts.into_vec()
+}
+
+/// The file that an entry of `configs` or `secrets` hands to the service, and where that sees it:
+/// under its name in `dir`, unless `target` says otherwise (Compose specification, services,
+/// "configs" and "secrets"). What is not made from a file has none.
+fn handed_file<'a>(
+    item: &Value,
+    known: &'a Map,
+    dir: &str,
+) -> Option<(&'a Located<String>, String)> {
+    let name = item.text().or(item.text_at(&["source"]))?;
+    let file = known.get(&name.value)?.value.text_at(&["file"])?;
+    let target = &item.text_at(&["target"]).unwrap_or(name).value;
+    let is_absolute = target.starts_with('/');
+    let target = if is_absolute { target.clone() } else { format!("{dir}{target}") };
+    Some((file, target))
 }
 
 /// `depends_on` and, for services that it does not name, `links`.

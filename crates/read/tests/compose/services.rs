@@ -286,21 +286,36 @@ services:
 }
 
 #[test]
-fn files_of_configs_count_as_mounts() {
+fn files_of_configs_and_secrets_count_as_mounts() {
     let evidence = of_compose(
         r"
 services:
   web:
     image: nginx
     configs: [{source: site, target: /etc/nginx/nginx.conf}, plain]
+    secrets: [key, {source: chain, target: chain.pem}, {source: user, target: /etc/user}, told, far]
 configs:
   site: {file: ./nginx.conf}
   plain: {file: plain.txt}
+secrets:
+  key: {file: ./keys/key.pem}
+  chain: {file: /srv/chain.pem}
+  user: {file: ../user}
+  told: {environment: TOLD}
+  far: {external: true}
 ",
     );
     let mounts = &service(&evidence, "web").mounts;
     let shown: Vec<_> = mounts.iter().map(|m| (&*m.value.source, &*m.value.target)).collect();
-    assert_eq!(shown, [("nginx.conf", "/etc/nginx/nginx.conf"), ("plain.txt", "/plain")]);
+    let expected = [
+        ("nginx.conf", "/etc/nginx/nginx.conf"),
+        ("plain.txt", "/plain"),
+        ("keys/key.pem", "/run/secrets/key"),
+        ("/srv/chain.pem", "/run/secrets/chain.pem"),
+        ("../user", "/etc/user"),
+    ];
+    assert_eq!(shown, expected);
+    assert!(mounts.iter().all(|mount| mount.value.read_only));
 }
 
 #[test]
