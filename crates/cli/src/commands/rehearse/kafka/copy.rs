@@ -159,6 +159,8 @@ impl Copy {
         let mut paths: BTreeSet<&str> = understood.keys().copied().collect();
         let beside = self.now.files.paths().iter().map(String::as_str);
         paths.extend(beside.filter(|path| is_needed(path)));
+        // A file that is named counts even if it is left out of version control, as secrets are.
+        paths.extend(needed.iter().map(String::as_str));
         let too_large = |what: String, bytes_max: u64| {
             Failure::new(format!("{what} is more than {} MiB", bytes_max >> 20))
                 .hint("start the stack yourself, and rehearse it as it runs")
@@ -211,15 +213,15 @@ impl Copy {
     }
 
     /// Paths that services mount, or are built from.
-    fn needed(&self, services: &[ServiceId]) -> BTreeSet<PathBuf> {
+    fn needed(&self, services: &[ServiceId]) -> BTreeSet<String> {
         let mut needed = BTreeSet::new();
         for service in services.iter().map(|id| self.now.evidence.stack.service(*id)) {
             let mounts = service.mounts.iter().map(|mount| &mount.value);
             let of_host = |kind| matches!(kind, MountKind::Directory | MountKind::File);
             let mounted = mounts.filter(|mount| of_host(mount.kind)).map(|mount| &mount.source);
             let built = service.build_context.as_ref().map(|context| &context.value);
-            let paths = mounted.chain(built).map(|path| Path::new(path.trim_start_matches("./")));
-            needed.extend(paths.map(Path::to_owned));
+            let paths = mounted.chain(built).map(|path| path.trim_start_matches("./"));
+            needed.extend(paths.map(str::to_owned));
         }
         needed
     }
@@ -447,6 +449,36 @@ mod tests {
             ("conf/rules.yml", b"rules: []\n"),
             ("conf/users.properties", b"a=b\n"),
             ("empty.env", b""),
+        ];
+        assert_eq!(files, expected);
+    }
+
+    #[test]
+    fn secrets_and_configs_of_started_services_are_in_the_copy() {
+        let compose = "services:\n  kafka:\n    image: apache/kafka:3.9.1\n    ports: \
+                       ['9092:9092']\n    configs: [log]\n    secrets: [user, pass, \
+                       far]\n    environment:\n      KAFKA_NODE_ID: 1\n      \
+                       KAFKA_PROCESS_ROLES: broker,controller\n      \
+                       KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://localhost:9092\n  app:\n    image: \
+                       shop\n    secrets: [app]\nconfigs:\n  log: { file: ./conf/log4j2.yaml \
+                       }\nsecrets:\n  user: { file: secrets/user }\n  pass: { file: \
+                       ./secrets/pass.txt }\n  far: { file: ../far.txt }\n  app: { file: \
+                       ./secrets/app.txt }\n";
+        let (_dir, copy) = copy(&[
+            ("compose.yml", compose),
+            (".gitignore", "secrets/\n"),
+            ("conf/log4j2.yaml", "Configuration:\n"),
+            ("secrets/user", "admin"),
+            ("secrets/pass.txt", "hunter2\n"),
+            ("secrets/app.txt", "not asked for\n"),
+        ]);
+        let files = copy.layout().expect("it can be started").files;
+        let files: Vec<_> = files.iter().map(|one| (one.path.as_str(), &one.bytes[..])).collect();
+        let expected: [(&str, &[u8]); 4] = [
+            ("compose.yml", compose.as_bytes()),
+            ("conf/log4j2.yaml", b"Configuration:\n"),
+            ("secrets/pass.txt", b"hunter2\n"),
+            ("secrets/user", b"admin"),
         ];
         assert_eq!(files, expected);
     }
