@@ -141,8 +141,8 @@ pub struct Pods {
     pub services: Vec<PodService>,
     /// Whether they have the network of their machine (`hostNetwork`).
     pub on_host: bool,
-    /// The cluster that an operator makes of them, by its name.
-    pub operated_as: Option<String>,
+    /// The cluster that an operator makes of them: its name, where the resource has it.
+    pub operated_as: Option<Located<String>>,
 }
 
 impl Pods {

@@ -5,6 +5,7 @@
 mod environment;
 mod exports;
 mod kafka;
+mod strimzi;
 mod volumes;
 
 use std::cell::RefCell;
@@ -73,16 +74,22 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     let sources = &joining.evidence.sources;
     let read: Vec<Directory> =
         directories.par_iter().map(|files| read_directory(files, sources)).collect();
+    let mut topics = Vec::new();
     for directory in read {
         let stack = &mut joining.evidence.stack;
         stack.deployments.extend(directory.deployments);
         stack.brokers.extend(directory.kafka.brokers);
         stack.kafka_clients.extend(directory.kafka.clients);
+        stack.servers.extend(directory.kafka.servers);
+        topics.extend(directory.kafka.topics);
         for (place, why) in directory.problems {
             joining.skip(place, why);
         }
     }
-    crate::kafka::number(&mut joining.evidence.stack);
+    let stack = &mut joining.evidence.stack;
+    crate::kafka::number(stack);
+    let topics: Vec<_> = topics.into_iter().filter_map(|topic| topic.placed(stack)).collect();
+    stack.topics.extend(topics);
 }
 
 /// What the manifests of one directory say.

@@ -103,12 +103,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{
     ClientKind, Evidence, Finding, Fix, KafkaBroker, KafkaClient, Located, Mode, ModeMeta,
-    NotApplied, NotChecked, Role, ServiceId, Severity, Stack,
+    NotApplied, NotChecked, Origin, Role, ServiceId, Severity, Stack,
 };
 
 use crate::shared::clients::{Owner, owner, owner_name, replace_text};
 use crate::shared::hosts::{Endpoint, endpoint};
-use crate::shared::kafka::{Cluster, advertised, cluster_of, clusters};
+use crate::shared::kafka::{Cluster, advertised, cluster_of, clusters, leads_to_pods};
 use crate::shared::reach::{holders, service_at};
 use crate::shared::seen::{Part, Shown, beside, recognise, signals};
 use crate::shared::words;
@@ -211,25 +211,29 @@ struct Lone<'a> {
 
 /// Where brokers of clusters of several are met. Which cluster a client reaches takes a walk over
 /// all of them; this tells first whether it is worth it.
-struct Contacts {
+struct Contacts<'a> {
     addresses: BTreeSet<String>,
     services: BTreeSet<ServiceId>,
+    of_pods: Vec<&'a KafkaBroker>,
 }
 
-impl Contacts {
-    fn of(clusters: &[Cluster]) -> Self {
+impl<'a> Contacts<'a> {
+    fn of(clusters: &[Cluster<'a>]) -> Self {
         let several = clusters.iter().filter(|cluster| cluster.broker_count() > 1);
         let (mut addresses, mut services) = (BTreeSet::new(), BTreeSet::new());
+        let mut of_pods = Vec::new();
         for broker in several.flat_map(Cluster::brokers) {
             addresses.extend(advertised(broker).iter().map(Endpoint::address));
             services.extend(broker.service);
+            of_pods.extend(broker.pods.is_some().then_some(broker));
         }
-        Self { addresses, services }
+        Self { addresses, services, of_pods }
     }
 
     fn include(&self, stack: &Stack, client: &KafkaClient, to: &Endpoint) -> bool {
         let runs_there = || service_at(stack, client.service, to);
         self.addresses.contains(&to.address())
+            || self.of_pods.iter().any(|broker| leads_to_pods(client, to, broker))
             || (!self.services.is_empty()
                 && runs_there().is_some_and(|id| self.services.contains(&id)))
     }
@@ -238,7 +242,7 @@ impl Contacts {
 fn lone<'a>(
     stack: &Stack,
     clusters: &'a [Cluster<'a>],
-    contacts: &Contacts,
+    contacts: &Contacts<'_>,
     client: &'a KafkaClient,
 ) -> Option<Lone<'a>> {
     let mut entries = client.settings.list("bootstrap.servers");
@@ -255,7 +259,8 @@ fn lone<'a>(
     if cluster.broker_count() < 2 {
         return None;
     }
-    if holders(stack, client.service, &to.host.value) > 1 {
+    let of_service = cluster.brokers().filter(|broker| leads_to_pods(client, &to, broker));
+    if holders(stack, client.service, &to.host.value) > 1 || of_service.count() > 1 {
         return None;
     }
     let broker = cluster.brokers().find(|broker| is_contact(stack, client, &to, broker))?;
@@ -269,6 +274,7 @@ fn lone<'a>(
 /// that the address leads to.
 fn is_contact(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
     advertised(broker).iter().any(|listener| listener.address() == to.address())
+        || leads_to_pods(client, to, broker)
         || (broker.service.is_some() && service_at(stack, client.service, to) == broker.service)
 }
 
@@ -323,9 +329,8 @@ fn report(evidence: &Evidence, lones: &[Lone]) -> Finding {
     if let Some(ignored) = ignored_list(client) {
         finding = finding.because("this longer list does not count for it", &ignored.value);
     }
-    for broker in cluster.brokers().take(5) {
-        let declared = Located::written(broker.name.clone(), broker.place);
-        finding = finding.because("a broker of the cluster", &declared);
+    for (who, place) in cluster.declared().into_iter().take(5) {
+        finding = finding.because_at(format!("{who} among the brokers"), Origin::Written(place));
     }
     finding.rehearse = Cluster::rehearsal_of(&evidence.stack, broker);
     finding

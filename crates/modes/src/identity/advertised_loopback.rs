@@ -76,12 +76,12 @@ use std::collections::BTreeSet;
 mod two_listeners;
 
 use wonin_model::{
-    Evidence, Finding, Fix, KafkaBroker, Located, Mode, ModeMeta, NotChecked, Role, Service,
-    ServiceId, Severity, Stack,
+    Evidence, Finding, Fix, KafkaBroker, KafkaClient, Located, Mode, ModeMeta, NotChecked, Role,
+    Service, ServiceId, Severity, Stack,
 };
 
 use crate::shared::hosts::{Endpoint, endpoint, is_loopback};
-use crate::shared::kafka::{Cluster, advertised, bound, clusters};
+use crate::shared::kafka::{Cluster, advertised, bound, clusters, leads_to_pods};
 use crate::shared::seen::{Part, Shown, Values, all_of, beside, recognise, signals};
 use crate::shared::words::{count, list};
 
@@ -174,7 +174,7 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
 fn between_brokers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> {
     let stack = &evidence.stack;
     let apart: Vec<&KafkaBroker> =
-        cluster.brokers().filter(|broker| own_network(stack, broker).is_some()).collect();
+        cluster.brokers().filter(|broker| is_apart(stack, broker)).collect();
     let told: Vec<(&KafkaBroker, Endpoint)> = apart
         .iter()
         .filter_map(|broker| Some((*broker, between(broker)?)))
@@ -210,7 +210,10 @@ fn between_brokers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding
     for (name, factor) in copies {
         finding = finding.because(format!("{name} makes copies"), factor);
     }
-    let mut fixes = vec![rename(stack, &told), two_listeners::fix(evidence, cluster)];
+    let mut fixes = vec![two_listeners::fix(evidence, cluster)];
+    if !cluster.is_of_pods() {
+        fixes.insert(0, rename(stack, &told));
+    }
     // What can be applied comes first.
     fixes.sort_by_key(|fix| fix.edits.is_empty());
     finding.fixes = fixes;
@@ -248,11 +251,16 @@ fn to_containers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding> 
     let stack = &evidence.stack;
     let mut misled: Vec<(Located<String>, Located<String>, Endpoint)> = Vec::new();
     for broker in cluster.brokers() {
-        let Some((id, service)) = own_network(stack, broker) else { continue };
         let told = advertised(broker).into_iter().filter(|told| is_loopback(&told.host.value));
         for told in told {
             let port = bound_port(broker, &told);
-            let found = dialling(stack, id, service, port);
+            let mut found = match own_network(stack, broker) {
+                Some((id, service)) => dialling(stack, id, service, port),
+                None => pods_dialling(stack, broker, port),
+            };
+            found.retain(|(name, contact)| {
+                !misled.iter().any(|(known, at, _)| known == name && at == contact)
+            });
             misled.extend(found.into_iter().map(|(name, contact)| (name, contact, told.clone())));
         }
     }
@@ -294,6 +302,31 @@ fn dialling(
         found.extend(contact.map(|contact| (service.name.clone(), contact)));
     }
     found
+}
+
+/// Clients in pods that dial this port of the broker's pods through a Service, with where that is
+/// written.
+fn pods_dialling(
+    stack: &Stack,
+    broker: &KafkaBroker,
+    port: Option<u16>,
+) -> Vec<(Located<String>, Located<String>)> {
+    let Some(pods) = broker.pods.as_ref().filter(|pods| !pods.on_host) else { return Vec::new() };
+    let leads = |client: &KafkaClient, text: &Located<String>| {
+        let to = endpoint(text);
+        let service = pods.service_at(&to.host.value);
+        let leads_there = service.is_some_and(|service| {
+            service.ports.iter().any(|(own, target)| Some(*own) == to.port && Some(*target) == port)
+        });
+        leads_there && leads_to_pods(client, &to, broker)
+    };
+    let found = stack.kafka_clients.iter().filter_map(|client| {
+        let own = client.pods.as_ref().filter(|own| !own.on_host)?;
+        let servers = client.settings.list("bootstrap.servers");
+        let contact = servers.into_iter().find(|text| leads(client, text))?;
+        Some((Located::written(own.name.clone(), own.place), contact))
+    });
+    found.collect()
 }
 
 /// Where a service says that it dials this port of the broker's service.
@@ -362,7 +395,7 @@ fn one_address_twice(cluster: &Cluster<'_>) -> Option<Finding> {
         for told in advertised(broker) {
             let same = |(other, one): &&(&KafkaBroker, Endpoint)| {
                 other.name != broker.name
-                    && other.place != broker.place
+                    && (other.place != broker.place || are_pods_told_apart(broker, &told))
                     && one.address() == told.address()
                     && told.port.is_some()
                     && !told.host.value.is_empty()
@@ -380,13 +413,25 @@ fn one_address_twice(cluster: &Cluster<'_>) -> Option<Finding> {
                         .weigh(Role::Cause, Severity::High, 85)
                         .because(format!("{} advertises it", other.name), &one.host)
                         .because(format!("so does {}", broker.name), &told.host)
-                        .fix(Fix::advice("give every broker an address of its own")),
+                        .fix(Fix::advice(if broker.pods.is_some() {
+                            two_listeners::OF_PODS
+                        } else {
+                            "give every broker an address of its own"
+                        })),
                 );
             }
             known.push((broker, told));
         }
     }
     None
+}
+
+/// Whether pods of one object should have been told apart: each has a name of its own, and this
+/// address is surely the same for all.
+fn are_pods_told_apart(broker: &KafkaBroker, told: &Endpoint) -> bool {
+    broker.pods.as_ref().is_some_and(|pods| !pods.on_host)
+        && told.host.origin.is_certain()
+        && !is_loopback(&told.host.value)
 }
 
 /// Applications in containers that register themselves as `localhost` in Eureka.
@@ -422,6 +467,11 @@ fn registered_instances(stack: &Stack) -> Option<Finding> {
             "remove eureka.instance.hostname, or set it to the name of the service",
         )),
     )
+}
+
+/// Whether a broker has a network of its own, in which loopback is itself.
+fn is_apart(stack: &Stack, broker: &KafkaBroker) -> bool {
+    own_network(stack, broker).is_some() || broker.pods.as_ref().is_some_and(|pods| !pods.on_host)
 }
 
 /// The service of a broker that has a network of its own.

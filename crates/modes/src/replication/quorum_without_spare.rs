@@ -295,6 +295,10 @@ fn kafka_title(votes: usize, brokers: usize, listed: bool) -> String {
 /// Where the votes stand: the list of every node, or the nodes that may vote; and the containers
 /// that are a vote and a broker at once.
 fn votes_of(cluster: &Cluster<'_>, votes: usize, listed: bool, mut finding: Finding) -> Finding {
+    if let Some(voters) = cluster.voters().filter(|_| cluster.operated_as().is_some()) {
+        let claim = format!("{}: every node with the role controller", count(votes, "voter"));
+        return finding.because(claim, voters);
+    }
     for node in &cluster.nodes {
         if let Some(voters) = node.settings.get("controller.quorum.voters").filter(|_| listed) {
             let claim = format!("{} counts {}", node.name, count(votes, "voter"));

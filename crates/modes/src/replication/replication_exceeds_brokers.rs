@@ -293,9 +293,12 @@ impl View<'_> {
     }
 
     fn name_brokers(&self, mut finding: Finding) -> Finding {
-        for broker in self.cluster.brokers() {
-            let claim = format!("{} is one of {}", broker.name, count(self.brokers, "broker"));
-            finding = finding.because_at(claim, Origin::Written(broker.place));
+        for (who, place) in self.cluster.declared() {
+            let claim = match self.brokers {
+                1 => format!("{who} the only broker"),
+                several => format!("{who} among {several} brokers"),
+            };
+            finding = finding.because_at(claim, Origin::Written(place));
         }
         finding
     }

@@ -419,9 +419,9 @@ impl View<'_> {
     }
 
     fn brokers(&self, mut finding: Finding) -> Finding {
-        for broker in self.cluster.brokers() {
-            let claim = format!("{} is one of the brokers", broker.name);
-            finding = finding.because_at(claim, Origin::Written(broker.place));
+        for (who, place) in self.cluster.declared() {
+            let claim = format!("{who} among the brokers");
+            finding = finding.because_at(claim, Origin::Written(place));
         }
         finding
     }

@@ -3,7 +3,7 @@
 use wonin_model::{
     Evidence, FileEdit, Fix, KafkaClient, Located, NotApplied, Origin, Stack, WhyNotApplied,
 };
-use wonin_text::{Edit, FileId};
+use wonin_text::{Edit, FileId, Place};
 
 use super::measure::parse_ms;
 
@@ -14,16 +14,19 @@ pub(crate) enum Owner {
     App(usize),
     /// Index in `Stack::services`.
     Service(usize),
+    /// Pods of Kubernetes, by the place where they are declared.
+    Pods(Place),
     /// A file alone.
     File(FileId),
 }
 
 /// Who runs this client.
 pub(crate) fn owner(client: &KafkaClient) -> Owner {
-    match (client.app, client.service) {
-        (Some(app), _) => Owner::App(app),
-        (None, Some(service)) => Owner::Service(service.0),
-        (None, None) => Owner::File(client.place.file),
+    match (client.app, client.service, &client.pods) {
+        (Some(app), _, _) => Owner::App(app),
+        (None, Some(service), _) => Owner::Service(service.0),
+        (None, None, Some(pods)) => Owner::Pods(pods.place),
+        (None, None, None) => Owner::File(client.place.file),
     }
 }
 
@@ -31,7 +34,8 @@ pub(crate) fn owner(client: &KafkaClient) -> Owner {
 pub(crate) fn owner_name(stack: &Stack, client: &KafkaClient) -> String {
     let app = client.app.and_then(|index| stack.apps.get(index)).map(|app| app.name.clone());
     let service = client.service.map(|id| stack.service(id).name.value.clone());
-    app.or(service).unwrap_or_else(|| client.name.clone())
+    let pods = client.pods.as_ref().map(|pods| pods.name.clone());
+    app.or(service).or(pods).unwrap_or_else(|| client.name.clone())
 }
 
 /// A number that a client's settings hold, and whether somebody chose it.

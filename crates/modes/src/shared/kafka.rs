@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{KafkaBroker, KafkaClient, Located, Stack};
+use wonin_text::Place;
 
 use super::hosts::{Endpoint, endpoint, is_loopback};
+use super::words::list;
 
 /// Nodes that belong together.
 #[derive(Debug)]
@@ -46,6 +48,33 @@ impl<'a> Cluster<'a> {
             .all(|node| members(node).iter().all(|member| self.is_known_here(stack, node, member)))
     }
 
+    /// The cluster that an operator makes of its pods, by its name.
+    pub(crate) fn operated_as(&self) -> Option<&'a str> {
+        let pods = self.nodes[0].pods.as_ref()?;
+        pods.operated_as.as_ref().map(|name| name.value.as_str())
+    }
+
+    /// Whether its nodes are pods of Kubernetes.
+    pub(crate) fn is_of_pods(&self) -> bool {
+        self.nodes.iter().any(|node| node.pods.is_some())
+    }
+
+    /// Where its brokers are declared, those of one place in one text.
+    pub(crate) fn declared(&self) -> Vec<(String, Place)> {
+        let mut by_place: Vec<(Vec<&str>, Place)> = Vec::new();
+        for broker in self.brokers() {
+            match by_place.iter_mut().find(|(_, place)| *place == broker.place) {
+                Some((names, _)) => names.push(&broker.name),
+                None => by_place.push((vec![&broker.name], broker.place)),
+            }
+        }
+        let told = |(names, place): (Vec<&str>, Place)| {
+            let verb = if names.len() == 1 { "is" } else { "are" };
+            (format!("{} {verb}", list(&names)), place)
+        };
+        by_place.into_iter().map(told).collect()
+    }
+
     /// The goal that replication, quorum, listeners and client together reach.
     pub(crate) fn survives_one_broker(&self) -> String {
         format!("{} keeps working when one broker stops", self.name)
@@ -67,8 +96,10 @@ impl<'a> Cluster<'a> {
 
     /// How deep the cluster's directory is, where the client's application lies below it.
     pub(crate) fn nearness(&self, stack: &Stack, client: &KafkaClient) -> usize {
-        let Some(id) = self.nodes[0].service else { return 0 };
-        let dir = stack.project_of(id).dir.as_str();
+        let Some(dir) = directory(stack, self.nodes[0]) else { return 0 };
+        if let (Some(own), Some(others)) = (&client.pods, &self.nodes[0].pods) {
+            return if own.is_beside(others) { dir.len() + 1 } else { 0 };
+        }
         let app = client.app.and_then(|app| stack.apps.get(app)).map_or("", |app| app.dir.as_str());
         let below = app
             .strip_prefix(dir)
@@ -168,8 +199,26 @@ fn members(broker: &KafkaBroker) -> Vec<Endpoint> {
     given.iter().map(endpoint).collect()
 }
 
-/// Whether a contact is a name or a published port of the broker's service.
+/// The directory that a broker of a container belongs to.
+fn directory<'s>(stack: &'s Stack, broker: &'s KafkaBroker) -> Option<&'s str> {
+    let of_pods = broker.pods.as_ref().map(|pods| pods.dir.as_str());
+    broker.service.map(|id| stack.project_of(id).dir.as_str()).or(of_pods)
+}
+
+/// Whether a client's contact is a Service of Kubernetes that leads to the broker's pods. A name
+/// without a namespace means the client's own one.
+pub(crate) fn leads_to_pods(client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    let Some(pods) = &broker.pods else { return false };
+    let host = to.host.value.as_str();
+    let together = client.pods.as_ref().is_none_or(|own| host.contains('.') || own.is_beside(pods));
+    together && client.service.is_none() && pods.service_at(host).is_some()
+}
+
+/// Whether a contact is a name or a published port of what runs the broker.
 fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    if broker.pods.is_some() {
+        return leads_to_pods(client, to, broker);
+    }
     let host = to.host.value.as_str();
     let named = broker.service.is_some_and(|id| {
         let service = stack.service(id);
@@ -193,8 +242,7 @@ fn name_apart<'a>(stack: &'a Stack, groups: Vec<Vec<&'a KafkaBroker>>) -> Vec<Cl
     groups
         .map(|(index, nodes)| {
             let mut name = names[index].clone();
-            let dir = nodes[0].service.map(|id| stack.project_of(id).dir.as_str());
-            match dir {
+            match directory(stack, nodes[0]) {
                 Some(dir)
                     if !dir.is_empty() && names.iter().filter(|n| **n == name).count() > 1 =>
                 {
@@ -211,8 +259,12 @@ fn name_apart<'a>(stack: &'a Stack, groups: Vec<Vec<&'a KafkaBroker>>) -> Vec<Cl
 }
 
 /// What the names have in front in common, without trailing numbers: `kafka-1` and `kafka-2` are
-/// `kafka`.
+/// `kafka`. What an operator makes has a name of its own.
 fn common_name(nodes: &[&KafkaBroker]) -> String {
+    let operated = nodes.first().and_then(|node| node.pods.as_ref()?.operated_as.as_ref());
+    if let Some(name) = operated {
+        return name.value.clone();
+    }
     let brokers: Vec<&str> = nodes
         .iter()
         .filter(|node| node.has_role("broker"))

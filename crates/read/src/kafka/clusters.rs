@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use wonin_model::{KafkaBroker, ServiceId, Stack};
+use wonin_model::{KafkaBroker, Located, ServiceId, Stack};
 
 /// Numbers the clusters of all brokers, in the order of their first brokers.
 pub(crate) fn number(stack: &mut Stack) {
@@ -45,7 +45,7 @@ pub(crate) fn number(stack: &mut Stack) {
 }
 
 /// Two files of one directory with one id, or with one address to be reached at, are two versions
-/// of one node, not two nodes.
+/// of one node, not two nodes; as are the pods of two objects of one name.
 fn same_node(one: &KafkaBroker, other: &KafkaBroker) -> bool {
     let id = |broker: &KafkaBroker| {
         ["node.id", "broker.id"]
@@ -56,6 +56,9 @@ fn same_node(one: &KafkaBroker, other: &KafkaBroker) -> bool {
     let same_id = id(one).is_some() && id(one) == id(other);
     let advertised = addresses(one);
     let same_address = addresses(other).iter().any(|address| advertised.contains(address));
+    if let (Some(one), Some(other)) = (&one.pods, &other.pods) {
+        return one.place != other.place && one.name == other.name;
+    }
     let is_file = |broker: &KafkaBroker| broker.service.is_none() && broker.pods.is_none();
     is_file(one) && is_file(other) && (same_id || same_address)
 }
@@ -70,12 +73,13 @@ fn addresses(broker: &KafkaBroker) -> Vec<String> {
 /// What a broker shares with the others of its cluster.
 fn keys(broker: &KafkaBroker, stack: &Stack) -> Vec<String> {
     let scope = scope(broker, stack);
-    let mut keys = named(broker, &scope, stack);
-    if let Some(pods) = &broker.pods {
-        // One object, or one operator, makes one cluster of its pods.
-        keys.push(format!("{scope} pods {:?}", pods.place));
-        keys.extend(pods.operated_as.iter().map(|name| format!("{scope} operated {name}")));
+    let Some(pods) = &broker.pods else { return named(broker, &scope, stack) };
+    // One object, or one operator, makes one cluster of its pods.
+    if let Some(operated) = pods.operated_as.as_ref().and_then(Located::place) {
+        return vec![format!("operated {operated:?}")];
     }
+    let mut keys = named(broker, &scope, stack);
+    keys.push(format!("pods {:?}", pods.place));
     keys
 }
 

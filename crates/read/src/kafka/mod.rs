@@ -21,7 +21,7 @@ use wonin_model::{KafkaClient, Service, ServiceId};
 pub(crate) use brokers::{Seen, broker_of, runs_broker};
 pub(crate) use clients::of_environment as clients_of;
 pub(crate) use clusters::number;
-pub(crate) use defaults::fill_java;
+pub(crate) use defaults::{fill_broker, fill_java};
 pub(crate) use properties::{FORMAT, KafkaProperties, settings_from};
 
 use crate::fragment::{Content, Fragment};

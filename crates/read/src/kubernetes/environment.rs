@@ -59,14 +59,15 @@ impl Environment {
     }
 }
 
-/// A ConfigMap of the same directory and namespace.
+/// A ConfigMap of the same directory and namespace; of several of one name that of the same file.
 pub(super) fn config_map<'g, 'o>(
     name: &str,
     object: &Object<'_>,
     group: &'g [Object<'o>],
 ) -> Option<&'g Object<'o>> {
-    same_namespace(object, group, "ConfigMap")
-        .find(|map| map.text(&["metadata", "name"]) == Some(name))
+    let named = same_namespace(object, group, "ConfigMap")
+        .filter(|map| map.text(&["metadata", "name"]) == Some(name));
+    named.min_by_key(|map| map.file != object.file)
 }
 
 fn text(file: FileId, node: &Node) -> Option<Located<String>> {

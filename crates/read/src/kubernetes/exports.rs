@@ -11,6 +11,9 @@ use crate::servers::{Words, expand_text};
 pub(super) fn apply(words: &Words, sources: &Sources, service: &mut Service) {
     for command in words.commands() {
         let mut words = command.iter().peekable();
+        if words.next_if(|word| is_shell(&word.value)).is_some() {
+            while words.next_if(|word| is_option(&word.value)).is_some() {}
+        }
         let conditional = words.next_if(|word| is_branch(&word.value)).is_some();
         words.next_if(|word| word.value == "export");
         while let Some(word) = words.next_if(|word| assigned(&word.value).is_some()) {
@@ -20,6 +23,14 @@ pub(super) fn apply(words: &Words, sources: &Sources, service: &mut Service) {
             service.environment.insert(name, value);
         }
     }
+}
+
+fn is_shell(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"))
+}
+
+fn is_option(word: &str) -> bool {
+    word.starts_with('-') || word == "pipefail"
 }
 
 fn is_branch(word: &str) -> bool {
@@ -60,4 +71,35 @@ fn known(name: &str, service: &Service) -> Option<String> {
     let value = service.environment.get(name)?.value.as_str();
     let end = || value.rsplit('-').next().unwrap_or(value);
     Some(if is_end { end() } else { value }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::testing::{running, service, sources};
+
+    fn after(script: &str) -> Service {
+        let environment = [("HOSTNAME", "kafka-2"), ("KAFKA_ID", "7")];
+        let mut service = running(service("kafka", &environment), &["sh", "-c", script]);
+        let words = Words::of(&service, &sources());
+        apply(&words, &sources(), &mut service);
+        service
+    }
+
+    #[test]
+    fn a_script_sets_variables_before_the_program() {
+        let service = after("export A=1 B=x-$HOSTNAME && C=${HOSTNAME##*-} exec run D=4");
+        let value = |name: &str| service.environment.get(name).map(|value| value.value.as_str());
+        assert_eq!([value("A"), value("B"), value("C")], [Some("1"), Some("x-kafka-2"), Some("2")]);
+        assert_eq!(value("D"), None);
+    }
+
+    #[test]
+    fn what_the_shell_alone_knows_is_not_certain() {
+        let service = after("export A=$(hostname -i); if x; then B=1; fi");
+        for name in ["A", "B"] {
+            let value = service.environment.get(name).expect("it is set");
+            assert!(!value.origin.is_certain(), "{name}");
+        }
+    }
 }

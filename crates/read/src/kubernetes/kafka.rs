@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use wonin_model::{KafkaBroker, KafkaClient, Located, PodService, Pods, Service};
+use wonin_model::{
+    KafkaBroker, KafkaClient, KafkaTopic, Located, PodService, Pods, Server, Service, Stack,
+};
 use wonin_syntax::Node;
-use wonin_text::{Place, Sources};
+use wonin_text::{FileId, Place, Sources};
 
 use super::environment::{Environment, environment, filled};
 use super::volumes::Volumes;
-use super::{Object, Wrong, exports, same_namespace, selects};
+use super::{Object, Wrong, exports, same_namespace, selects, strimzi};
 use crate::compose::image::image;
 use crate::kafka::{broker_of, clients_of, runs_broker};
 use crate::servers::Words;
@@ -21,10 +23,41 @@ use crate::servers::Words;
 pub(super) struct Found {
     pub(super) brokers: Vec<KafkaBroker>,
     pub(super) clients: Vec<KafkaClient>,
+    pub(super) servers: Vec<Server>,
+    pub(super) topics: Vec<OperatedTopic>,
+}
+
+/// A topic that an operator makes in a cluster that it names.
+pub(super) struct OperatedTopic {
+    pub(super) cluster: String,
+    pub(super) file: FileId,
+    pub(super) dir: String,
+    pub(super) topic: KafkaTopic,
+}
+
+impl OperatedTopic {
+    /// The topic with its cluster: the only one of its name in the same file, else in the same
+    /// directory, else anywhere. `None` where no manifest makes it, or several do.
+    pub(super) fn placed(self, stack: &Stack) -> Option<KafkaTopic> {
+        let of_name = stack.brokers.iter().filter_map(|broker| {
+            let pods = broker.pods.as_ref()?;
+            let name = pods.operated_as.as_ref()?;
+            (name.value == self.cluster).then_some((pods, name.place()?.file, broker.cluster))
+        });
+        let mut all: Vec<(bool, bool, usize)> = of_name
+            .map(|(pods, file, cluster)| (file == self.file, pods.dir == self.dir, cluster))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        let nearest = all.last()?;
+        let mut as_near = all.iter().filter(|one| (one.0, one.1) == (nearest.0, nearest.1));
+        let cluster = as_near.next().filter(|_| as_near.next().is_none())?.2;
+        Some(KafkaTopic { cluster: Some(cluster), ..self.topic })
+    }
 }
 
 /// More pods than this many say no more than this many.
-const PODS_MAX: u32 = 16;
+pub(super) const PODS_MAX: u32 = 16;
 
 /// Reads the pods of all objects of a directory.
 pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> Found {
@@ -35,6 +68,7 @@ pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> 
             group.add(container, wrong, &mut found);
         }
     }
+    strimzi::read(objects, sources, wrong, &mut found);
     found
 }
 
@@ -235,8 +269,79 @@ fn written_id(broker: &KafkaBroker) -> Option<i64> {
 fn runs_known_scripts(words: &Words) -> bool {
     const OF_IMAGES: [&str; 5] =
         ["/confluent/docker/", "/kafka/docker/", "/scripts/kafka/", "kafka-", "zookeeper-"];
-    let scripts = words.iter().filter(|word| word.value.ends_with(".sh"));
+    let is_script = |text: &str| text.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh");
+    let scripts = words.iter().filter(|word| is_script(&word.value));
     scripts.map(|word| word.value.as_str()).all(|script| {
         OF_IMAGES.iter().any(|known| script.contains(known)) || script.ends_with("start-kafka.sh")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wonin_model::Evidence;
+
+    use crate::{MemoryFiles, read};
+
+    fn evidence(spec: &str, container: &str) -> Evidence {
+        let text = format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: kafka}}\nspec:\n  {spec}\n  \
+             template:\n    metadata: {{labels: {{app: kafka}}}}\n    spec:\n      containers:\n        \
+             - name: kafka\n          image: apache/kafka:3.9.1\n          {container}\n"
+        );
+        read(&MemoryFiles::new([("kafka.yaml", text.as_str())]))
+    }
+
+    const SELECTOR: &str = "selector: {matchLabels: {app: kafka}}";
+    const ROLES: &str = "env: [{name: KAFKA_PROCESS_ROLES, value: \"broker,controller\"}]";
+
+    fn names(evidence: &Evidence) -> Vec<&str> {
+        evidence.stack.brokers.iter().map(|broker| broker.name.as_str()).collect()
+    }
+
+    #[test]
+    fn every_pod_is_a_broker() {
+        let evidence = evidence(&format!("{SELECTOR}\n  replicas: 2"), ROLES);
+        assert_eq!(names(&evidence), ["kafka-0", "kafka-1"]);
+        let clusters = evidence.stack.brokers.iter().map(|broker| broker.cluster);
+        assert_eq!(clusters.collect::<Vec<_>>(), [0, 0]);
+    }
+
+    #[test]
+    fn pods_with_one_id_are_one_broker() {
+        let id = "env: [{name: KAFKA_NODE_ID, value: \"1\"}]";
+        let evidence = evidence(&format!("{SELECTOR}\n  replicas: 3"), id);
+        assert_eq!(names(&evidence), ["kafka-0"]);
+    }
+
+    #[test]
+    fn a_patch_of_another_file_is_no_broker() {
+        let evidence = evidence("replicas: 3", ROLES);
+        assert!(evidence.stack.brokers.is_empty() && evidence.skipped.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_assumed() {
+        let replicas = |text: &str| format!("{SELECTOR}\n  replicas: {text}");
+        for (spec, container) in [
+            (replicas("${COUNT}"), ROLES),
+            (replicas("3"), "envFrom: [{configMapRef: {name: elsewhere}}]"),
+            (
+                replicas("3"),
+                "command: [sh, /scripts/start.sh]\n          env: [{name: KAFKA_NODE_ID, value: \"1\"}]",
+            ),
+            (
+                replicas("3"),
+                "command: [bin/kafka-server-start.sh, /mine/server.properties]\n          \
+                 volumeMounts: [{name: config, mountPath: /mine}]\n      \
+                 volumes: [{name: config, configMap: {name: elsewhere}}]",
+            ),
+        ] {
+            let evidence = evidence(&spec, container);
+            assert!(evidence.stack.brokers.is_empty(), "{spec} {container}");
+            assert!(
+                evidence.skipped.iter().any(|one| one.why.contains("not judged")),
+                "{container}"
+            );
+        }
+    }
 }

@@ -18,8 +18,16 @@ const INSIDE_PORTS: [u16; 4] = [19092, 29092, 39092, 49092];
 /// Names for the listener, the usual first.
 const INSIDE_NAMES: [&str; 3] = ["INTERNAL", "INSIDE", "CONTAINERS"];
 
+/// What every pod has: a name below its headless Service.
+pub(super) const OF_PODS: &str = "advertise the pod's own name below a headless Service in the listener that \
+                       pods dial: `$(POD_NAME).SERVICE:PORT`, with POD_NAME from the field \
+                       metadata.name of the pods of a StatefulSet";
+
 /// The repair of a cluster of which some broker advertises loopback to others.
 pub(super) fn fix(evidence: &Evidence, cluster: &Cluster<'_>) -> Fix {
+    if cluster.is_of_pods() {
+        return Fix::advice(OF_PODS);
+    }
     let stack = &evidence.stack;
     let plan = Plan::of(stack, cluster);
     let told = plan.as_ref().map_or_else(|_| advice(cluster), Plan::title);
