@@ -14,7 +14,8 @@ use wonin_testbed::{Process, Skip, available};
 
 const NAME: &str = "shop.test";
 
-/// Makes an authority, a certificate of it for `shop.test`, and an authority of somebody else.
+/// Makes an authority, a certificate of it for `shop.test`, an authority of somebody else, and two
+/// certificates for `shop.test` that sign themselves.
 fn certificates(dir: &Path) -> Result<(), Skip> {
     let openssl = |args: &[&str]| {
         let output = Command::new("openssl").args(args).current_dir(dir).output();
@@ -28,6 +29,12 @@ fn certificates(dir: &Path) -> Result<(), Skip> {
         let own = ["-x509", "-days", "2", "-subj", "/CN=authority", "-out", &out, "-keyout"];
         openssl(&[&["req"], &key[..], &own, &[&keyout]].concat())?;
     }
+    for own in ["own", "renewed"] {
+        let (out, keyout) = (format!("{own}.pem"), format!("{own}.key"));
+        let name = format!("subjectAltName=DNS:{NAME}");
+        let own = ["-x509", "-days", "2", "-subj", "/CN=shop.test", "-addext", &name, "-out", &out];
+        openssl(&[&["req"], &key[..], &own, &["-keyout", &keyout]].concat())?;
+    }
     put(dir, "names", format!("subjectAltName=DNS:{NAME}\n").as_bytes());
     let request = ["-subj", "/CN=server", "-out", "server.csr", "-keyout", "server.key"];
     openssl(&[&["req"], &key[..], &request].concat())?;
@@ -36,8 +43,8 @@ fn certificates(dir: &Path) -> Result<(), Skip> {
     openssl(&[&sign[..], &by].concat())
 }
 
-/// An nginx with TLS that answers `fine`; its port.
-fn server(dir: &Path) -> Result<(Process, u16), Skip> {
+/// An nginx that answers `fine` over TLS with the certificate of a name; its port.
+fn server(dir: &Path, certificate: &str) -> Result<(Process, u16), Skip> {
     if Command::new("nginx").arg("-v").output().is_err() {
         return Err(Skip("nginx is not installed".to_owned()));
     }
@@ -47,7 +54,7 @@ fn server(dir: &Path) -> Result<(Process, u16), Skip> {
         "daemon off;\nmaster_process off;\npid pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
          access_log off;\nclient_body_temp_path t1;\nproxy_temp_path t2;\nfastcgi_temp_path t3;\n\
          uwsgi_temp_path t4;\nscgi_temp_path t5;\nserver {{\nlisten 127.0.89.1:{port} ssl;\n\
-         ssl_certificate server.pem;\nssl_certificate_key server.key;\nreturn 200 fine;\n}}\n}}\n"
+         ssl_certificate {certificate}.pem;\nssl_certificate_key {certificate}.key;\nreturn 200 fine;\n}}\n}}\n"
     );
     put(dir, "nginx.conf", config.as_bytes());
     let mut command = Command::new("nginx");
@@ -73,13 +80,38 @@ fn rehearse(dir: &Path, port: u16, tls: &str) -> Answer {
     run(dir, &["rehearse", "run", "s.toml", "--yes", "--format", "json"])
 }
 
+/// Nothing is broken where the server is not believed.
+fn refused(dir: &Path, port: u16, tls: &str, expected: &str) {
+    let answer = rehearse(dir, port, tls);
+    assert_eq!(answer.code, Some(3), "{tls}: {answer:?}");
+    let why = parsed(&answer)["why"].as_str().unwrap().to_owned();
+    assert!(why.starts_with("the steady state was not reached"), "{why}");
+    assert!(why.contains(expected), "{tls}: {why}");
+}
+
+#[test]
+#[ignore = "needs nginx and openssl"]
+fn a_certificate_that_signs_itself_is_believed_where_it_is_named_itself() {
+    let root = dir([]);
+    let Some((_server, port)) = available(server(root.path(), "own")) else { return };
+    let answer = rehearse(root.path(), port, "ca = \"own.pem\"\nserver_name = \"shop.test\"");
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    assert!(parsed(&answer)["faults"][0]["hits"].as_u64().unwrap() >= 1, "{answer:?}");
+    let of_authority = "the certificate of the server is that of an authority";
+    for (tls, expected) in [
+        ("ca = \"own.pem\"", "the certificate of the server is not for `127.0.0.1`"),
+        ("ca = \"renewed.pem\"\nserver_name = \"shop.test\"", of_authority),
+        ("server_name = \"shop.test\"", of_authority),
+    ] {
+        refused(root.path(), port, tls, expected);
+    }
+}
+
 #[test]
 #[ignore = "needs nginx and openssl"]
 fn a_page_with_tls_is_asked_for_and_its_certificate_looked_at() {
     let root = dir([]);
-    let Some((_server, port)) = available(server(root.path())) else { return };
-    let why = |answer: &Answer| parsed(answer)["why"].as_str().unwrap().to_owned();
-
+    let Some((_server, port)) = available(server(root.path(), "server")) else { return };
     let answer = rehearse(root.path(), port, "ca = \"ca.pem\"\nserver_name = \"shop.test\"");
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let value = parsed(&answer);
@@ -95,11 +127,7 @@ fn a_page_with_tls_is_asked_for_and_its_certificate_looked_at() {
         ("server_name = \"shop.test\"", unknown),
         ("ca = \"ca.pem\"", for_another),
     ] {
-        let answer = rehearse(root.path(), port, tls);
-        assert_eq!(answer.code, Some(3), "{tls}: {answer:?}");
-        let why = why(&answer);
-        assert!(why.starts_with("the steady state was not reached"), "{why}");
-        assert!(why.contains(expected), "{tls}: {why}");
+        refused(root.path(), port, tls, expected);
     }
     let answer = rehearse(root.path(), port, "verify = false");
     assert_eq!(answer.code, Some(0), "{answer:?}");

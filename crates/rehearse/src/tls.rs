@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
@@ -88,12 +90,13 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("TLS cannot be used: {error}"))?;
-        let mut config = if spec.verify {
-            builder.with_root_certificates(roots(spec)?).with_no_client_auth()
+        let verifier: Arc<dyn ServerCertVerifier> = if spec.verify {
+            Arc::new(Believed::read(spec, provider)?)
         } else {
-            let anybody = Arc::new(Anybody(provider));
-            builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
+            Arc::new(Anybody(provider))
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), name })
     }
@@ -135,9 +138,10 @@ impl Tls {
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                     "the certificate of the server is not valid yet".to_owned()
                 }
-                CertificateError::Other(why) if why.to_string() == "CaUsedAsEndEntity" => {
+                other if is_of_authority(other) => {
                     "the certificate of the server is that of an authority, as those are that sign \
-                     themselves (give it one that the authority signs, or `verify = false`)"
+                     themselves (name that very one as `ca`, give the server one that the authority \
+                     signs, or `verify = false`)"
                         .to_owned()
                 }
                 other => format!("the certificate of the server is not right: {other}"),
@@ -148,29 +152,101 @@ impl Tls {
     }
 }
 
-/// The authorities: those of the file, else those of the machine.
-fn roots(spec: &TlsSpec) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let Some(file) = &spec.ca else {
-        let found = rustls_native_certs::load_native_certs().certs;
-        roots.add_parsable_certificates(found);
-        if roots.is_empty() {
-            return Err("this machine has no authorities to believe: give `ca`".to_owned());
+/// Whether a certificate was refused because it may sign others, and for that alone.
+fn is_of_authority(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::Other(why) if why.to_string() == "CaUsedAsEndEntity")
+}
+
+/// Believes whom an authority vouches for; those of the file `ca`, else those of the machine. A
+/// server may also show the very certificate that is in the file, as one that signs itself: whoever
+/// put it there believes it.
+#[derive(Debug)]
+struct Believed {
+    authorities: Arc<WebPkiServerVerifier>,
+    /// What is in the file.
+    listed: Vec<CertificateDer<'static>>,
+}
+
+impl Believed {
+    fn read(spec: &TlsSpec, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        let Some(file) = &spec.ca else {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err("this machine has no authorities to believe: give `ca`".to_owned());
+            }
+            return Self::new(roots, Vec::new(), provider);
+        };
+        let shown = file.display();
+        let text = std::fs::read(file)
+            .map_err(|error| format!("`ca`: cannot read `{shown}`: {}", io_words(&error)))?;
+        let mut listed = Vec::new();
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            let wrong = |error: String| format!("`ca`: `{shown}` is not right: {error}");
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate.clone()).map_err(|error| wrong(error.to_string()))?;
+            listed.push(certificate);
         }
-        return Ok(roots);
-    };
-    let shown = file.display();
-    let text = std::fs::read(file)
-        .map_err(|error| format!("`ca`: cannot read `{shown}`: {}", io_words(&error)))?;
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let wrong = |error: String| format!("`ca`: `{shown}` is not right: {error}");
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        if roots.is_empty() {
+            return Err(format!("`ca`: there is no certificate in `{shown}` (PEM is read)"));
+        }
+        Self::new(roots, listed, provider)
     }
-    if roots.is_empty() {
-        return Err(format!("`ca`: there is no certificate in `{shown}` (PEM is read)"));
+
+    fn new(
+        roots: RootCertStore,
+        listed: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, String> {
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let authorities =
+            builder.build().map_err(|error| format!("TLS cannot be used: {error}"))?;
+        Ok(Self { authorities, listed })
     }
-    Ok(roots)
+}
+
+impl ServerCertVerifier for Believed {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        status: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.authorities.verify_server_cert(certificate, others, name, status, now) {
+            // Dates are looked at before this is complained of, names only after.
+            Err(rustls::Error::InvalidCertificate(why))
+                if is_of_authority(&why) && self.listed.contains(certificate) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            looked_at => looked_at,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.authorities.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.authorities.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
 }
 
 /// Believes every server; what is signed must be signed all the same.
@@ -216,12 +292,76 @@ impl ServerCertVerifier for Anybody {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::io::{self, Write as _};
     use std::sync::Arc;
+    use std::time::Duration;
 
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::crypto::ring;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
     use rustls::{CertificateError, Error, OtherError};
 
-    use super::{Tls, TlsSpec};
+    use super::{Believed, Tls, TlsSpec};
+
+    /// It signs itself, for `shop.test`, from 2026-11-25T14:57:48Z to 2036-11-22T14:57:48Z.
+    const OWN: &str = "-----BEGIN CERTIFICATE-----
+MIIBkjCCATmgAwIBAgIUTnsCO+RlXmE9qfGcXb+wDoPHOaQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJc2hvcC50ZXN0MB4XDTI2MTEyNTE0NTc0OFoXDTM2MTEyMjE0
+NTc0OFowFDESMBAGA1UEAwwJc2hvcC50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAE67Io0ZgddmY+1vyNgZwfo9T0AB12WwMBe5UQTglxMImCXhcbNrW1GpEL
+cGnvqrCp2u8QwnpanCHkewS62xyy+qNpMGcwHQYDVR0OBBYEFCfFYI9EgpyavETj
+DQdYnaA6toGKMB8GA1UdIwQYMBaAFCfFYI9EgpyavETjDQdYnaA6toGKMA8GA1Ud
+EwEB/wQFMAMBAf8wFAYDVR0RBA0wC4IJc2hvcC50ZXN0MAoGCCqGSM49BAMCA0cA
+MEQCIG8mnVKCioz53tx2e4QNOyS/YYWNajmVLvKwpxSn3onNAiABIhh5vqIYUmSK
+3taCD+BHBzYfKuw9AuPiJFDCjtE3pQ==
+-----END CERTIFICATE-----
+";
+    const FROM_S: u64 = 1_795_618_668;
+    const TO_S: u64 = 2_110_978_668;
+
+    /// The same in all but its key.
+    const OTHER: &str = "-----BEGIN CERTIFICATE-----
+MIIBlDCCATmgAwIBAgIUZzBYqKKWi04HoIEoOuiGBH8tTGgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJc2hvcC50ZXN0MB4XDTI2MTEyNTE0NTc0OFoXDTM2MTEyMjE0
+NTc0OFowFDESMBAGA1UEAwwJc2hvcC50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAE/awSH1BxWl9+yNlltEu7q1sx/9TmxKSndqRk1Lxmwt2/1MQLqGVRgZ37
+47ygHx2uAhYxX9J5C0ntOS0eY0OT4aNpMGcwHQYDVR0OBBYEFBMKY2T4820Vd9/T
+rgZRe5EEcY9HMB8GA1UdIwQYMBaAFBMKY2T4820Vd9/TrgZRe5EEcY9HMA8GA1Ud
+EwEB/wQFMAMBAf8wFAYDVR0RBA0wC4IJc2hvcC50ZXN0MAoGCCqGSM49BAMCA0kA
+MEYCIQD+VEKWCepznjbURcbCnD3rAMZeEStt3GMjzwpTTa/fagIhAKgO/J6eU5sZ
+WNbc9dLtlBHvZuLuQoQe3IHnU61MqZR+
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn a_certificate_that_signs_itself_is_believed_if_it_is_the_very_one() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(OWN.as_bytes()).expect("it is written");
+        let spec = TlsSpec { ca: Some(file.path().to_owned()), ..TlsSpec::default() };
+        let believed = Believed::read(&spec, Arc::new(ring::default_provider())).expect("PEM");
+        let verify = |pem: &str, name: &'static str, at_s: u64| {
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM");
+            let name = ServerName::try_from(name).expect("a name");
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(at_s));
+            believed.verify_server_cert(&certificate, &[], &name, &[], now).map(drop)
+        };
+        assert_eq!(verify(OWN, "shop.test", FROM_S), Ok(()));
+        assert_eq!(verify(OWN, "shop.test", TO_S), Ok(()));
+        let tls = Tls::new(&spec, "shop.test").expect("the file is there");
+        let why = |error| tls.words(&io::Error::new(io::ErrorKind::InvalidData, error));
+        for (pem, name, at_s, expected) in [
+            (OWN, "shop.test", FROM_S - 1, "is not valid yet"),
+            (OWN, "shop.test", TO_S + 1, "has expired"),
+            (OWN, "other.test", FROM_S, "is not for `shop.test`"),
+            (OTHER, "shop.test", FROM_S, "is that of an authority"),
+        ] {
+            let refused = verify(pem, name, at_s).expect_err(expected);
+            let told = why(refused);
+            let begin = format!("the certificate of the server {expected}");
+            assert!(told.starts_with(&begin), "{told}");
+        }
+    }
 
     #[derive(Debug)]
     struct OfVerifier;
