@@ -139,7 +139,7 @@ impl<'a> Group<'a> {
         let count = self.count?;
         for index in 0..count.min(PODS_MAX) {
             let ran = self.ran(container, index)?;
-            if !ran.is_whole || !runs_known_scripts(&ran.words) {
+            if !ran.is_whole || !leaves_files_alone(&ran.words) {
                 return None;
             }
             let convention = runs_broker(&ran.service, &ran.words)?;
@@ -265,15 +265,24 @@ fn written_id(broker: &KafkaBroker) -> Option<i64> {
     })
 }
 
-/// Whether no script runs but those of Kafka and of its images: others may set what they like.
-fn runs_known_scripts(words: &Words) -> bool {
+/// Whether the command leaves it to Kafka and its images to set the broker up: no script of its own
+/// runs, and nothing changes a file.
+fn leaves_files_alone(words: &Words) -> bool {
     const OF_IMAGES: [&str; 5] =
         ["/confluent/docker/", "/kafka/docker/", "/scripts/kafka/", "kafka-", "zookeeper-"];
-    let is_script = |text: &str| text.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh");
-    let scripts = words.iter().filter(|word| is_script(&word.value));
-    scripts.map(|word| word.value.as_str()).all(|script| {
-        OF_IMAGES.iter().any(|known| script.contains(known)) || script.ends_with("start-kafka.sh")
-    })
+    const WRITERS: [&str; 8] = ["awk", "cat", "cp", "envsubst", "mv", "perl", "sed", "tee"];
+    let is_foreign = |text: &str| {
+        text.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh")
+            && !OF_IMAGES.iter().any(|known| text.contains(known))
+            && !text.ends_with("start-kafka.sh")
+    };
+    let mut targets = words.iter().zip(words.iter().skip(1)).filter_map(|(word, next)| {
+        let target = word.value.strip_prefix('>')?.trim_start_matches('>');
+        Some(if target.is_empty() { next.value.as_str() } else { target })
+    });
+    !words.iter().any(|word| is_foreign(&word.value))
+        && !WRITERS.iter().any(|program| words.runs(program))
+        && targets.all(|target| target.starts_with("/dev/") || target.starts_with('&'))
 }
 
 #[cfg(test)]
@@ -335,6 +344,8 @@ mod tests {
                  volumeMounts: [{name: config, mountPath: /mine}]\n      \
                  volumes: [{name: config, configMap: {name: elsewhere}}]",
             ),
+            (replicas("3"), "command: [bin/kafka-server-start.sh, /mine/server.properties.$(POD)]"),
+            (replicas("3"), "command: [sh, -c, \"sed s/a/b/ x > y; /etc/kafka/docker/run\"]"),
         ] {
             let evidence = evidence(&spec, container);
             assert!(evidence.stack.brokers.is_empty(), "{spec} {container}");

@@ -18,10 +18,11 @@ pub(super) struct Volumes<'a> {
 }
 
 impl Volumes<'_> {
-    /// What the container sees under a path. Relative paths are those of Kafka's own directory.
+    /// What the container sees under a path; an empty one was not found in the command. Relative
+    /// paths are those of Kafka's own directory.
     pub(super) fn seen(&self, inside: &str) -> Seen {
         let inside = match inside.strip_prefix("./").unwrap_or(inside) {
-            "" => return Seen::OfImage,
+            "" => return Seen::Unknown,
             path if path.starts_with('/') => path.to_owned(),
             path => format!("{}/{path}", self.directory()),
         };
