@@ -25,6 +25,7 @@ const COMES_AND_GOES: &[&str] = &[
     "haproxy.",
     "hikari.connection-not-available",
     "hikari.leak-detected",
+    "hikari.leak-returned",
     "hikari.thread-starvation",
     "http-client.",
     "http.",

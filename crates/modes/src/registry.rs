@@ -27,6 +27,7 @@ use crate::identity::peers_by_address::PeersByAddress;
 use crate::identity::stale_registration::StaleRegistration;
 use crate::identity::stale_upstream::StaleUpstream;
 use crate::identity::stale_volume_identity::StaleVolumeIdentity;
+use crate::leak::connection_leak::ConnectionLeak;
 use crate::leak::native_thread_limit::NativeThreadLimit;
 use crate::leak::open_files_limit::OpenFilesLimit;
 use crate::leak::thread_leak::ThreadLeak;
@@ -77,6 +78,7 @@ use crate::saturation::per_item_burst::PerItemBurst;
 use crate::saturation::pool_exhausted::PoolExhausted;
 use crate::saturation::rate_limited::RateLimited;
 use crate::saturation::serial_server_saturated::SerialServerSaturated;
+use crate::saturation::slow_statement::SlowStatement;
 use crate::saturation::store_full::StoreFull;
 use crate::saturation::threads_exceed_pool::ThreadsExceedPool;
 use crate::saturation::workers_blocked::WorkersBlocked;
@@ -117,6 +119,7 @@ pub const MODES: &[&dyn Mode] = &[
     &StaleUpstream,
     &StaleVolumeIdentity,
     // leak
+    &ConnectionLeak,
     &NativeThreadLimit,
     &OpenFilesLimit,
     &ThreadLeak,
@@ -171,6 +174,7 @@ pub const MODES: &[&dyn Mode] = &[
     &PoolExhausted,
     &RateLimited,
     &SerialServerSaturated,
+    &SlowStatement,
     &StoreFull,
     &ThreadsExceedPool,
     &WorkersBlocked,

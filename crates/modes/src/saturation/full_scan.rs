@@ -41,6 +41,7 @@ use wonin_model::{
     Standing,
 };
 
+use crate::shared::pools::{emptied_by, is_sql};
 use crate::shared::slow::{mean_us, ms, of_load, quoted, seconds};
 
 pub(crate) struct FullScan;
@@ -92,8 +93,8 @@ fn confidence(template: &str) -> u8 {
     }
 }
 
-fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
-    let slow = of_load(evidence, load);
+/// The statement of a load that reads everything to find little, if one does.
+pub(super) fn culprit<'e>(slow: &[&'e Slow]) -> Option<&'e Slow> {
     let scans = |one: &&Slow| {
         one.count >= CALLS_MIN
             && mean_us(one) >= MEAN_MIN_US
@@ -101,7 +102,12 @@ fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
                 examined >= EXAMINED_MIN && examined / returned.max(1) >= EACH_MIN
             })
     };
-    let culprit = slow.iter().copied().find(scans)?;
+    slow.iter().copied().find(scans)
+}
+
+fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
+    let slow = of_load(evidence, load);
+    let culprit = culprit(&slow)?;
     let (examined, returned) = per_call(culprit)?;
     let percent = culprit.total_us.saturating_mul(100) / load.total_us.max(1);
     let title = format!(
@@ -140,6 +146,9 @@ fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
             ms(other.max_us)
         );
         finding = finding.because_at(claim, Origin::Written(other.place));
+    }
+    if is_sql(load) {
+        finding = emptied_by(evidence, load, finding);
     }
     Some(
         finding

@@ -49,6 +49,7 @@ use wonin_model::{
     Signal, Slow, Standing,
 };
 
+use crate::shared::pools::{Empty, emptied_by, empty, is_sql};
 use crate::shared::seen::{Part, all_of, recognise, signals};
 use crate::shared::slow::{ms, of_load, quoted, seconds, waiters};
 use crate::shared::words::list;
@@ -94,12 +95,62 @@ impl Mode for LockHolderBlocksQueue {
             waits.extend(idle);
         }
         recognise(&mut own, &waits, || Some(waiting(evidence)));
-        findings.extend(own);
+        findings.extend(own.into_iter().map(|finding| emptied(evidence, finding)));
         findings.extend(deadlocks(evidence));
         for set in &evidence.threads {
             findings.extend(set.locks.iter().filter_map(held));
         }
     }
+}
+
+/// Adds the pools that were used up while callers waited for the lock.
+fn emptied(evidence: &Evidence, finding: Finding) -> Finding {
+    let loads = evidence.loads.iter().filter(|load| is_sql(load));
+    let mut finding = loads.fold(finding, |finding, load| emptied_by(evidence, load, finding));
+    for pool in empty(evidence) {
+        let is_told = finding.signals.iter().any(|one| one.signal == pool.signal.name);
+        let Some(queue) = queue_beside(evidence, &pool).filter(|_| !is_told) else { continue };
+        // The holder keeps a connection as well.
+        let (kept, size) = (queue + 1, pool.size.unwrap_or(0));
+        if size > 0 && kept * 5 >= size {
+            let before =
+                finding.arithmetic.take().map_or(String::new(), |text| format!("{text}; "));
+            finding.arithmetic = Some(format!(
+                "{before}1 that holds + {queue} in the queue = {kept} connections of {size} kept at one time"
+            ));
+            finding = pool.follows(finding, kept * 2 >= size);
+        }
+    }
+    finding
+}
+
+/// The longest queue for a lock that the server tells of while a pool was used up.
+fn queue_beside(evidence: &Evidence, pool: &Empty<'_>) -> Option<u64> {
+    let waits = signals(evidence, &["postgres.waiting-for-lock"]);
+    let beside = waits.into_iter().filter(|signal| is_beside(signal, pool));
+    let queues = beside.flat_map(|signal| signal.all("queue"));
+    queues.map(|queue| queue.split(',').count() as u64).max()
+}
+
+/// Whether a text was said while callers of a pool waited. What waits for a lock says so once.
+fn is_beside(signal: &Signal, pool: &Empty<'_>) -> bool {
+    let (first, last) = (signal.first_ms, signal.last_ms);
+    first.zip(last).is_some_and(|(first, last)| {
+        first <= pool.to_ms && last.saturating_add(SAID_BEFORE_MS) >= pool.from_ms
+    })
+}
+
+/// How long before the callers of a pool begin to wait a queue for a lock may have been told of.
+const SAID_BEFORE_MS: i64 = 30_000;
+
+/// Texts of servers about locks that somebody waits for.
+const WAITS: &[&str] =
+    &["postgres.waiting-for-lock", "postgres.lock-timeout", "mysql.lock-wait-timeout"];
+
+/// Whether what keeps the statements of a load is a lock.
+pub(super) fn keeps(evidence: &Evidence, load: &Load, pool: &Empty<'_>) -> bool {
+    let waits = signals(evidence, WAITS);
+    locked(evidence, load).is_some() || waits.into_iter().any(|one| is_beside(one, pool))
 }
 
 /// Callers that wait for a lock of a database.

@@ -8,6 +8,7 @@ pub(crate) mod per_item_burst;
 pub(crate) mod pool_exhausted;
 pub(crate) mod rate_limited;
 pub(crate) mod serial_server_saturated;
+pub(crate) mod slow_statement;
 pub(crate) mod store_full;
 pub(crate) mod threads_exceed_pool;
 pub(crate) mod workers_blocked;

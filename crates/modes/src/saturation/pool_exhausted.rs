@@ -90,6 +90,7 @@ use wonin_text::Place;
 
 use crate::shared::knobs;
 use crate::shared::measure::setting_ms;
+use crate::shared::pools::SQL_POOLS;
 use crate::shared::reach::{app_index, code_owner};
 use crate::shared::seen::{Part, beside, number, signals};
 use crate::shared::words::duration_ms;
@@ -122,26 +123,13 @@ impl Mode for PoolExhausted {
     }
 }
 
-/// Texts of pools that had nothing left to give, with what they are.
-const POOLS: &[(&str, &str)] = &[
-    ("hikari.connection-not-available", "HikariCP's pool"),
-    ("dbcp.pool-exhausted", "DBCP's pool"),
-    ("tomcat-jdbc.pool-exhausted", "Tomcat's JDBC pool"),
-    ("sqlalchemy.pool-exhausted", "SQLAlchemy's pool"),
+/// Texts of other pools that had nothing left to give, with what they are.
+const OTHER_POOLS: &[(&str, &str)] = &[
     ("jedis.pool-exhausted", "Jedis' pool"),
     ("http-client.pool-exhausted", "the HTTP client's pool"),
-    ("druid.pool-exhausted", "Druid's pool"),
-    ("c3p0.pool-exhausted", "c3p0's pool"),
     ("reactor.pool-exhausted", "Reactor's pool"),
     ("go-redis.pool-exhausted", "go-redis' pool"),
-    ("node-postgres.pool-exhausted", "node-postgres' pool"),
-    ("prisma.pool-exhausted", "Prisma's pool"),
-    ("knex.pool-exhausted", "Knex' pool"),
-    ("activerecord.pool-exhausted", "Active Record's pool"),
-    ("npgsql.pool-exhausted", "Npgsql's pool"),
     ("mongo.pool-exhausted", "the MongoDB driver's pool"),
-    ("dotnet.pool-exhausted", "the .NET connection pool"),
-    ("pgbouncer.wait-timeout", "PgBouncer's pool"),
     ("jvm.task-rejected", "a thread pool"),
     ("spring.task-rejected", "a task executor"),
     ("elasticsearch.rejected", "Elasticsearch's thread pool"),
@@ -162,30 +150,13 @@ const DOWN: &[&str] = &[
 /// Recognises pools of which every member is in use.
 fn observed(evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (name, what) in POOLS {
+    for (name, what) in SQL_POOLS.iter().chain(OTHER_POOLS) {
         for signal in signals(evidence, &[name]) {
             let parts = by_pool(signal).into_iter();
             found.extend(parts.filter_map(|part| of_pool(evidence, &part, what)));
         }
     }
-    for signal in signals(evidence, &["hikari.leak-detected"]) {
-        let service = signal.service.as_deref();
-        if beside(evidence, "hikari.connection-not-available", service).is_none() {
-            found.push(leaking(signal));
-        }
-    }
     found
-}
-
-/// A pool that loses connections and still has some.
-fn leaking(signal: &Signal) -> Finding {
-    let title = "a connection of the pool was kept for longer than leakDetectionThreshold: likely a path of the code does not give it back";
-    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 75);
-    finding.service.clone_from(&signal.service);
-    finding = Part::whole(signal).tell(finding, "kept for too long: a leak, or a slow statement");
-    finding.fix(Fix::advice(
-        "the trace below the text names the code that took the connection: close it in every path, or make what it does shorter",
-    ))
 }
 
 /// A signal pool by pool, where its texts name several.
@@ -232,21 +203,10 @@ fn of_pool(evidence: &Evidence, part: &Part<'_>, what: &str) -> Option<Finding> 
     );
     finding.service.clone_from(&signal.service);
     finding = part.tell(finding, "a caller got nothing in time");
-    for (name, what) in [
-        ("hikari.leak-detected", "a connection was kept for longer than leakDetectionThreshold"),
-        ("hikari.thread-starvation", "the pool's own thread was starved"),
-    ] {
-        if let Some(other) = beside(evidence, name, service) {
-            finding = Part::whole(other).tell(finding, what);
-        }
+    if let Some(other) = beside(evidence, "hikari.thread-starvation", service) {
+        finding = Part::whole(other).tell(finding, "the pool's own thread was starved");
     }
     finding = bound(evidence, signal, size, finding);
-    let leak = beside(evidence, "hikari.leak-detected", service).is_some();
-    if leak {
-        finding = finding.fix(Fix::advice(
-            "the trace of the leak names the code that keeps connections: close them in every path",
-        ));
-    }
     Some(finding.fix(Fix::advice(
         "find what keeps members so long (slow statements, calls to others inside a transaction); \
          then size = arrivals per second × seconds held",

@@ -14,6 +14,7 @@ pub(crate) mod kafka;
 pub(crate) mod kafka_rules;
 pub(crate) mod knobs;
 pub(crate) mod measure;
+pub(crate) mod pools;
 pub(crate) mod reach;
 pub(crate) mod rollouts;
 pub(crate) mod rows;

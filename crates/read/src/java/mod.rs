@@ -41,6 +41,7 @@ const WORDS: &[&str] = &[
     "Mapping(",
     "QuartzJobBean",
     "ThreadPool",
+    "getConnection(",
     "implements Job",
     "kafka",
     "new Thread(",
