@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) allow_remote: bool,
     pub(crate) max_connections: usize,
     /// Open connections.
-    pub(crate) open: AtomicUsize,
+    pub(crate) open: Arc<AtomicUsize>,
     /// Bytes that faults hold back.
     pub(crate) held: Arc<AtomicUsize>,
     pub(crate) workers: Workers,
@@ -86,7 +86,7 @@ impl Engine {
             clock: Clock::new(),
             allow_remote: options.allow_remote,
             max_connections: options.max_connections,
-            open: AtomicUsize::new(0),
+            open: Arc::default(),
             held: Arc::default(),
             workers: Workers::start(options.workers)?,
             ids: AtomicU64::new(0),

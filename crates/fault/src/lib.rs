@@ -24,6 +24,7 @@ pub mod inject;
 mod input;
 pub mod kafka;
 mod limits;
+mod open;
 #[cfg(target_os = "linux")]
 mod process;
 mod tcp;

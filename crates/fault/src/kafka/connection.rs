@@ -25,6 +25,7 @@ use super::frame::Frames;
 use super::plan::{self, Hit, Membership, Plan, Rule};
 use super::queue::Queue;
 use super::words::{Act, Then, Way};
+use crate::open::Open;
 use crate::tcp::socket;
 use crate::{address, limits};
 
@@ -34,29 +35,6 @@ mod writer;
 
 /// A plan that may change under way.
 pub(super) type Watch = watch::Receiver<Arc<Plan>>;
-
-/// Counts a connection as open while it lives.
-#[derive(Debug)]
-pub(crate) struct Open(Arc<Core>, Arc<Edge>);
-
-impl Open {
-    /// None when there are too many.
-    pub(crate) fn new(core: &Arc<Core>, edge: &Arc<Edge>) -> Option<Self> {
-        if core.open.fetch_add(1, Relaxed) >= limits::CONNECTIONS {
-            core.open.fetch_sub(1, Relaxed);
-            return None;
-        }
-        edge.open.fetch_add(1, Relaxed);
-        Some(Self(Arc::clone(core), Arc::clone(edge)))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
-        self.1.open.fetch_sub(1, Relaxed);
-    }
-}
 
 /// A frame that waits to be written.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub(crate) struct Edge {
     /// Where the node says that it is; changes when it moves.
     upstream: Mutex<Arc<str>>,
     pub(crate) accepted: AtomicU64,
-    pub(crate) open: AtomicUsize,
+    pub(crate) open: Arc<AtomicUsize>,
     /// The last connection to the node failed.
     pub(crate) is_gone: AtomicBool,
     /// Revision of the plan that the listener follows.
@@ -58,7 +58,7 @@ pub(crate) struct Core {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     /// Open connections.
-    pub(crate) open: AtomicUsize,
+    pub(crate) open: Arc<AtomicUsize>,
     edges: Mutex<BTreeMap<Node, Arc<Edge>>>,
     /// Told when a listener follows another plan.
     applied: (Mutex<()>, Condvar),
@@ -93,7 +93,7 @@ impl Core {
             workers,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            open: AtomicUsize::new(0),
+            open: Arc::default(),
             edges: Mutex::default(),
             applied: (Mutex::new(()), Condvar::new()),
             own: Mutex::default(),
@@ -131,7 +131,7 @@ impl Core {
             listen: listener.local_addr()?,
             upstream: Mutex::new(upstream.into()),
             accepted: AtomicU64::new(0),
-            open: AtomicUsize::new(0),
+            open: Arc::default(),
             is_gone: AtomicBool::new(false),
             applied: AtomicU64::new(self.plan.borrow().revision),
         });

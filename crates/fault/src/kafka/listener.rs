@@ -12,6 +12,7 @@ use super::core::{Core, Edge};
 use super::plan::{self, Hit};
 use super::words::Act;
 use crate::limits;
+use crate::open::Open;
 use crate::tcp::socket::reset_on_drop;
 
 /// What stands at the address of a listener.
@@ -111,7 +112,7 @@ async fn accept(core: &Arc<Core>, edge: &Arc<Edge>, state: &State) {
             }
         };
         let ordinal = edge.accepted.fetch_add(1, Relaxed) + 1;
-        let Some(open) = connection::Open::new(core, edge) else {
+        let Some(open) = Open::new(&core.open, &edge.open, limits::CONNECTIONS) else {
             warn!(node = %edge.node, %peer, limit = limits::CONNECTIONS, "too many connections, reset");
             reset_on_drop(&client);
             continue;

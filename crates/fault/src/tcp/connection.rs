@@ -24,6 +24,7 @@ use crate::draw::Draws;
 use crate::engine::Shared;
 use crate::hits::Marker;
 use crate::limits;
+use crate::open::Open;
 
 /// What a connection knows of its proxy.
 #[derive(Clone, Debug)]
@@ -36,29 +37,6 @@ pub(crate) struct Origin {
     pub(crate) traffic: Arc<Traffic>,
     /// The how manieth connection of the proxy it is, from 1.
     pub(crate) ordinal: u64,
-}
-
-/// Counts a connection as open while it lives.
-#[derive(Debug)]
-pub(crate) struct Open(pub(crate) Arc<Shared>, pub(crate) Arc<Traffic>);
-
-impl Open {
-    /// None when there are too many.
-    pub(crate) fn new(shared: &Arc<Shared>, traffic: &Arc<Traffic>) -> Option<Self> {
-        if shared.open.fetch_add(1, Relaxed) >= shared.max_connections {
-            shared.open.fetch_sub(1, Relaxed);
-            return None;
-        }
-        traffic.open.fetch_add(1, Relaxed);
-        Some(Self(Arc::clone(shared), Arc::clone(traffic)))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
-        self.1.open.fetch_sub(1, Relaxed);
-    }
 }
 
 /// Serves a client until both directions have ended or the proxy stops.

@@ -78,7 +78,7 @@ impl Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) accepted: AtomicU64,
-    pub(crate) open: AtomicUsize,
+    pub(crate) open: Arc<AtomicUsize>,
     /// Connections that found no upstream.
     pub(crate) dials_failed: AtomicU64,
     /// Connections turned away because there were too many.

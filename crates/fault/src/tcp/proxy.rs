@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::connection::{self, Open, Origin};
+use super::connection::{self, Origin};
 use super::plan::{Plan, Toxic, Traffic};
 use super::socket;
 use crate::address;
 use crate::engine::Shared;
 use crate::error::Error;
 use crate::limits;
+use crate::open::Open;
 
 /// A proxy. All its methods are called by one at a time.
 #[derive(Debug)]
@@ -177,7 +178,9 @@ async fn accept(listener: TcpListener, mut origin: Origin, connections: TaskTrac
             }
         };
         origin.ordinal = origin.traffic.accepted.fetch_add(1, Relaxed) + 1;
-        let Some(open) = Open::new(&origin.shared, &origin.traffic) else {
+        let shared = &origin.shared;
+        let open = Open::new(&shared.open, &origin.traffic.open, shared.max_connections);
+        let Some(open) = open else {
             origin.traffic.turned_away.fetch_add(1, Relaxed);
             warn!(proxy = %origin.proxy, %peer, limit = origin.shared.max_connections, "too many connections, reset");
             socket::reset_on_drop(&client);
