@@ -28,7 +28,8 @@ enum Acting {
 #[derive(Debug)]
 struct State {
     acting: Option<Acting>,
-    from: Duration,
+    /// From then on it may act.
+    asked_at: Duration,
     /// What will be told of it.
     told: FaultRun,
     was_injected: bool,
@@ -64,7 +65,7 @@ impl<'a> Faults<'a> {
         let new = |(spec, act): (&FaultSpec, &FaultAct)| {
             let (target, what) = words(act);
             let told = FaultRun { name: spec.name.clone(), target, what, ..FaultRun::default() };
-            State { acting: None, from: Duration::ZERO, told, was_injected: false }
+            State { acting: None, asked_at: Duration::ZERO, told, was_injected: false }
         };
         let states = scenario.faults.iter().zip(&run.acts).map(new).collect();
         Self { stage, acts: &run.acts, zero, states }
@@ -78,6 +79,7 @@ impl<'a> Faults<'a> {
         cast: &Cast,
     ) -> Result<(), Refused> {
         let name = self.states[index].told.name.clone();
+        let asked_at = cast.now();
         let mut seen = None;
         let acting = match &self.acts[index] {
             FaultAct::Tcp { proxy, fault } => {
@@ -115,8 +117,9 @@ impl<'a> Faults<'a> {
             };
             state.told.hits = active.hits;
         }
-        state.from = cast.now();
-        state.told.from_s = state.from.saturating_sub(self.zero).as_secs_f64();
+        // It may act before who was asked for it has answered, and surely does from then on.
+        state.asked_at = asked_at;
+        state.told.from_s = cast.now().saturating_sub(self.zero).as_secs_f64();
         state.was_injected = true;
         state.acting = Some(acting);
         Ok(())
@@ -142,7 +145,7 @@ impl<'a> Faults<'a> {
                 let counted = self.stage.engine.hits(&proxy, &name).await;
                 hits = counted.map(|count| count.connections);
                 if refuses {
-                    hits = Some(cast.refused_since(self.states[index].from));
+                    hits = Some(cast.refused_since(self.states[index].asked_at));
                 }
                 removed.map_err(|error| error.to_string())
             }
@@ -172,9 +175,9 @@ impl<'a> Faults<'a> {
         failed
     }
 
-    /// When the first of them came.
+    /// From when on the first of them may have acted.
     pub(crate) fn began(&self) -> Option<Duration> {
-        self.states.iter().filter(|state| state.was_injected).map(|state| state.from).min()
+        self.states.iter().filter(|state| state.was_injected).map(|state| state.asked_at).min()
     }
 
     /// Those that hit nobody, with a hint.
