@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 
 use rayon::prelude::*;
 use wonin_model::{
-    Count, Deployment, DisruptionBudget, KubeContainer, KubeService, KubeStrategy, KubeWorkload,
-    Located, Origin, Probe, ProbeTarget, Skipped, Workload,
+    Count, Deployment, DisruptionBudget, KafkaTopic, KubeContainer, KubeService, KubeStrategy,
+    KubeWorkload, Located, Origin, Probe, ProbeTarget, Skipped, Workload,
 };
 use wonin_syntax::{Node, Tree};
 use wonin_text::{FileId, Place, SourceFile, Sources};
@@ -74,7 +74,7 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     let sources = &joining.evidence.sources;
     let read: Vec<Directory> =
         directories.par_iter().map(|files| read_directory(files, sources)).collect();
-    let mut topics = Vec::new();
+    let (mut topics, mut created) = (Vec::new(), Vec::new());
     for directory in read {
         let stack = &mut joining.evidence.stack;
         stack.deployments.extend(directory.deployments);
@@ -82,14 +82,17 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
         stack.kafka_clients.extend(directory.kafka.clients);
         stack.servers.extend(directory.kafka.servers);
         topics.extend(directory.kafka.topics);
+        created.extend(directory.kafka.created);
         for (place, why) in directory.problems {
             joining.skip(place, why);
         }
     }
     let stack = &mut joining.evidence.stack;
     crate::kafka::number(stack);
-    let topics: Vec<_> = topics.into_iter().filter_map(|topic| topic.placed(stack)).collect();
-    stack.topics.extend(topics);
+    let topics = topics.into_iter().filter_map(|topic| topic.placed(stack));
+    let created = created.into_iter().filter_map(|topic| topic.placed(stack));
+    let all: Vec<KafkaTopic> = topics.chain(created).collect();
+    stack.topics.extend(all);
 }
 
 /// What the manifests of one directory say.

@@ -177,6 +177,12 @@ pub(crate) fn beside(
     if place.span.end > line.end {
         return None;
     }
+    // Something behind the value is part of a longer text, such as a command.
+    let after = file.text().get(place.span.end as usize..line.end as usize)?;
+    let after = after.trim_start_matches(['"', '\'']).trim_start();
+    if !after.is_empty() && !after.starts_with('#') {
+        return None;
+    }
     let text = file.slice(line);
     let indent = &text[..text.len() - text.trim_start().len()];
     let item = text.trim_start().strip_prefix("- ");
@@ -191,9 +197,23 @@ pub(crate) fn beside(
             format!("\n{indent}- {quote}{name}={value}{quote}")
         }
         (None, true) => format!("\n{indent}{name}={value}"),
-        (None, false) => format!("\n{indent}{name}: {value}"),
+        (None, false) => {
+            let quote = if takes_bare(file, place, value) { "" } else { "\"" };
+            format!("\n{indent}{name}: {quote}{value}{quote}")
+        }
     };
     Some(insert(place, line.end as usize, new))
+}
+
+/// Whether a value may stand bare below another one: a number where numbers do, and what is text in
+/// any case. Some mappings take text alone (the data of a ConfigMap).
+fn takes_bare(file: &SourceFile, beside: Place, value: &str) -> bool {
+    let text = file.text();
+    let before = text.get(..beside.span.start as usize).unwrap_or_default();
+    let is_number = |text: &str| text.trim().parse::<f64>().is_ok();
+    let is_bare = !before.ends_with(['"', '\'']);
+    let is_text = !is_number(value) && value.parse::<bool>().is_err();
+    is_text || is_bare && is_number(file.slice(beside.span))
 }
 
 /// The name of `property` in the spelling in which `key` spells `known`.
@@ -265,6 +285,9 @@ mod tests {
         let map = after("    KAFKA_NODE_ID: 7 # first\n", "7");
         let expected = "    KAFKA_NODE_ID: 7 # first\n    KAFKA_DEFAULT_REPLICATION_FACTOR: 3\n";
         assert_eq!(map.as_deref(), Some(expected));
+        let data = after("    KAFKA_NODE_ID: \"7\"\n", "7");
+        let expected = "    KAFKA_NODE_ID: \"7\"\n    KAFKA_DEFAULT_REPLICATION_FACTOR: \"3\"\n";
+        assert_eq!(data.as_deref(), Some(expected));
         let quoted = after("  - \"KAFKA_NODE_ID=7\"\n", "7");
         let expected = "  - \"KAFKA_NODE_ID=7\"\n  - \"KAFKA_DEFAULT_REPLICATION_FACTOR=3\"\n";
         assert_eq!(quoted.as_deref(), Some(expected));
@@ -276,5 +299,6 @@ mod tests {
     fn no_line_is_added_where_the_style_is_not_known() {
         assert_eq!(after("environment: { KAFKA_NODE_ID: 7 }\n", "7"), None);
         assert_eq!(after("broker: 7\n", "7"), None);
+        assert_eq!(after("KAFKA_NODE_ID=7 exec run\n", "7"), None);
     }
 }

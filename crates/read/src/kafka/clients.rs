@@ -21,6 +21,7 @@ const ENDINGS: &[&str] = &[
     "BOOTSTRAP_SERVER",
     "BOOTSTRAP_SERVERS",
     "BOOTSTRAPSERVERS",
+    "KAFKA_BOOTSTRAP",
     "KAFKA_ADDR",
     "KAFKA_ADDRESS",
     "KAFKA_BROKER",
@@ -35,13 +36,22 @@ const ENDINGS: &[&str] = &[
     "METADATA_BROKER_LIST",
 ];
 
+/// Whether clients of Spring are wanted too, which has a reader of its own where its files are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spring {
+    Included,
+    LeftOut,
+}
+
 /// Clients that the environment of a container names, one for each list of brokers; whose they are
 /// is left to the caller.
-pub(crate) fn of_environment(service: &Service) -> Vec<KafkaClient> {
+pub(crate) fn of_environment(service: &Service, spring: Spring) -> Vec<KafkaClient> {
     let mut clients: Vec<KafkaClient> = Vec::new();
     for (variable, value) in &service.environment {
         let program = PROGRAMS.iter().find(|(name, _)| *name == variable);
-        if program.is_none() && !is_named_for_brokers(variable) || !names_brokers(&value.value) {
+        let is_spring = spring == Spring::Included && is_of_spring(variable);
+        let is_named = program.is_some() || is_spring || is_named_for_brokers(variable);
+        if !is_named || !names_brokers(&value.value) {
             continue;
         }
         let servers = without_scheme(value);
@@ -57,7 +67,11 @@ pub(crate) fn of_environment(service: &Service) -> Vec<KafkaClient> {
                 None => format!("{variable} of {}", service.name.value),
             },
             kind: ClientKind::Unknown,
-            library: if program.is_some() { ClientLibrary::Java } else { ClientLibrary::Other },
+            library: if program.is_some() || is_spring {
+                ClientLibrary::Java
+            } else {
+                ClientLibrary::Other
+            },
             service: None,
             pods: None,
             app: None,
@@ -69,6 +83,13 @@ pub(crate) fn of_environment(service: &Service) -> Vec<KafkaClient> {
         });
     }
     clients
+}
+
+/// Whether a variable is Spring's for the brokers: `SPRING_KAFKA_BOOTSTRAP_SERVERS`, or that of one
+/// kind of client.
+fn is_of_spring(variable: &str) -> bool {
+    variable.starts_with("SPRING_KAFKA_")
+        && ["BOOTSTRAP_SERVERS", "BOOTSTRAPSERVERS"].iter().any(|end| variable.ends_with(end))
 }
 
 /// Whether a variable has the name of a list of brokers. Spring has a reader of its own, and a
@@ -160,7 +181,7 @@ mod tests {
     use crate::servers::testing::service;
 
     fn servers(environment: &[(&str, &str)]) -> Vec<(String, String)> {
-        let clients = of_environment(&service("app", environment));
+        let clients = of_environment(&service("app", environment), Spring::LeftOut);
         let row = |client: KafkaClient| {
             let servers = client.settings.get("bootstrap.servers").map(|s| s.value.clone());
             (client.name, servers.unwrap_or_default())

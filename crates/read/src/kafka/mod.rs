@@ -19,10 +19,11 @@ use std::collections::BTreeSet;
 use wonin_model::{KafkaClient, Service, ServiceId};
 
 pub(crate) use brokers::{Seen, broker_of, runs_broker};
-pub(crate) use clients::of_environment as clients_of;
+pub(crate) use clients::{Spring, of_environment as clients_of};
 pub(crate) use clusters::number;
 pub(crate) use defaults::{fill_broker, fill_java};
 pub(crate) use properties::{FORMAT, KafkaProperties, settings_from};
+pub(crate) use topics::{Created, by_commands as topics_of};
 
 use crate::fragment::{Content, Fragment};
 use crate::pipeline::Joining;
@@ -119,7 +120,7 @@ pub(crate) fn join_clients(joining: &mut Joining<'_>) {
     let of_clients = stack.kafka_clients.iter().filter_map(|client| client.service);
     let known: BTreeSet<ServiceId> = of_brokers.chain(of_clients).collect();
     for (id, service) in stack.services().filter(|(id, _)| !known.contains(id)) {
-        let own = clients_of(service);
+        let own = clients_of(service, Spring::LeftOut);
         found.extend(own.into_iter().map(|client| KafkaClient { service: Some(id), ..client }));
     }
     for fragment in &mut joining.fragments {

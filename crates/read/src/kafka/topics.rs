@@ -7,6 +7,12 @@ use wonin_model::{KafkaTopic, Located, Service, ServiceId, Stack};
 use super::clusters::is_loopback;
 use crate::servers::Words;
 
+/// A topic that a command creates, and the servers that the command asks to do so.
+pub(crate) struct Created {
+    pub(crate) topic: KafkaTopic,
+    pub(crate) servers: Option<Located<String>>,
+}
+
 /// Topics that a service creates when it starts.
 pub(super) fn created_by(
     id: ServiceId,
@@ -14,22 +20,34 @@ pub(super) fn created_by(
     words: &Words,
     stack: &Stack,
 ) -> Vec<KafkaTopic> {
-    let mut topics = Vec::new();
-    for command in words.commands() {
-        if command.runs("kafka-topics") && command.has_flag("--create").is_some() {
-            let cluster = cluster_of_command(id, service, &command, stack);
-            topics.extend(of_command(&command, cluster, id));
-        }
-    }
+    let own = |topic: KafkaTopic, cluster| KafkaTopic { service: Some(id), cluster, ..topic };
+    let by_command = |created: Created| {
+        let cluster = cluster_of(id, service, created.servers.as_ref(), stack);
+        own(created.topic, cluster)
+    };
+    let mut topics: Vec<KafkaTopic> = by_commands(words).into_iter().map(by_command).collect();
     if let Some(list) = service.environment.get("KAFKA_CREATE_TOPICS") {
         let cluster = stack.brokers.iter().find(|broker| broker.service == Some(id));
-        topics.extend(of_list(list, cluster.map(|broker| broker.cluster), id));
+        let cluster = cluster.map(|broker| broker.cluster);
+        topics.extend(of_list(list).into_iter().map(|topic| own(topic, cluster)));
     }
     topics
 }
 
+/// Topics that the commands of a container create.
+pub(crate) fn by_commands(words: &Words) -> Vec<Created> {
+    let commands = words.commands().into_iter();
+    let creating = commands
+        .filter(|command| command.runs("kafka-topics") && command.has_flag("--create").is_some());
+    let created = creating.filter_map(|command| {
+        let servers = command.flag(&["--bootstrap-server", "--broker-list"]);
+        Some(Created { topic: of_command(&command)?, servers })
+    });
+    created.collect()
+}
+
 /// `kafka-topics --create --topic NAME --partitions P --replication-factor R --config K=V`.
-fn of_command(command: &Words, cluster: Option<usize>, id: ServiceId) -> Option<KafkaTopic> {
+fn of_command(command: &Words) -> Option<KafkaTopic> {
     let name = command.flag(&["--topic"])?;
     // A loop over names: `--topic "$topic"`. The numbers count all the same.
     let min_insync = command.flags(&["--config"]).into_iter().rev().find_map(|config| {
@@ -39,8 +57,8 @@ fn of_command(command: &Words, cluster: Option<usize>, id: ServiceId) -> Option<
     });
     Some(KafkaTopic {
         name,
-        cluster,
-        service: Some(id),
+        cluster: None,
+        service: None,
         partitions: command.flag(&["--partitions"]).and_then(|value| number(&value)),
         replication_factor: command
             .flag(&["--replication-factor"])
@@ -50,15 +68,15 @@ fn of_command(command: &Words, cluster: Option<usize>, id: ServiceId) -> Option<
 }
 
 /// `name:partitions:replicas[:policy]`, comma-separated (`wurstmeister/kafka`).
-fn of_list(list: &Located<String>, cluster: Option<usize>, id: ServiceId) -> Vec<KafkaTopic> {
+fn of_list(list: &Located<String>) -> Vec<KafkaTopic> {
     let topic = |entry: &Located<String>| {
         let parts = entry.split(':');
         let name = parts.first()?.clone();
         let numbers = |index: usize| parts.get(index).and_then(number);
         Some(KafkaTopic {
             name,
-            cluster,
-            service: Some(id),
+            cluster: None,
+            service: None,
             partitions: numbers(1),
             replication_factor: numbers(2),
             min_insync: None,
@@ -69,17 +87,6 @@ fn of_list(list: &Located<String>, cluster: Option<usize>, id: ServiceId) -> Vec
 
 fn number<T: FromStr>(text: &Located<String>) -> Option<Located<T>> {
     text.and_then(|text| text.trim().parse().ok())
-}
-
-/// The cluster of the broker or ZooKeeper that the command names; else the only one of the project.
-fn cluster_of_command(
-    id: ServiceId,
-    service: &Service,
-    command: &Words,
-    stack: &Stack,
-) -> Option<usize> {
-    let servers = command.flag(&["--bootstrap-server", "--broker-list"]);
-    cluster_of(id, service, servers.as_ref(), stack)
 }
 
 /// The cluster that a list of bootstrap servers leads to, seen from a service; the only cluster of

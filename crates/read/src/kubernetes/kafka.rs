@@ -15,7 +15,7 @@ use super::environment::{Environment, environment, filled};
 use super::volumes::Volumes;
 use super::{Object, Wrong, exports, same_namespace, selects, strimzi};
 use crate::compose::image::image;
-use crate::kafka::{broker_of, clients_of, runs_broker};
+use crate::kafka::{Created, Spring, broker_of, clients_of, runs_broker, topics_of};
 use crate::servers::Words;
 
 /// What the manifests of one directory say of Kafka.
@@ -25,6 +25,42 @@ pub(super) struct Found {
     pub(super) clients: Vec<KafkaClient>,
     pub(super) servers: Vec<Server>,
     pub(super) topics: Vec<OperatedTopic>,
+    pub(super) created: Vec<CreatedTopic>,
+}
+
+/// A topic that the command of a pod makes.
+pub(super) struct CreatedTopic {
+    pods: Arc<Pods>,
+    created: Created,
+}
+
+impl CreatedTopic {
+    /// The topic with the cluster that its command reaches through a Service; else the only one
+    /// of its directory and namespace.
+    pub(super) fn placed(self, stack: &Stack) -> Option<KafkaTopic> {
+        let servers = self.created.servers.as_ref();
+        let servers = servers.map(|servers| servers.split(',')).unwrap_or_default();
+        let hosts = servers.iter().map(|server| host_of(&server.value));
+        let leads = |pods: &Pods| {
+            hosts.clone().any(|host| {
+                let is_near = host.contains('.') || pods.is_beside(&self.pods);
+                is_near && pods.service_at(host).is_some()
+            })
+        };
+        let of_pods = || stack.brokers.iter().filter_map(|one| Some((one.pods.as_ref()?, one)));
+        let reached = of_pods().find(|(pods, _)| leads(pods)).map(|(_, one)| one.cluster);
+        let beside = of_pods().filter(|(pods, _)| pods.is_beside(&self.pods));
+        let mut all: Vec<usize> = beside.map(|(_, one)| one.cluster).collect();
+        all.dedup();
+        let only = if let [only] = all.as_slice() { Some(*only) } else { None };
+        let cluster = reached.or(only)?;
+        Some(KafkaTopic { cluster: Some(cluster), ..self.created.topic })
+    }
+}
+
+fn host_of(server: &str) -> &str {
+    let address = server.rsplit("://").next().unwrap_or(server);
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 /// A topic that an operator makes in a cluster that it names.
@@ -66,6 +102,11 @@ pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> 
         let Some(group) = Group::of(object, objects, sources) else { continue };
         for container in group.pod.get("containers").map(Node::items).unwrap_or_default() {
             group.add(container, wrong, &mut found);
+        }
+        for container in group.pod.get("initContainers").map(Node::items).unwrap_or_default() {
+            if let Some(ran) = group.ran(container, 0) {
+                group.add_other(&ran, &mut found);
+            }
         }
     }
     strimzi::read(objects, sources, wrong, &mut found);
@@ -111,9 +152,7 @@ impl<'a> Group<'a> {
     fn add(&self, container: &Node, wrong: &Wrong, found: &mut Found) {
         let Some(ran) = self.ran(container, 0) else { return };
         if runs_broker(&ran.service, &ran.words).is_none() {
-            let clients = clients_of(&ran.service).into_iter();
-            let pods = || Some(Arc::clone(&self.pods));
-            found.clients.extend(clients.map(|client| KafkaClient { pods: pods(), ..client }));
+            self.add_other(&ran, found);
             return;
         }
         match self.brokers(container) {
@@ -124,6 +163,17 @@ impl<'a> Group<'a> {
                 wrong.borrow_mut().push((self.pods.place, why.to_owned()));
             }
         }
+    }
+
+    /// Adds what a container has to do with Kafka that is no broker: clients, and topics that it
+    /// makes.
+    fn add_other(&self, ran: &Ran, found: &mut Found) {
+        let pods = || Some(Arc::clone(&self.pods));
+        let clients = clients_of(&ran.service, Spring::Included).into_iter();
+        found.clients.extend(clients.map(|client| KafkaClient { pods: pods(), ..client }));
+        let created = topics_of(&ran.words).into_iter();
+        let pods = || Arc::clone(&self.pods);
+        found.created.extend(created.map(|created| CreatedTopic { pods: pods(), created }));
     }
 
     /// One broker for each pod; `None` where something that decides on them is not told.
@@ -220,8 +270,9 @@ fn template<'a>(object: &Object<'a>) -> Option<(&'a Node, Option<u32>)> {
         return Some((object.node, Some(1)));
     }
     let spec = object.node.get("spec")?;
-    let is_patch = object.text(&["apiVersion"]).is_some_and(|version| version.starts_with("apps/"))
-        && spec.get("selector").is_none();
+    // Without what the version asks for it is a patch of another file's object.
+    let asks = matches!(object.text(&["apiVersion"]), Some("apps/v1" | "apps/v1beta2"));
+    let is_patch = asks && spec.get("selector").is_none();
     match object.kind {
         "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" if !is_patch => {
             let count = match spec.get("replicas") {

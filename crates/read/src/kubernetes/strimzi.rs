@@ -70,6 +70,10 @@ impl<'a> Cluster<'a> {
         let zookeeper = object.node.at(&["spec", "zookeeper"]);
         let zookeeper = zookeeper.filter(|_| is_kraft != Some("enabled"));
         let mut pools = pools(object, name.as_str()?, objects, wrong)?;
+        let has_pools = object.text(&["metadata", "annotations", "strimzi.io/node-pools"]);
+        if pools.is_empty() && has_pools == Some("enabled") {
+            return None;
+        }
         if pools.is_empty() {
             // Before there were pools the resource itself said how many nodes there are.
             let replicas = at.int(Some(kafka), "replicas")?;
