@@ -19,6 +19,7 @@ pub mod rehearsal;
 pub mod secret;
 mod server;
 mod service;
+mod spelling;
 mod spring;
 mod stack;
 pub mod startup;
@@ -53,6 +54,7 @@ pub use service::{
     Attachment, Condition, Dependency, HealthCheck, HealthTest, Image, Mount, MountKind, Port,
     Restart, Service, UpdateConfig,
 };
+pub use spelling::distance;
 pub use spring::App;
 pub use stack::{NameIndex, Network, Project, ServiceId, Stack, Volume};
 pub use startup::GivenStartup;

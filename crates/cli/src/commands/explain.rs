@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use wonin_model::ModeMeta;
+use wonin_model::{ModeMeta, distance};
 use wonin_modes::MODES;
 use wonin_report::suppress;
 
@@ -49,34 +49,5 @@ fn unknown(asked: &str) -> Failure {
         failure.hint("`wonin modes` lists all of them")
     } else {
         failure.hint(format!("did you mean {}?", near.join(" or ")))
-    }
-}
-
-/// How many letters must be inserted, left out or replaced.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = before + usize::from(x != *y);
-            before = row[j + 1];
-            row[j + 1] = replaced.min(before + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn letters_are_counted() {
-        assert_eq!(distance("quorum", "quorum"), 0);
-        assert_eq!(distance("qorum", "quorum"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -4,7 +4,7 @@
 //! (Spring Boot documentation, "Additional Kafka Properties"); a key that Spring Boot does not
 //! know is ignored without a word.
 
-use wonin_model::ClientKind;
+use wonin_model::{ClientKind, distance};
 
 /// How a value is turned into Kafka's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,10 +295,15 @@ pub(crate) fn meant(section: Section, key: &str) -> Option<&'static str> {
         let dedicated = section.keys().iter().find(|(known, ..)| {
             let known = super::names::bare(known);
             // `max-poll-interval` before 3.5 is no slip.
-            known == bare || (known.len() > 5 && distance(&known, &bare) <= 2)
+            known == bare || (known.len() > 5 && is_slip(&known, &bare))
         });
         dedicated.map(|(_, kafka, ..)| *kafka)
     })
+}
+
+/// Whether words differ by one or two letters.
+fn is_slip(known: &str, word: &str) -> bool {
+    known.chars().count().abs_diff(word.chars().count()) <= 2 && distance(known, word) <= 2
 }
 
 /// The spelling under which this section takes a Kafka setting.
@@ -312,25 +317,6 @@ pub(crate) fn dedicated_names() -> impl Iterator<Item = String> {
     sections.into_iter().flat_map(|section| {
         section.keys().iter().map(move |(key, ..)| format!("{}{key}", section.prefix()))
     })
-}
-
-/// How many letters must be changed, added or taken away to turn one word into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, c) in a.chars().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, d) in b.iter().enumerate() {
-            let changed = before + usize::from(c != *d);
-            before = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(before + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
