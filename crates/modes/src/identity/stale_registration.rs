@@ -24,6 +24,10 @@
 //! recovery. A process that keeps its session while its address changes keeps its registration
 //! alive under the dead address for good.
 //!
+//! Eureka evicts nobody while it misses too many renewals (self-preservation), and goes on naming
+//! instances that are gone: its log has their registration and no end of it, and callers that were
+//! sent there fail for longer than leases and caches last (5 min).
+//!
 //! ## Example
 //!
 //! ```json live/inspect.json
@@ -64,9 +68,11 @@
 //!
 //! - Apache Pinot 1.0: `BaseBrokerStarter`, `PinotBrokerRestletResource`, `SimpleBrokerSelector`;
 //!   pull request 15187 (JDBC client 1.4.0 asks for living brokers only).
+//! - Netflix Eureka 1.10: `AbstractInstanceRegistry` (what it logs of registrations, and `evict`).
 //! - Moby: `libnetwork`, address allocation. Seen with Pinot 0.11 and Docker Engine 20.10.
 //! - Inferred: that the service which listens on the port is the one that was meant.
 
+mod logged;
 mod regimes;
 mod restarts;
 
@@ -119,18 +125,31 @@ impl Mode for StaleRegistration {
 fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
     let wanted: Vec<String> = one.port.map(|port| listeners(evidence, port)).unwrap_or_default();
     let shown = one.shown();
+    let mut kept = None;
     let (title, confidence) = match holder(evidence, one.address) {
-        Holder::Nobody => (format!("nobody holds {shown}{}", moved(evidence, one, &wanted)), 95),
+        Holder::Nobody => {
+            kept = logged::by_log(evidence, one).map(|(by_log, _, _)| by_log);
+            (format!("nobody holds {shown}{}", moved(evidence, one, &wanted)), 95)
+        }
         Holder::Somebody(other) if !wanted.is_empty() && !wanted.iter().any(|w| w == other) => {
             (format!("{shown} is held by {other} now{}", moved(evidence, one, &wanted)), 90)
         }
         Holder::Somebody(_) => return None,
-        Holder::Unknown => by_registry(evidence, one).or_else(|| by_text(evidence, one))?,
+        Holder::Unknown => by_registry(evidence, one)
+            .or_else(|| {
+                let (by_log, title, confidence) = logged::by_log(evidence, one)?;
+                kept = Some(by_log);
+                Some((title, confidence))
+            })
+            .or_else(|| by_text(evidence, one))?,
     };
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, confidence);
     finding.service = one.parts.first().and_then(|part| part.signal.service.clone());
     for part in &one.parts {
         finding = part.tell(finding, &format!("{shown} is dialled in vain"));
+    }
+    if let Some(kept) = kept {
+        finding = kept.tell(finding);
     }
     finding = whereabouts(evidence, &wanted, finding);
     for (service, place) in former_holders(evidence, one.address) {

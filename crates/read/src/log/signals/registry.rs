@@ -55,6 +55,16 @@ pub(super) const TEXTS: &[Text] = &[
         r"expired lease for (?P<instance>\S+)",
     ),
     text(
+        "eureka.registered",
+        "Registered instance ",
+        r"Registered instance (?P<instance>\S+/\S+) with status (?P<status>[A-Z_]+) \(replication=",
+    ),
+    text(
+        "eureka.cancelled",
+        "Cancelled instance ",
+        r"Cancelled instance (?P<instance>\S+/\S+) \(replication=",
+    ),
+    text(
         "nacos.unreachable",
         "Client not connected, current status",
         r"Client not connected, current status:? ?(?P<status>\w+)",

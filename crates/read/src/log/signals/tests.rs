@@ -85,6 +85,7 @@ fn values_are_named() {
     of("kafka.replication-not-reachable", "brokers", "1");
     of("hikari.connection-not-available", "waiting", "5");
     of("hikari.connection-not-available", "pool", "HikariPool-1");
+    of("eureka.registered", "instance", "ORDERS/172.18.0.5:orders:8080");
     of("hikari.leak-detected", "thread", "http-nio-8080-exec-3");
     of("hikari.leak-detected", "frame", "shop.OrderExport.rows(OrderExport.java:42)");
     of("hikari.leak-returned", "connection", "com.mysql.jdbc.JDBC4Connection@6a39819e");

@@ -1,0 +1,133 @@
+//! What the log of a Eureka server tells of an address that does not answer: whom it registered, whom
+//! it removed, and whether it removes anybody at all.
+
+use wonin_model::{Evidence, Finding, Fix, Hit, Signal};
+
+use crate::shared::seen::{Part, signals};
+use crate::shared::stale::{Failing, endpoint};
+
+/// A registry takes a lease for ended after 90 s, twice that for a flaw that is kept for its users,
+/// looks once a minute, and callers ask twice in a minute through a cache: what is named for longer
+/// than all this is not about to go.
+const LAG_MS: i64 = 300_000;
+
+/// Fewer failures are those of a start or of a moment.
+const EVENTS_MIN: u64 = 3;
+
+/// Ports of servers that do not register with Eureka.
+const OTHER_PORTS: &[u16] =
+    &[2181, 2379, 3306, 4317, 5432, 5672, 6379, 8500, 8761, 9092, 9200, 9411, 11211, 27017];
+
+/// Ways to fail that say nothing of another kind of server.
+const CALLS: &[&str] = &[
+    "client.refused",
+    "client.no-route",
+    "client.connect-timeout",
+    "netty.connect-timeout",
+    "http-client.connect-failed",
+];
+
+/// Why an address is likely one that the registry keeps.
+pub(super) struct Kept<'e> {
+    /// The registration, where the log has it.
+    registered: Option<(&'e Signal, &'e Hit)>,
+    /// The registry evicts nobody.
+    frozen: Option<&'e Signal>,
+}
+
+/// Looks for an address in the registry's log; with title and confidence.
+pub(super) fn by_log<'e>(
+    evidence: &'e Evidence,
+    one: &Failing<'_>,
+) -> Option<(Kept<'e>, String, u8)> {
+    let (first, last) = times(one)?;
+    let mut frozen = signals(evidence, &["eureka.emergency"]).into_iter();
+    let frozen = frozen.find(|signal| signal.first_ms.is_none_or(|at| at <= last));
+    let registered = registered(evidence, one, first);
+    let shown = one.shown();
+    let (title, confidence) = match registered {
+        Some((_, hit)) if frozen.is_some() || last - first >= LAG_MS => {
+            let id = id_of(hit);
+            let why = if frozen.is_some() { ", which evicts nobody" } else { "" };
+            (format!("{shown} does not answer and is still registered in Eureka{why}, as {id}"), 90)
+        }
+        None if frozen.is_some() && is_called_by_address(one) => {
+            let title = format!(
+                "{shown} does not answer while Eureka evicts nobody: likely an instance that is gone and still named"
+            );
+            (title, 72)
+        }
+        _ => return None,
+    };
+    Some((Kept { registered, frozen }, title, confidence))
+}
+
+/// The first and the last time at which the address did not answer.
+fn times(one: &Failing<'_>) -> Option<(i64, i64)> {
+    let is_it = |hit: &&Hit| {
+        hit.values.values().any(|text| endpoint(text) == Some((one.address, one.port)))
+    };
+    let hits = one.parts.iter().flat_map(|part| part.signal.hits.iter().filter(is_it));
+    let times: Vec<i64> = hits.filter_map(|hit| hit.at_ms).collect();
+    Some((*times.iter().min()?, *times.iter().max()?))
+}
+
+/// Whether a program that asks a registry likely calls there.
+fn is_called_by_address(one: &Failing<'_>) -> bool {
+    let events: u64 = one.parts.iter().map(|part| part.events).sum();
+    let is_call = one.parts.iter().all(|part| CALLS.contains(&part.signal.name));
+    let port = one.port.filter(|port| !OTHER_PORTS.contains(port));
+    events >= EVENTS_MIN && is_call && port.is_some() && one.address.is_private()
+}
+
+/// The last registration of the address before it failed, unless it was taken back since.
+fn registered<'e>(
+    evidence: &'e Evidence,
+    one: &Failing<'_>,
+    first_ms: i64,
+) -> Option<(&'e Signal, &'e Hit)> {
+    let is_up = |hit: &&Hit| hit.values.get("status").is_some_and(|status| status == "UP");
+    let all = signals(evidence, &["eureka.registered"]).into_iter().flat_map(|signal| {
+        let ours = signal.hits.iter().filter(|hit| is_named(one, &id_of(hit)));
+        ours.map(move |hit| (signal, hit))
+    });
+    let (signal, hit) = all.max_by_key(|(_, hit)| hit.at_ms)?;
+    // One that registers again lives.
+    let is_before = hit.at_ms.is_none_or(|at| at <= first_ms);
+    let id = id_of(hit);
+    let mut removals = signals(evidence, &["eureka.cancelled", "eureka.expired"])
+        .into_iter()
+        .flat_map(|signal| &signal.hits);
+    let is_removed = removals.any(|other| id_of(other) == id && other.at_ms >= hit.at_ms);
+    (is_before && !is_removed && is_up(&hit)).then_some((signal, hit))
+}
+
+/// `ORDERS/172.18.0.5:orders:8080`.
+fn id_of(hit: &Hit) -> String {
+    hit.values.get("instance").cloned().unwrap_or_default()
+}
+
+/// Whether an id names an address, and no other port than the one that is called.
+fn is_named(one: &Failing<'_>, id: &str) -> bool {
+    let port = id.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    endpoint(id).is_some_and(|(address, _)| address == one.address)
+        && (port.is_none() || one.port.is_none() || port == one.port)
+}
+
+impl Kept<'_> {
+    /// Adds what the registry's log shows, and how to be rid of the entry.
+    pub(super) fn tell(&self, mut finding: Finding) -> Finding {
+        if let Some((signal, hit)) = self.registered {
+            finding = Part::at(signal, hit)
+                .tell(finding, &format!("Eureka registers {}, and never removes it", id_of(hit)));
+        }
+        if let Some(frozen) = self.frozen {
+            finding = Part::whole(frozen)
+                .tell(finding, "the registry keeps instances whose leases have run out");
+        }
+        let id = self.registered.map_or("APP/ID".to_owned(), |(_, hit)| id_of(hit));
+        finding.leads_to("dependency-down").fix(Fix::advice(format!(
+            "remove the entry (`DELETE /eureka/apps/{id}`); let instances say goodbye (end them with SIGTERM and time to stop), and let a small registry evict (eureka.server.enable-self-preservation=false)"
+        )))
+    }
+}
