@@ -1,9 +1,9 @@
 //! What the log of a Eureka server tells of an address that does not answer: whom it registered, whom
 //! it removed, and whether it removes anybody at all.
 
-use wonin_model::{Evidence, Finding, Fix, Hit, Signal};
+use wonin_model::{Evidence, Finding, Fix, Hit, Origin, Signal};
 
-use crate::shared::seen::{Part, signals};
+use crate::shared::seen::{Part, moment_of, signals};
 use crate::shared::stale::{Failing, endpoint};
 
 /// A registry takes a lease for ended after 90 s, twice that for a flaw that is kept for its users,
@@ -118,8 +118,12 @@ impl Kept<'_> {
     /// Adds what the registry's log shows, and how to be rid of the entry.
     pub(super) fn tell(&self, mut finding: Finding) -> Finding {
         if let Some((signal, hit)) = self.registered {
-            finding = Part::at(signal, hit)
-                .tell(finding, &format!("Eureka registers {}, and never removes it", id_of(hit)));
+            // That it registered is nothing to explain, nor that others did.
+            let when =
+                hit.at_ms.map_or(String::new(), |at| format!(" at {}", moment_of(signal, at)));
+            let claim =
+                format!("seen: Eureka registers {}{when}, and never removes it", id_of(hit));
+            finding = finding.because_at(claim, Origin::Written(hit.place));
         }
         if let Some(frozen) = self.frozen {
             finding = Part::whole(frozen)
