@@ -341,6 +341,38 @@ fn nothing_is_left_of_a_proof_that_is_interrupted_or_killed() {
     }
 }
 
+/// What brokers are handed as secrets they find in the copy as well, also what version control
+/// leaves out.
+#[test]
+#[ignore = "needs root and a Docker engine; ./test runs it"]
+fn brokers_of_a_copy_find_their_secrets() {
+    let Some(stack) = Stack::new() else { return };
+    let handed = "services:\n  kafka:\n    secrets: [user, { source: pass, target: /etc/pass }]\n\
+                  secrets:\n  user: { file: secrets/user }\n  pass: { file: ./secrets/pass.txt }\n";
+    for (path, text) in [
+        ("docker-compose.override.yml", handed),
+        (".gitignore", "secrets\n"),
+        ("secrets/user", "admin"),
+        ("secrets/pass.txt", "of nobody"),
+    ] {
+        support::put(stack.folder.path(), path, text.as_bytes());
+    }
+    let log = stack.folder.path().with_extension("log");
+    let mut proof = Process::start("wonin", &mut stack.command(&["--prove", "--quick"]), &log);
+    let service = ["ps", "-q", "--filter", "label=com.docker.compose.service=kafka"];
+    let broker = || stack.engine.ask(&service);
+    assert!(wait_until(SOON, || !broker().is_empty()), "{}", fs::read_to_string(&log).unwrap());
+    let files = ["/run/secrets/user", "/etc/pass"];
+    let seen = stack.engine.ask(&[&["exec", broker().trim(), "cat"][..], &files].concat());
+    assert_eq!(seen, "adminof nobody");
+    let pid = proof.pid().to_string();
+    let sent = std::process::Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(proof.wait(SOON).unwrap().code(), Some(4), "{}", fs::read_to_string(&log).unwrap());
+    assert_eq!(stack.left(), [""; 0]);
+    _ = fs::remove_file(log);
+}
+
 /// An application whose timeouts are short: which delay it survives, and which of its settings ends
 /// the waiting, is found and named.
 #[test]
