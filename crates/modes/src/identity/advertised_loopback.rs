@@ -203,9 +203,17 @@ fn between_brokers(evidence: &Evidence, cluster: &Cluster<'_>) -> Option<Finding
         .weigh(role, Severity::High, 92)
         .leads_to("replica-never-in-sync")
         .towards(cluster.survives_one_broker(), 3);
-    for (broker, told) in &told {
-        let claim = format!("{} tells other brokers {}", broker.name, told.address());
-        finding = finding.because(claim, &told.host);
+    let mut shown: Vec<&Located<String>> = Vec::new();
+    for (_, one) in &told {
+        if shown.contains(&&one.host) {
+            continue;
+        }
+        shown.push(&one.host);
+        let alike = told.iter().filter(|(_, other)| other.host == one.host);
+        let names: Vec<&str> = alike.map(|(broker, _)| broker.name.as_str()).collect();
+        let verb = if names.len() == 1 { "tells" } else { "tell" };
+        let claim = format!("{} {verb} other brokers {}", list(&names), one.address());
+        finding = finding.because(claim, &one.host);
     }
     for (name, factor) in copies {
         finding = finding.because(format!("{name} makes copies"), factor);

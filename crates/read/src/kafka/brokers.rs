@@ -5,7 +5,7 @@ use wonin_model::{
 };
 use wonin_text::{FileId, Place, Span};
 
-use super::defaults::{fill_broker, fill_shipped};
+use super::defaults::{fill_broker, fill_shipped, is_before};
 use super::image::{Convention, from_environment, meant, missing};
 use crate::pipeline::Joining;
 use crate::servers::{Container, Words, repository, tag};
@@ -130,6 +130,7 @@ pub(crate) fn broker_of(
         }
     }
     let distribution = convention.distribution();
+    let cluster_id = cluster_id(service, convention, version.as_deref());
     match made.base {
         Base::Image => fill_image(&mut made.settings, convention, version.as_deref()),
         Base::Shipped => {
@@ -152,7 +153,7 @@ pub(crate) fn broker_of(
         place: service.name.place()?,
         settings: made.settings,
         not_applied: made.not_applied,
-        cluster_id: cluster_id(service, convention),
+        cluster_id,
         missing: if uses_environment { missing(service, convention) } else { Vec::new() },
     })
 }
@@ -279,9 +280,17 @@ fn fill_image(settings: &mut Settings, convention: Convention, version: Option<&
     }
 }
 
-fn cluster_id(service: &Service, convention: Convention) -> Option<Located<String>> {
+/// The cluster id that a start script takes. Bitnami's image has a new name for it since Kafka 4.0
+/// and takes the old one where that is not given (`kafka-env.sh`).
+fn cluster_id(
+    service: &Service,
+    convention: Convention,
+    version: Option<&str>,
+) -> Option<Located<String>> {
+    let is_old = version.and_then(|version| is_before(version, (4, 0))) == Some(true);
     let names: &[&str] = match convention {
-        Convention::Bitnami => &["KAFKA_KRAFT_CLUSTER_ID"],
+        Convention::Bitnami if is_old => &["KAFKA_KRAFT_CLUSTER_ID"],
+        Convention::Bitnami => &["KAFKA_CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID"],
         _ => &["CLUSTER_ID", "KAFKA_CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID"],
     };
     names.iter().find_map(|name| service.environment.get(*name)).cloned()
@@ -377,6 +386,13 @@ fn copy(broker: &KafkaBroker, index: u32, count: u32) -> KafkaBroker {
 mod tests {
     use super::*;
     use crate::servers::testing::{of_image, service};
+
+    #[test]
+    fn a_cluster_id_has_a_new_name_since_the_fourth_version() {
+        let service = service("kafka", &[("KAFKA_CLUSTER_ID", "a")]);
+        let given = |version| cluster_id(&service, Convention::Bitnami, version).is_some();
+        assert_eq!([given(Some("3.9.0")), given(Some("4.0.0")), given(None)], [false, true, true]);
+    }
 
     #[test]
     fn versions_are_kafkas() {

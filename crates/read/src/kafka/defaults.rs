@@ -279,7 +279,7 @@ fn fill(settings: &mut Settings, rows: &[Row], of: &str, source: &str) {
 
 /// Whether a version text (`3.9.0-debian-12`) is below a major and minor number; `None` where the
 /// text does not tell.
-fn is_before(version: &str, bound: (u32, u32)) -> Option<bool> {
+pub(super) fn is_before(version: &str, bound: (u32, u32)) -> Option<bool> {
     let mut parts = version.split(['.', '-']).map(|part| part.parse::<u32>().ok());
     let major = parts.next().flatten()?;
     match parts.next().flatten() {

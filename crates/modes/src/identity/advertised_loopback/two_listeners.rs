@@ -23,10 +23,16 @@ pub(super) const OF_PODS: &str = "advertise the pod's own name below a headless 
                        pods dial: `$(POD_NAME).SERVICE:PORT`, with POD_NAME from the field \
                        metadata.name of the pods of a StatefulSet";
 
+/// What one pod alone has as well: the name of its Service.
+const OF_ONE_POD: &str = "advertise the name of the Service that leads to the pod in the listener \
+                          that other pods dial; keep localhost, where somebody needs it, for a \
+                          listener on another port";
+
 /// The repair of a cluster of which some broker advertises loopback to others.
 pub(super) fn fix(evidence: &Evidence, cluster: &Cluster<'_>) -> Fix {
     if cluster.is_of_pods() {
-        return Fix::advice(OF_PODS);
+        let is_alone = cluster.broker_count() == 1;
+        return Fix::advice(if is_alone { OF_ONE_POD } else { OF_PODS });
     }
     let stack = &evidence.stack;
     let plan = Plan::of(stack, cluster);
