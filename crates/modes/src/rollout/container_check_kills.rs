@@ -73,7 +73,7 @@
 
 use wonin_model::{
     EcsContainer, EcsContainerCheck, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin,
-    Role, Severity, Signal,
+    Role, Severity,
 };
 use wonin_rollout::closed::{
     container_safe_grace_ms, docker_first_counted_ms, docker_unhealthy_ms,
@@ -84,7 +84,7 @@ use wonin_text::Sources;
 
 use crate::shared::checks::{unhealthy_after_ms, written_check};
 use crate::shared::deploys::{Ecs, Seen, Started, Telling, ecs_services, rehearsal, started};
-use crate::shared::seen::{Part, signals};
+use crate::shared::seen::{Part, Values, signals};
 use crate::shared::words::{duration_ms, list};
 
 pub(crate) struct ContainerCheckKills;
@@ -146,23 +146,26 @@ impl Mode for ContainerCheckKills {
         }
         let seen = Seen { evidence, signals: SEEN };
         telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
-        findings.extend(
-            signals(evidence, &["swarm.task-unhealthy"])
-                .into_iter()
-                .map(|signal| swarm(evidence, signal)),
-        );
+        findings.extend(unhealthy_tasks(evidence).iter().map(|part| swarm(evidence, part)));
     }
 }
 
-/// Swarm ends tasks that its engine calls unhealthy, and says so.
-fn swarm(evidence: &Evidence, signal: &Signal) -> Finding {
-    let name = signal.service.as_deref();
+/// Tasks that Swarm ended since its engine called them unhealthy, as it says itself.
+fn unhealthy_tasks(evidence: &Evidence) -> Vec<Part<'_>> {
+    let is_unhealthy =
+        |values: &Values| values.get("why").is_some_and(|why| why.contains("unhealthy container"));
+    let exits = signals(evidence, &["swarm.task-exited"]).into_iter();
+    exits.filter_map(|signal| Part::of(signal, is_unhealthy)).collect()
+}
+
+fn swarm(evidence: &Evidence, part: &Part<'_>) -> Finding {
+    let name = part.signal.service.as_deref();
     let whose = name.map_or(String::new(), |name| format!(" of {name}"));
     let title =
         format!("Swarm kills tasks{whose} and starts others: their health check says unhealthy");
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 90);
-    finding.service.clone_from(&signal.service);
-    finding = Part::whole(signal).tell(finding, "a task failed its container check");
+    finding.service.clone_from(&part.signal.service);
+    finding = part.tell(finding, "a task failed its container check");
     let service = evidence.stack.services.iter().find(|one| Some(one.name.value.as_str()) == name);
     if let Some(check) = service.and_then(written_check) {
         let timing = unhealthy_after_ms(check);

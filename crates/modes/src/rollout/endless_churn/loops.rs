@@ -53,10 +53,12 @@ fn failing(evidence: &Evidence, service: Option<&str>, parts: &[Part<'_>]) -> Fi
     let severity = if runs { Severity::Medium } else { Severity::High };
     let mut finding = Finding::new(&META, title).weigh(Role::Contributing, severity, 88);
     finding.service = service.map(str::to_owned);
-    let meaning = codes.first().and_then(|code| meaning(code.parse().ok()?));
-    finding.arithmetic = meaning.map(str::to_owned);
+    let reasons: Vec<&str> = parts.iter().flat_map(|part| part.signal.all("why")).collect();
+    // Where Swarm gives a reason the code says no more.
+    let code = codes.first().filter(|_| reasons.is_empty());
+    finding.arithmetic = code.and_then(|code| meaning(code.parse().ok()?)).map(str::to_owned);
     for part in parts {
-        finding = part.tell(finding, "a task ended by itself, and Swarm started the next one");
+        finding = part.tell(finding, "a task ended, and Swarm started the next one");
     }
     finding
         .fix(Fix::advice(

@@ -103,11 +103,15 @@ pub(crate) fn present(tasks: &[Task]) -> impl Iterator<Item = &Task> {
 }
 
 /// Whether a later task of the slot runs instead: for long where this one ran, too; at all where
-/// this one never did.
+/// this one never did. What is still to run is not over.
 fn is_over(later: &[Task], task: &Task) -> bool {
     let running = later.iter().find(|one| one.name == task.name && one.state == "Running");
     let Some(running) = running else { return false };
-    task.state != "Failed" || running.age_ms.is_some_and(|age| age >= LASTS_MS)
+    match task.state.as_str() {
+        "Failed" => running.age_ms.is_some_and(|age| age >= LASTS_MS),
+        "Rejected" | "Shutdown" | "Complete" | "Remove" | "Orphaned" => true,
+        _ => false,
+    }
 }
 
 fn of_object(node: &Node) -> Option<Task> {

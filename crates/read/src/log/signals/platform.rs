@@ -188,11 +188,6 @@ pub(super) const TEXTS: &[Text] = &[
         "task: non-zero exit (",
         r#"task: non-zero exit \((?P<code>\d+)\)(?:: (?P<why>[^\n"]+))?"#,
     ),
-    text(
-        "swarm.task-unhealthy",
-        "dockerexec: unhealthy container",
-        r"dockerexec: unhealthy container",
-    ),
     text("swarm.no-image", "Rejected: No such image: ", r"Rejected: No such image: (?P<image>\S+)"),
     text(
         "swarm.start-failed",
