@@ -107,8 +107,10 @@ use wonin_model::{
 };
 
 use crate::shared::clients::{Owner, owner, owner_name, replace_text};
-use crate::shared::hosts::{Endpoint, endpoint};
-use crate::shared::kafka::{Cluster, advertised, cluster_of, clusters, leads_to_pods};
+use crate::shared::hosts::{Endpoint, endpoint, is_loopback};
+use crate::shared::kafka::{
+    Cluster, advertised, cluster_of, clusters, leads_to_pod, leads_to_pods,
+};
 use crate::shared::reach::{holders, service_at};
 use crate::shared::seen::{Part, Shown, beside, recognise, signals};
 use crate::shared::words;
@@ -231,9 +233,9 @@ impl<'a> Contacts<'a> {
     }
 
     fn include(&self, stack: &Stack, client: &KafkaClient, to: &Endpoint) -> bool {
-        let runs_there = || service_at(stack, client.service, to);
+        let runs_there = || service_at(stack, client.service, to).filter(|_| client.pods.is_none());
         self.addresses.contains(&to.address())
-            || self.of_pods.iter().any(|broker| leads_to_pods(client, to, broker))
+            || self.of_pods.iter().any(|broker| is_pod(client, to, broker))
             || (!self.services.is_empty()
                 && runs_there().is_some_and(|id| self.services.contains(&id)))
     }
@@ -273,9 +275,16 @@ fn lone<'a>(
 /// Whether the contact is this broker alone: it advertises the address, or runs in the service
 /// that the address leads to.
 fn is_contact(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
-    advertised(broker).iter().any(|listener| listener.address() == to.address())
-        || leads_to_pods(client, to, broker)
+    let tells = advertised(broker).iter().any(|listener| listener.address() == to.address());
+    // Loopback is a pod's own affair, whoever else dials the same.
+    (tells && !(broker.pods.is_some() && is_loopback(&to.host.value)))
+        || is_pod(client, to, broker)
         || (broker.service.is_some() && service_at(stack, client.service, to) == broker.service)
+}
+
+/// Whether the contact leads to the broker's pod, by its own name or by that of a Service.
+fn is_pod(client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    leads_to_pods(client, to, broker) || leads_to_pod(client, to, broker)
 }
 
 /// How the client would reach another broker in the way it reaches this one: over the listener of

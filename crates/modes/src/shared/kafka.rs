@@ -54,6 +54,16 @@ impl<'a> Cluster<'a> {
         pods.operated_as.as_ref().map(|name| name.value.as_str())
     }
 
+    /// Whether a client may dial it at all: pods and the containers of Compose have names of their
+    /// own, and what runs in neither may be meant for either.
+    fn is_in_reach_of(&self, client: &KafkaClient) -> bool {
+        match (&client.pods, client.service) {
+            (Some(_), _) => self.is_of_pods(),
+            (None, Some(_)) => !self.is_of_pods(),
+            (None, None) => true,
+        }
+    }
+
     /// Whether its nodes are pods of Kubernetes.
     pub(crate) fn is_of_pods(&self) -> bool {
         self.nodes.iter().any(|node| node.pods.is_some())
@@ -141,6 +151,7 @@ pub(crate) fn cluster_of<'c, 'a>(
     let bootstrap = client.settings.list("bootstrap.servers");
     let contacts: Vec<Endpoint> = bootstrap.iter().map(endpoint).collect();
     let addresses: Vec<String> = contacts.iter().map(Endpoint::address).collect();
+    let possible = || clusters.iter().filter(|cluster| cluster.is_in_reach_of(client));
     let reaches = |cluster: &&Cluster<'_>| {
         addresses.iter().any(|to| cluster.told.contains(to))
             || cluster
@@ -150,11 +161,8 @@ pub(crate) fn cluster_of<'c, 'a>(
     // Several projects may publish the same port: the nearest one above the application counts.
     // Of equally near ones the first; `max_by_key` would give the last.
     let nearest =
-        clusters.iter().rev().filter(reaches).max_by_key(|cluster| cluster.nearness(stack, client));
-    nearest.or(match clusters {
-        [only] => Some(only),
-        _ => None,
-    })
+        possible().rev().filter(reaches).max_by_key(|cluster| cluster.nearness(stack, client));
+    nearest.or_else(|| possible().next().filter(|_| clusters.len() == 1))
 }
 
 /// `advertised.listeners`, else `listeners`, without those of the controller.
@@ -214,10 +222,17 @@ pub(crate) fn leads_to_pods(client: &KafkaClient, to: &Endpoint, broker: &KafkaB
     together && client.service.is_none() && pods.service_at(host).is_some()
 }
 
+/// Whether a client's contact is the broker's pod alone: its name below a headless Service.
+pub(crate) fn leads_to_pod(client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
+    let Some((pod, service)) = to.host.value.split_once('.') else { return false };
+    let pods = broker.pods.as_ref().filter(|_| client.service.is_none() && pod == broker.name);
+    pods.is_some_and(|pods| pods.service_at(service).is_some())
+}
+
 /// Whether a contact is a name or a published port of what runs the broker.
 fn leads_to(stack: &Stack, client: &KafkaClient, to: &Endpoint, broker: &KafkaBroker) -> bool {
     if broker.pods.is_some() {
-        return leads_to_pods(client, to, broker);
+        return leads_to_pods(client, to, broker) || leads_to_pod(client, to, broker);
     }
     let host = to.host.value.as_str();
     let named = broker.service.is_some_and(|id| {

@@ -55,10 +55,23 @@ struct Cluster<'a> {
 struct Pool<'a> {
     /// Name of its pods without their numbers.
     name: String,
+    /// Whether its nodes count from 0: those of several pools share one row of numbers.
+    is_counted: bool,
     place: Place,
     replicas: Located<u32>,
     /// `roles`, where each node has some.
     roles: Option<(&'a Node, Place)>,
+}
+
+impl Pool<'_> {
+    /// The name of a node for people.
+    fn node(&self, index: u32) -> String {
+        match (self.is_counted, self.replicas.value) {
+            (true, _) => format!("{}-{index}", self.name),
+            (false, 1) => self.name.clone(),
+            (false, count) => format!("{} ({} of {count})", self.name, index + 1),
+        }
+    }
 }
 
 impl<'a> Cluster<'a> {
@@ -78,7 +91,8 @@ impl<'a> Cluster<'a> {
             // Before there were pools the resource itself said how many nodes there are.
             let replicas = at.int(Some(kafka), "replicas")?;
             let name = format!("{}-kafka", name.as_str()?);
-            pools.push(Pool { name, place: at.place(name_of(object)?), replicas, roles: None });
+            let place = at.place(name_of(object)?);
+            pools.push(Pool { name, is_counted: true, place, replicas, roles: None });
         }
         Some(Self { object, at, name: name.as_str()?, kafka, pools, zookeeper })
     }
@@ -101,8 +115,9 @@ impl<'a> Cluster<'a> {
         }
         fill_broker(&mut settings, KafkaDistribution::Properties, version.as_deref());
         let pods = Arc::new(self.pods(pool));
+        let count = pool.replicas.value;
         let node = |index: u32| KafkaBroker {
-            name: format!("{}-{index}", pool.name),
+            name: pool.node(index),
             service: None,
             pods: Some(Arc::clone(&pods)),
             cluster: 0,
@@ -114,7 +129,7 @@ impl<'a> Cluster<'a> {
             cluster_id: None,
             missing: Vec::new(),
         };
-        (0..pool.replicas.value.min(PODS_MAX)).map(node).collect()
+        (0..count.min(PODS_MAX)).map(node).collect()
     }
 
     /// Every node with the role of a controller votes.
@@ -211,6 +226,7 @@ fn pools<'a>(
         let roles = spec.get("roles").map(|roles| (roles, at.place(roles)));
         Some(Pool {
             name: format!("{cluster}-{}", name.as_str()?),
+            is_counted: false,
             place: at.place(name),
             replicas: at.int(Some(spec), "replicas")?,
             roles,
