@@ -115,7 +115,7 @@ fn beside_one_of(
     property: &str,
     value: &str,
 ) -> Option<FileEdit> {
-    const USUAL: [&str; 7] = [
+    const USUAL: [&str; 9] = [
         "node.id",
         "broker.id",
         "process.roles",
@@ -123,6 +123,8 @@ fn beside_one_of(
         "zookeeper.connect",
         "advertised.listeners",
         "listeners",
+        "offsets.topic.replication.factor",
+        "default.replication.factor",
     ];
     USUAL.iter().find_map(|known| {
         let written = broker.settings.written(known)?;
@@ -190,8 +192,12 @@ pub(crate) fn beside(
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
     let rest = rest.trim_start_matches(['"', '\'']);
     let key = &rest[..rest.find([':', '=', '"', '\'', ' '])?];
+    if (item, key) == (None, "value") {
+        return pair_beside(file, place, indent, known, property, value);
+    }
     let name = named_like(key, known, property)?;
-    let new = match (item, key.contains('.') || !text.contains(": ")) {
+    let is_yaml = rest[key.len()..].trim_start_matches(['"', '\'']).starts_with(':');
+    let new = match (item, !is_yaml || !text.contains(": ")) {
         (Some(_), _) => {
             let quote = quote.map(String::from).unwrap_or_default();
             format!("\n{indent}- {quote}{name}={value}{quote}")
@@ -202,6 +208,26 @@ pub(crate) fn beside(
             format!("\n{indent}{name}: {quote}{value}{quote}")
         }
     };
+    Some(insert(place, line.end as usize, new))
+}
+
+/// A pair after the one whose value stands at the place, as containers of Kubernetes have their
+/// variables: an item `name: X` with `value: Y` in its second line.
+fn pair_beside(
+    file: &SourceFile,
+    place: Place,
+    indent: &str,
+    known: &str,
+    property: &str,
+    value: &str,
+) -> Option<FileEdit> {
+    let number = file.position(place.span.start as usize).line;
+    let line = file.line(number)?;
+    let above = file.slice(file.line(number.checked_sub(1)?)?);
+    let outer = &above[..above.len() - above.trim_start().len()];
+    let key = above.trim_start().strip_prefix("- ")?.trim_start().strip_prefix("name:")?;
+    let name = named_like(key.trim().trim_matches(['"', '\'']), known, property)?;
+    let new = format!("\n{outer}- name: {name}\n{indent}value: \"{value}\"");
     Some(insert(place, line.end as usize, new))
 }
 
@@ -285,6 +311,13 @@ mod tests {
         let map = after("    KAFKA_NODE_ID: 7 # first\n", "7");
         let expected = "    KAFKA_NODE_ID: 7 # first\n    KAFKA_DEFAULT_REPLICATION_FACTOR: 3\n";
         assert_eq!(map.as_deref(), Some(expected));
+        let dotted = after("node.id: 7\n", "7");
+        assert_eq!(dotted.as_deref(), Some("node.id: 7\ndefault.replication.factor: 3\n"));
+        let pair = after("  - name: KAFKA_NODE_ID\n    value: \"7\"\n", "7");
+        let expected = "  - name: KAFKA_NODE_ID\n    value: \"7\"\n  - name: \
+                        KAFKA_DEFAULT_REPLICATION_FACTOR\n    value: \"3\"\n";
+        assert_eq!(pair.as_deref(), Some(expected));
+        assert_eq!(after("  - name: OTHER\n    value: \"7\"\n", "7"), None);
         let data = after("    KAFKA_NODE_ID: \"7\"\n", "7");
         let expected = "    KAFKA_NODE_ID: \"7\"\n    KAFKA_DEFAULT_REPLICATION_FACTOR: \"3\"\n";
         assert_eq!(data.as_deref(), Some(expected));
