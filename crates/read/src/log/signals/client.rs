@@ -201,6 +201,17 @@ pub(super) const TEXTS: &[Text] = &[
         "Connect to ",
         r"Connect to (?P<address>[^\s#]+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
     ),
+    // Clients of Spring that name what they call.
+    text(
+        "client.connect-timeout",
+        "I/O error on ",
+        r#"I/O error on [A-Z]+ request for "https?://(?P<address>[^/"?\s]+)[^"]*": (?:[Cc]onnect|Connection) timed out(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?"#,
+    ),
+    text(
+        "client.connect-timeout",
+        "onnect timed out executing ",
+        r"[Cc]onnect timed out executing [A-Z]+ https?://(?P<address>[^/?\s]+)(?s:.{0,3000}?\b(?P<library>okhttp3|org\.apache\.http|org\.apache\.hc|redis\.clients\.jedis|com\.amazonaws|software\.amazon\.awssdk|org\.postgresql|com\.mysql|java\.net\.http|sun\.net\.www)\b)?",
+    ),
     text(
         "client.connect-timeout",
         "connect timed out",
@@ -281,6 +292,17 @@ pub(super) const TEXTS: &[Text] = &[
         "client.refused",
         "Connection refused",
         r"[Cc]onnection refused(?:: (?:getsockopt|no further information))?(?:: (?:(?P<host>[^/\s:]*)/)?(?P<address>\S+:\d+))?",
+    ),
+    // Clients of Spring that name what they call.
+    text(
+        "client.refused",
+        "I/O error on ",
+        r#"I/O error on [A-Z]+ request for "https?://(?P<address>[^/"?\s]+)[^"]*": [Cc]onnection refused"#,
+    ),
+    text(
+        "client.refused",
+        " executing ",
+        r"[Cc]onnection refused(?: \([^)\n]*\))? executing [A-Z]+ https?://(?P<address>[^/?\s]+)",
     ),
     text(
         "client.refused",

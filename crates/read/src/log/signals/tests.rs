@@ -85,6 +85,10 @@ fn values_are_named() {
     of("kafka.replication-not-reachable", "brokers", "1");
     of("hikari.connection-not-available", "waiting", "5");
     of("hikari.connection-not-available", "pool", "HikariPool-1");
+    of("client.connect-timeout", "address", "10.0.3.14:8082");
+    of("client.connect-timeout", "address", "CLOUD-PAYMENT-SERVICE");
+    of("client.refused", "address", "localhost:8888");
+    of("client.refused", "address", "publisher-api");
     of("eureka.registered", "instance", "ORDERS/172.18.0.5:orders:8080");
     of("hikari.leak-detected", "thread", "http-nio-8080-exec-3");
     of("hikari.leak-detected", "frame", "shop.OrderExport.rows(OrderExport.java:42)");
