@@ -116,6 +116,7 @@ impl Mode for StaleRegistration {
                 findings.push(finding);
             }
         }
+        findings.extend(logged::by_name(evidence));
         findings.extend(registered(evidence, &told));
         regimes::observe(evidence, findings);
     }

@@ -1,9 +1,10 @@
 //! What the log of a Eureka server tells of an address that does not answer: whom it registered, whom
 //! it removed, and whether it removes anybody at all.
 
-use wonin_model::{Evidence, Finding, Fix, Hit, Origin, Signal};
+use wonin_model::{Evidence, Finding, Fix, Hit, Origin, Role, Severity, Signal};
 
-use crate::shared::seen::{Part, moment_of, signals};
+use super::META;
+use crate::shared::seen::{Part, Values, moment_of, signals};
 use crate::shared::stale::{Failing, endpoint};
 
 /// A registry takes a lease for ended after 90 s, twice that for a flaw that is kept for its users,
@@ -60,6 +61,53 @@ pub(super) fn by_log<'e>(
         _ => return None,
     };
     Some((Kept { registered, frozen }, title, confidence))
+}
+
+/// Calls by the name of an application that Eureka knows, which fail to connect while it evicts
+/// nobody: callers draw one of the instances that it names.
+pub(super) fn by_name(evidence: &Evidence) -> Vec<Finding> {
+    let Some(frozen) = signals(evidence, &["eureka.emergency"]).into_iter().next() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for signal in signals(evidence, &["client.refused", "client.connect-timeout"]) {
+        let mut told: Vec<&str> = Vec::new();
+        for name in signal.all("address").into_iter().filter(|name| is_known(evidence, name)) {
+            let is_it = |values: &Values| {
+                values.get("address").is_some_and(|one| one.eq_ignore_ascii_case(name))
+            };
+            let is_told = told.iter().any(|one| one.eq_ignore_ascii_case(name));
+            let part = Part::of(signal, is_it)
+                .filter(|part| !is_told && part.events >= EVENTS_MIN && is_since(part, frozen));
+            if let Some(part) = part {
+                told.push(name);
+                found.push(of_name(name, &part, frozen));
+            }
+        }
+    }
+    found
+}
+
+/// Whether it goes on after the registry was seen to evict nobody.
+fn is_since(part: &Part<'_>, frozen: &Signal) -> bool {
+    part.signal.last_ms.zip(frozen.first_ms).is_none_or(|(last, first)| last >= first)
+}
+
+/// Whether Eureka's log has an application of this name.
+fn is_known(evidence: &Evidence, name: &str) -> bool {
+    let registered = signals(evidence, &["eureka.registered"]);
+    let mut ids = registered.iter().flat_map(|signal| signal.all("instance"));
+    ids.any(|id| id.split('/').next().is_some_and(|app| app.eq_ignore_ascii_case(name)))
+}
+
+fn of_name(name: &str, part: &Part<'_>, frozen: &Signal) -> Finding {
+    let title = format!(
+        "calls of {name} do not connect while Eureka evicts nobody: likely it names an instance that is gone"
+    );
+    let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 72);
+    finding.service.clone_from(&part.signal.service);
+    finding = part.tell(finding, &format!("an instance of {name} is dialled in vain"));
+    Kept { registered: None, frozen: Some(frozen) }.tell(finding)
 }
 
 /// The first and the last time at which the address did not answer.
