@@ -59,30 +59,37 @@ pub(crate) fn of_environment(service: &Service, spring: Spring) -> Vec<KafkaClie
             client.settings.get("bootstrap.servers").is_some_and(|s| s.value == servers.value)
         });
         let Some(place) = value.place().filter(|_| !known) else { continue };
-        let mut settings = Settings::default();
-        settings.set("bootstrap.servers", servers);
-        clients.push(KafkaClient {
-            name: match program {
-                Some((_, program)) => format!("{program} in {}", service.name.value),
-                None => format!("{variable} of {}", service.name.value),
-            },
-            kind: ClientKind::Unknown,
-            library: if program.is_some() || is_spring {
-                ClientLibrary::Java
-            } else {
-                ClientLibrary::Other
-            },
-            service: None,
-            pods: None,
-            app: None,
-            place,
-            settings,
-            unknown: Vec::new(),
-            not_applied: Vec::new(),
-            topics: Vec::new(),
-        });
+        let name = match program {
+            Some((_, program)) => format!("{program} in {}", service.name.value),
+            None => format!("{variable} of {}", service.name.value),
+        };
+        let is_java = program.is_some() || is_spring;
+        let library = if is_java { ClientLibrary::Java } else { ClientLibrary::Other };
+        clients.push(bare(name, library, place, servers));
     }
     clients
+}
+
+/// A client of which nothing is known but the brokers that it dials first.
+pub(crate) fn bare(
+    name: String,
+    library: ClientLibrary,
+    place: Place,
+    servers: Located<String>,
+) -> KafkaClient {
+    KafkaClient {
+        name,
+        kind: ClientKind::Unknown,
+        library,
+        service: None,
+        pods: None,
+        app: None,
+        place,
+        settings: Settings::from_iter([("bootstrap.servers".into(), servers)]),
+        unknown: Vec::new(),
+        not_applied: Vec::new(),
+        topics: Vec::new(),
+    }
 }
 
 /// Whether a variable is Spring's for the brokers: `SPRING_KAFKA_BOOTSTRAP_SERVERS`, or that of one

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use wonin_model::{KafkaClient, Service, ServiceId};
 
 pub(crate) use brokers::{Seen, broker_of, runs_broker};
-pub(crate) use clients::{Spring, of_environment as clients_of};
+pub(crate) use clients::{Spring, bare as client, of_environment as clients_of};
 pub(crate) use clusters::number;
 pub(crate) use defaults::{fill_broker, fill_java};
 pub(crate) use properties::{FORMAT, KafkaProperties, settings_from};

@@ -30,8 +30,8 @@ pub(super) struct Found {
 
 /// A topic that the command of a pod makes.
 pub(super) struct CreatedTopic {
-    pods: Arc<Pods>,
-    created: Created,
+    pub(super) pods: Arc<Pods>,
+    pub(super) created: Created,
 }
 
 impl CreatedTopic {

@@ -1,9 +1,11 @@
 //! Kafka clusters that the Strimzi operator makes of its resources `Kafka`, `KafkaNodePool` and
-//! `KafkaTopic` (Strimzi documentation, "Deploying and Managing", "Configuring").
+//! `KafkaTopic`, and its clients of them (Strimzi documentation, "Deploying and Managing", "Configuring").
 //!
 //! The operator itself sets listeners, what is advertised, the ids of nodes and the voters, so
 //! nothing that is left out of a resource is left out of the cluster. What it does not set has
 //! Kafka's own default.
+
+mod clients;
 
 use std::sync::Arc;
 
@@ -33,6 +35,9 @@ pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong, fou
                     found.brokers.extend(cluster.nodes());
                     found.servers.extend(cluster.ensemble());
                 }
+            }
+            "KafkaBridge" | "KafkaConnect" | "KafkaMirrorMaker2" => {
+                clients::read(object, wrong, found);
             }
             "KafkaTopic" => found.topics.extend(topic(object, wrong)),
             _ => {}
