@@ -12,7 +12,8 @@
 //! `bootstrap.servers` is used for the first contact. From it the client learns all brokers and
 //! talks to those from then on, so a client that is already running does not mind when the entry's
 //! broker stops. At a start it has nothing else. Deployments and restarts tend to happen just when
-//! something is broken.
+//! something is broken. In Kubernetes a Service stands for all pods that it selects: its name is one
+//! entry that leads to several brokers, while the name of one pod leads to one.
 //!
 //! ## Example
 //!

@@ -10,7 +10,9 @@
 //!
 //! The bootstrap address is for the first contact only. After that clients and other brokers use
 //! what the broker advertises, and inside a container `localhost` is that container. One name cannot
-//! serve both the host and other containers; that takes two listeners.
+//! serve both the host and other containers; that takes two listeners. In Kubernetes each pod is
+//! such a container. Pods of one StatefulSet that all advertise the name of their Service cannot be
+//! told apart either; below a headless Service each has a name of its own.
 //!
 //! ## Example
 //!

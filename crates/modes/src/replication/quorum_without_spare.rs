@@ -72,6 +72,8 @@
 //! - Redis, "High availability with Redis Sentinel": at least three Sentinels.
 //! - Elasticsearch, "Resilience in small clusters": of two nodes that may be master only one votes,
 //!   and the loss of that one is not survived.
+//! - Strimzi, "Deploying and Managing": every node with the role controller votes; the operator
+//!   itself advises against two.
 //! - Inferred: that containers with one Erlang cookie or one replica set name form one cluster;
 //!   that a dynamic Kafka quorum has as many voters as there are controllers.
 
