@@ -8,7 +8,8 @@
 //!
 //! It checks what stands behind it, or was told by a registry, and takes out whoever fails. When the
 //! last one is out nothing is left: all instances are down or not ready, the check asks the wrong
-//! thing, or nobody registered.
+//! thing, or nobody registered. Swarm's own address of a service is such a gateway: `docker service
+//! ls` shows 0 of its tasks running.
 //!
 //! ## Example
 //!
@@ -34,7 +35,10 @@
 //! - HAProxy, "Management Guide". Envoy, response flags `UH` and `UF`. AWS, "Troubleshoot your
 //!   Application Load Balancers" (503 without a registered target). Spring Cloud LoadBalancer.
 
-use wonin_model::{Evidence, Finding, Mode, ModeMeta, NotChecked};
+use wonin_model::{
+    ContainerState, Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Severity,
+    Standing,
+};
 
 use crate::shared::rows::{Row, recognised, row};
 use crate::shared::seen::{Part, signals};
@@ -105,5 +109,22 @@ impl Mode for NoHealthyTarget {
             }
         }
         findings.extend(own);
+        findings.extend(evidence.containers.iter().filter_map(without_task));
     }
+}
+
+/// A service of Swarm of which no task runs: its virtual address leads nowhere.
+fn without_task(service: &ContainerState) -> Option<Finding> {
+    let is_empty = service.source == "swarm" && service.status.as_deref() == Some("without a task");
+    let said = service.error.as_deref().filter(|_| is_empty)?;
+    let title = format!("{said} of {}: whoever calls it finds nobody", service.name);
+    let mut finding = Finding::new(&META, title)
+        .weigh(Role::Contributing, Severity::High, 92)
+        .because_at("seen: its list of services says so", Origin::Written(service.place));
+    finding.standing = Standing::Observed;
+    finding.service.clone_from(&service.service);
+    Some(finding.leads_to("dependency-down").fix(Fix::advice(format!(
+        "`docker service ps --no-trunc {}` says what became of its tasks",
+        service.name
+    ))))
 }

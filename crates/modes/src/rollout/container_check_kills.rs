@@ -179,7 +179,7 @@ fn swarm(evidence: &Evidence, part: &Part<'_>) -> Finding {
             ))
             .because_at("the check", Origin::Written(check.place));
     }
-    finding.leads_to("endless-churn").fix(Fix::advice(
+    finding.leads_to("endless-churn").leads_to("no-healthy-target").fix(Fix::advice(
         "run the command of the check in a running task (`docker inspect` shows its last output); if it only comes too early, a longer `start_period`",
     ))
 }

@@ -129,7 +129,9 @@ fn swarm(signal: &Signal) -> Finding {
             "bring nodes back: `docker node ls` shows who is down, drained or paused",
         ),
     ];
-    finding = Part::whole(signal).tell(finding, "Swarm finds no node for it");
+    finding = Part::whole(signal)
+        .tell(finding, "Swarm finds no node for it")
+        .leads_to("no-healthy-target");
     finding.fixes.extend(fixes.into_iter().flatten());
     if finding.fixes.is_empty() {
         finding = finding.fix(Fix::advice("`docker service ps --no-trunc` gives the whole reason"));

@@ -164,6 +164,7 @@ fn killed_tasks(evidence: &Evidence) -> Vec<Finding> {
         part.tell(finding, "killed, and Swarm gives no reason of its own")
             .arithmetic("exit code 137 = 128 + 9 (SIGKILL)")
             .leads_to("endless-churn")
+            .leads_to("no-healthy-target")
             .fix(Fix::advice(
                 "look whether the kernel did it (`docker inspect` of the task's container, OOMKilled; `dmesg`); then raise the limit (`deploy.resources.limits.memory`) or lower what the program takes",
             ))

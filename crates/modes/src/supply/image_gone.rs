@@ -169,6 +169,7 @@ fn not_pulled(what: &str) -> Finding {
     );
     Finding::new(&META, title)
         .weigh(Role::Cause, Severity::High, 85)
+        .leads_to("no-healthy-target")
         .fix(Fix::advice(
             "pull it on a node by hand: `not found` wants another tag, `denied` wants `--with-registry-auth` at the deployment",
         ))

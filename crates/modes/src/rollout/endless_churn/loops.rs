@@ -61,6 +61,7 @@ fn failing(evidence: &Evidence, service: Option<&str>, parts: &[Part<'_>]) -> Fi
         finding = part.tell(finding, "a task ended, and Swarm started the next one");
     }
     finding
+        .leads_to("no-healthy-target")
         .fix(Fix::advice(
             "read what a task says before it ends (`docker service logs`, `docker service ps --no-trunc`)",
         ))

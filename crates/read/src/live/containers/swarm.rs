@@ -314,8 +314,8 @@ fn service(heading: &str, start: usize, line: &str) -> Option<ContainerState> {
     let at = start + line.find(replicas)?;
     let mut state = empty("swarm", name, Span::new(at, at + replicas.len()));
     state.service = Some(name.to_owned());
-    let none = format!("at {run} of {wanted} tasks");
-    state.status = Some(if run == 0 { none } else { "running".to_owned() });
+    state.status = Some(if run == 0 { "without a task" } else { "running" }.to_owned());
+    state.error = (run == 0).then(|| format!("0 of {wanted} tasks run"));
     state.image = cell("IMAGE").map(str::to_owned);
     Some(state)
 }
@@ -403,7 +403,7 @@ d6lww17hrr4e   shop_off   replicated   0/0                    shop/off:1
         services(list, &mut found);
         let said: Vec<(&str, Option<&str>)> =
             found.containers.iter().map(|one| (one.name.as_str(), one.status.as_deref())).collect();
-        assert_eq!(said, [("shop_web", Some("at 0 of 3 tasks")), ("shop_db", Some("running"))]);
+        assert_eq!(said, [("shop_web", Some("without a task")), ("shop_db", Some("running"))]);
     }
 
     #[test]
