@@ -37,6 +37,7 @@ const ORDINARY: &[&str] = &[
     "rabbitmq.data",
     "rabbitmq.node",
     "redis.address-updated",
+    "swarm.converged",
     "zookeeper.began-empty",
     "zookeeper.loaded",
     "zookeeper.session-established",

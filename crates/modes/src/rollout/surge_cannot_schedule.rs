@@ -70,7 +70,7 @@ use wonin_model::{
 };
 
 use crate::shared::deploys::{Kube, Seen, Telling, steps, workloads};
-use crate::shared::seen::{Part, signals};
+use crate::shared::seen::{Part, beside, signals};
 use crate::shared::words::{count, list};
 
 pub(crate) struct SurgeCannotSchedule;
@@ -158,7 +158,11 @@ impl Mode for SurgeCannotSchedule {
         }
         let seen = Seen { evidence, signals: SEEN };
         telling.finish_seen(META.id, &seen, findings, open, || Some(observed()));
-        findings.extend(signals(evidence, &["swarm.no-node"]).into_iter().map(swarm));
+        // `docker service update` says it as well while it waits, and in the end that all is well.
+        let waits = signals(evidence, &["swarm.no-node"]).into_iter().filter(|signal| {
+            beside(evidence, "swarm.converged", signal.service.as_deref()).is_none()
+        });
+        findings.extend(waits.map(swarm));
     }
 }
 

@@ -41,7 +41,7 @@ use wonin_model::{
     Standing,
 };
 
-use crate::shared::pools::{emptied_by, is_sql};
+use crate::shared::pools::{emptied_by, is_sql, unless_apart};
 use crate::shared::slow::{mean_us, ms, of_load, quoted, seconds};
 
 pub(crate) struct FullScan;
@@ -148,7 +148,7 @@ fn scan(evidence: &Evidence, load: &Load) -> Option<Finding> {
         finding = finding.because_at(claim, Origin::Written(other.place));
     }
     if is_sql(load) {
-        finding = emptied_by(evidence, load, finding);
+        finding = unless_apart(evidence, emptied_by(evidence, load, finding));
     }
     Some(
         finding

@@ -49,7 +49,7 @@ use wonin_model::{
     Signal, Slow, Standing,
 };
 
-use crate::shared::pools::{Empty, emptied_by, empty, is_sql};
+use crate::shared::pools::{Empty, emptied_by, empty, is_sql, unless_apart};
 use crate::shared::seen::{Part, all_of, recognise, signals};
 use crate::shared::slow::{ms, of_load, quoted, seconds, waiters};
 use crate::shared::words::list;
@@ -121,7 +121,7 @@ fn emptied(evidence: &Evidence, finding: Finding) -> Finding {
             finding = pool.follows(finding, kept * 2 >= size);
         }
     }
-    finding
+    unless_apart(evidence, finding)
 }
 
 /// The longest queue for a lock that the server tells of while a pool was used up.

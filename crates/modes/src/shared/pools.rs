@@ -93,6 +93,18 @@ impl Empty<'_> {
     }
 }
 
+/// Takes back that empty pools follow, where all of them were empty at other times or had more
+/// members than the cause kept.
+pub(crate) fn unless_apart(evidence: &Evidence, mut finding: Finding) -> Finding {
+    let pools = empty(evidence);
+    let is_told =
+        |pool: &Empty<'_>| finding.signals.iter().any(|one| one.signal == pool.signal.name);
+    if !pools.is_empty() && !pools.iter().any(is_told) {
+        finding.leads_to.retain(|id| id != "pool-exhausted");
+    }
+    finding
+}
+
 /// Adds the pools that a load's statements kept, with the calculation.
 pub(crate) fn emptied_by(evidence: &Evidence, load: &Load, mut finding: Finding) -> Finding {
     for pool in empty(evidence) {
@@ -159,7 +171,8 @@ pub(crate) fn kept_by(load: &Load, pool: &Empty<'_>) -> Option<Kept> {
     // One that runs for half as long as callers wait keeps its connection from a whole queue, and a
     // log seldom has all.
     let waited_us = u64::try_from(pool.waited_ms).ok()?.saturating_mul(1000);
-    let is_long = events >= LONG_MIN && waited_us > 0 && longest_us >= waited_us / 2;
+    let is_long =
+        events >= LONG_MIN && held_us >= window_us && waited_us > 0 && longest_us >= waited_us / 2;
     let counts = busy(5) || is_long || pool.size.is_none() && held_us >= 2 * window_us;
     counts.then(|| Kept { held_us, window_us, size: pool.size, is_most: busy(2) })
 }

@@ -194,6 +194,7 @@ pub(super) const TEXTS: &[Text] = &[
         "starting container failed: ",
         r"starting container failed: (?P<why>[^\n]+)",
     ),
+    text("swarm.converged", "converged", r"verify: Service (?:\S+ )?converged"),
     text("swarm.no-node", "no suitable node", r"no suitable node(?: \((?P<why>[^)]+)\))?"),
     text(
         "systemd.start-limit",
