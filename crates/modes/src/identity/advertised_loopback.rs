@@ -408,6 +408,7 @@ fn one_address_twice(cluster: &Cluster<'_>) -> Option<Finding> {
                     && (other.place != broker.place || are_pods_told_apart(broker, &told))
                     && one.address() == told.address()
                     && told.port.is_some()
+                    && told.host.origin.is_certain()
                     && !told.host.value.is_empty()
             };
             if let Some((other, one)) = known.iter().find(same) {
@@ -436,12 +437,10 @@ fn one_address_twice(cluster: &Cluster<'_>) -> Option<Finding> {
     None
 }
 
-/// Whether pods of one object should have been told apart: each has a name of its own, and this
-/// address is surely the same for all.
+/// Whether pods of one object should have been told apart: each has a name of its own, and loopback
+/// is another matter.
 fn are_pods_told_apart(broker: &KafkaBroker, told: &Endpoint) -> bool {
-    broker.pods.as_ref().is_some_and(|pods| !pods.on_host)
-        && told.host.origin.is_certain()
-        && !is_loopback(&told.host.value)
+    broker.pods.as_ref().is_some_and(|pods| !pods.on_host) && !is_loopback(&told.host.value)
 }
 
 /// Applications in containers that register themselves as `localhost` in Eureka.

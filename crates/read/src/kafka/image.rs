@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wonin_model::{
-    KafkaDistribution, Located, NotApplied, Origin, Service, Settings, WhyNotApplied,
+    Interpolated, KafkaDistribution, Located, NotApplied, Origin, Service, Settings, WhyNotApplied,
 };
 
 use crate::servers::made;
@@ -248,7 +248,7 @@ pub(super) fn from_environment(service: &Service, convention: Convention) -> Fro
         if let Some(winner) = winner.filter(|winner| winner.value != value.value) {
             out.not_applied.extend(overruled(variable, value, winner, &property));
         } else {
-            out.settings.set(property, value.clone());
+            out.settings.set(property, filled_at_start(value, convention));
         }
     }
     if matches!(convention, Convention::Apache | Convention::Confluent) {
@@ -258,6 +258,21 @@ pub(super) fn from_environment(service: &Service, convention: Convention) -> Fro
         derive_advertised(&mut out.settings);
     }
     out
+}
+
+/// `_{HOSTNAME_COMMAND}` and the like stand for what a command prints in the container: the start
+/// script of `wurstmeister/kafka` fills it in.
+fn filled_at_start(value: &Located<String>, convention: Convention) -> Located<String> {
+    let fills = matches!(convention, Convention::Wurstmeister | Convention::Unknown);
+    let command = value.value.split_once("_{").and_then(|(_, rest)| rest.split_once('}'));
+    match (command.filter(|_| fills), value.place()) {
+        (Some((name, _)), Some(place)) => {
+            let unset = vec![name.to_owned()];
+            let origin = Interpolated { place, from: Vec::new(), unset }.into();
+            Located { value: value.value.clone(), origin }
+        }
+        _ => value.clone(),
+    }
 }
 
 /// The value of the old name, where `variable` is a new name that bitnami overwrites with it.
@@ -461,6 +476,14 @@ mod tests {
         let old = [("KAFKA_ADVERTISED_HOST_NAME", "10.0.0.5"), ("KAFKA_PORT", "9093")];
         let from = from_environment(&service("kafka", &old), Convention::Wurstmeister);
         assert_eq!(get(&from, "advertised.listeners"), Some("PLAINTEXT://10.0.0.5:9093"));
+    }
+
+    #[test]
+    fn what_a_command_prints_is_not_certain() {
+        let env = [("KAFKA_ADVERTISED_LISTENERS", "SSL://_{HOSTNAME_COMMAND}:9093")];
+        let from = from_environment(&service("kafka", &env), Convention::Wurstmeister);
+        let listeners = from.settings.get("advertised.listeners");
+        assert!(listeners.is_some_and(|listeners| !listeners.origin.is_certain()));
     }
 
     #[test]
