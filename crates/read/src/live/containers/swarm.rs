@@ -3,6 +3,8 @@
 //! A slot keeps its last tasks for months (five, unless the swarm is told otherwise), the newest
 //! first. What former ones died of is history once another one has run in their place for long.
 
+use std::collections::BTreeMap;
+
 use wonin_model::ContainerState;
 use wonin_syntax::Node;
 use wonin_text::Span;
@@ -94,19 +96,23 @@ pub(crate) fn tasks(text: &str) -> Vec<Task> {
 }
 
 /// Tasks that tell how things stand: without those of which others have taken the place for good.
-pub(crate) fn present(tasks: &[Task]) -> impl Iterator<Item = &Task> {
-    tasks
-        .iter()
-        .enumerate()
-        .filter(|(index, task)| !is_over(&tasks[..*index], task))
-        .map(|(_, t)| t)
+pub(crate) fn present(tasks: &[Task]) -> Vec<&Task> {
+    let mut running: BTreeMap<&str, &Task> = BTreeMap::new();
+    let mut found = Vec::new();
+    for task in tasks {
+        if !running.get(task.name.as_str()).is_some_and(|later| is_over(later, task)) {
+            found.push(task);
+        }
+        if task.state == "Running" {
+            running.entry(&task.name).or_insert(task);
+        }
+    }
+    found
 }
 
-/// Whether a later task of the slot runs instead: for long where this one ran, too; at all where
-/// this one never did. What is still to run is not over.
-fn is_over(later: &[Task], task: &Task) -> bool {
-    let running = later.iter().find(|one| one.name == task.name && one.state == "Running");
-    let Some(running) = running else { return false };
+/// Whether a later task that runs in the slot has taken the place: for long where this one ran,
+/// too; at all where this one never did. What is still to run is not over.
+fn is_over(running: &Task, task: &Task) -> bool {
     match task.state.as_str() {
         "Failed" => running.age_ms.is_some_and(|age| age >= LASTS_MS),
         "Rejected" | "Shutdown" | "Complete" | "Remove" | "Orphaned" => true,
@@ -261,21 +267,22 @@ fn whole(cell: &str, image: &str) -> String {
 
 /// The slots of a list: how the newest task of each is, and what the last one died of.
 fn states(text: &str, found: &mut Found) {
-    let all = tasks(text);
-    let tasks: Vec<&Task> = present(&all).collect();
-    let mut told: Vec<&str> = Vec::new();
-    for first in &tasks {
-        if told.contains(&first.name.as_str()) {
-            continue;
-        }
-        told.push(&first.name);
-        let slot: Vec<&Task> = tasks.iter().filter(|one| one.name == first.name).copied().collect();
-        let running = slot.iter().find(|one| one.state == "Running");
-        found.containers.push(slot_state(running.unwrap_or(first), &slot));
+    let tasks = tasks(text);
+    let mut slots: Vec<Vec<&Task>> = Vec::new();
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    for task in present(&tasks) {
+        let index = *by_name.entry(&task.name).or_insert_with(|| {
+            slots.push(Vec::new());
+            slots.len() - 1
+        });
+        slots[index].push(task);
     }
+    found.containers.extend(slots.iter().filter_map(|slot| slot_state(slot)));
 }
 
-fn slot_state(shown: &Task, slot: &[&Task]) -> ContainerState {
+fn slot_state(slot: &[&Task]) -> Option<ContainerState> {
+    let running = slot.iter().find(|one| one.state == "Running");
+    let shown = running.or(slot.first())?;
     let mut state = empty("swarm", &shown.name, shown.at);
     state.service = Some(shown.service().to_owned());
     state.status = Some(shown.state.to_ascii_lowercase());
@@ -285,7 +292,7 @@ fn slot_state(shown: &Task, slot: &[&Task]) -> ContainerState {
     state.error = slot.iter().find_map(|one| one.error.clone());
     let exit = state.error.as_deref().and_then(|error| error.split_once("non-zero exit ("));
     state.exit_code = exit.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
-    state
+    Some(state)
 }
 
 /// Services with how many of their tasks run: `0/3`.
@@ -355,7 +362,7 @@ ab21qxxrgqjq    \\_ shop_web.3   shop/web:6         vm1       Shutdown        Fa
         let span = tasks[1].at;
         let shown = &LIST[span.start as usize..span.end as usize];
         assert_eq!(shown, "\"task: non-zero exit (137): do…\"");
-        assert_eq!(present(&tasks).count(), 4);
+        assert_eq!(present(&tasks).len(), 4);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(super) const TASKS: Form = Form {
     accepts: swarm::lists_tasks,
     read: |text, entries| {
         let tasks = swarm::tasks(text);
-        entries.extend(swarm::present(&tasks).filter_map(|task| {
+        entries.extend(swarm::present(&tasks).into_iter().filter_map(|task| {
             Some(Entry {
                 span: task.at,
                 text: format!("{}: {}", task.state, task.error.as_ref()?),
