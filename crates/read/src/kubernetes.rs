@@ -5,6 +5,7 @@
 mod environment;
 mod exports;
 mod kafka;
+mod patches;
 mod strimzi;
 mod volumes;
 
@@ -19,6 +20,8 @@ use wonin_model::{
 };
 use wonin_syntax::{Node, Tree};
 use wonin_text::{FileId, Place, SourceFile, Sources};
+
+use patches::Change;
 
 use crate::fragment::{Content, Format};
 use crate::paths::{directory, is_yaml};
@@ -74,31 +77,63 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
     let sources = &joining.evidence.sources;
     let read: Vec<Directory> =
         directories.par_iter().map(|files| read_directory(files, sources)).collect();
-    let (mut topics, mut created) = (Vec::new(), Vec::new());
+    let changes: Vec<Change> =
+        read.iter().flat_map(|directory| directory.changes.iter().cloned()).collect();
+    let mut topics = Topics::default();
     for directory in read {
-        let stack = &mut joining.evidence.stack;
-        stack.deployments.extend(directory.deployments);
-        stack.brokers.extend(directory.kafka.brokers);
-        stack.kafka_clients.extend(directory.kafka.clients);
-        stack.servers.extend(directory.kafka.servers);
-        topics.extend(directory.kafka.topics);
-        created.extend(directory.kafka.created);
+        joining.evidence.stack.deployments.extend(directory.deployments);
+        add_kafka(joining, directory.kafka, &changes, &mut topics);
         for (place, why) in directory.problems {
             joining.skip(place, why);
         }
     }
     let stack = &mut joining.evidence.stack;
     crate::kafka::number(stack);
-    let topics = topics.into_iter().filter_map(|topic| topic.placed(stack));
-    let created = created.into_iter().filter_map(|topic| topic.placed(stack));
-    let all: Vec<KafkaTopic> = topics.chain(created).collect();
+    let operated = topics.operated.into_iter().filter_map(|topic| topic.placed(stack));
+    let created = topics.created.into_iter().filter_map(|topic| topic.placed(stack));
+    let all: Vec<KafkaTopic> = operated.chain(created).collect();
     stack.topics.extend(all);
+}
+
+/// Topics whose cluster is told once all brokers are known.
+#[derive(Default)]
+struct Topics {
+    operated: Vec<kafka::OperatedTopic>,
+    created: Vec<kafka::CreatedTopic>,
+}
+
+/// Adds what a directory says of Kafka, but for brokers that other files change.
+fn add_kafka(
+    joining: &mut Joining<'_>,
+    found: kafka::Found,
+    changes: &[Change],
+    topics: &mut Topics,
+) {
+    let mut open: Vec<Place> = Vec::new();
+    let stack = &mut joining.evidence.stack;
+    for made in found.brokers {
+        match made.settled(changes) {
+            Ok(broker) => stack.brokers.push(broker),
+            Err(place) => open.push(place),
+        }
+    }
+    stack.kafka_clients.extend(found.clients);
+    stack.servers.extend(found.servers);
+    topics.operated.extend(found.topics);
+    topics.created.extend(found.created);
+    open.dedup();
+    for place in open {
+        let why = "another file changes how many brokers these are, or what they are told: they \
+                   are not judged";
+        joining.skip(place, why);
+    }
 }
 
 /// What the manifests of one directory say.
 struct Directory {
     deployments: Vec<Deployment>,
     kafka: kafka::Found,
+    changes: Vec<Change>,
     problems: Vec<(Place, String)>,
 }
 
@@ -125,11 +160,12 @@ fn read_directory(files: &[(&str, FileId)], sources: &Sources) -> Directory {
     let found = objects.iter().filter_map(|object| workload(object, &objects, &wrong));
     let deployments = found.collect();
     let kafka = kafka::read(&objects, sources, &wrong);
+    let changes = patches::changes(&objects);
     let mut problems = wrong.into_inner();
     // A Service or a budget is looked at for each workload.
     problems.sort();
     problems.dedup();
-    Directory { deployments, kafka, problems }
+    Directory { deployments, kafka, changes, problems }
 }
 
 /// Adds an object, or the items of a `List`.

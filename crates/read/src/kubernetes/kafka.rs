@@ -12,6 +12,7 @@ use wonin_syntax::Node;
 use wonin_text::{FileId, Place, Sources};
 
 use super::environment::{Environment, environment, filled};
+use super::patches::{Change, id, is_patch};
 use super::volumes::Volumes;
 use super::{Object, Wrong, exports, same_namespace, selects, strimzi};
 use crate::compose::image::image;
@@ -21,11 +22,31 @@ use crate::servers::Words;
 /// What the manifests of one directory say of Kafka.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) brokers: Vec<KafkaBroker>,
+    pub(super) brokers: Vec<Made>,
     pub(super) clients: Vec<KafkaClient>,
     pub(super) servers: Vec<Server>,
     pub(super) topics: Vec<OperatedTopic>,
     pub(super) created: Vec<CreatedTopic>,
+}
+
+/// A broker, and the objects that it is made of, each as its kind and name.
+pub(super) struct Made {
+    of: Arc<[String]>,
+    broker: KafkaBroker,
+}
+
+impl Made {
+    pub(super) fn new(of: &Arc<[String]>, broker: KafkaBroker) -> Self {
+        Self { of: Arc::clone(of), broker }
+    }
+
+    /// The broker; where another file changes what it is made of, the place of that.
+    pub(super) fn settled(self, changes: &[Change]) -> Result<KafkaBroker, Place> {
+        let dir = self.broker.pods.as_ref().map_or("", |pods| pods.dir.as_str());
+        let is_changed =
+            changes.iter().any(|change| self.of.iter().any(|id| change.is_of(id, dir)));
+        if is_changed { Err(self.broker.place) } else { Ok(self.broker) }
+    }
 }
 
 /// A topic that the command of a pod makes.
@@ -156,7 +177,10 @@ impl<'a> Group<'a> {
             return;
         }
         match self.brokers(container) {
-            Some(brokers) => found.brokers.extend(brokers),
+            Some(brokers) => {
+                let of: Arc<[String]> = [id(self.object.kind, &self.pods.name)].into();
+                found.brokers.extend(brokers.into_iter().map(|broker| Made::new(&of, broker)));
+            }
             None => {
                 let why = "what this broker is told is not all in the manifests of its directory: \
                            it is not judged";
@@ -270,19 +294,18 @@ fn template<'a>(object: &Object<'a>) -> Option<(&'a Node, Option<u32>)> {
         return Some((object.node, Some(1)));
     }
     let spec = object.node.get("spec")?;
-    // Without what the version asks for it is a patch of another file's object.
-    let asks = matches!(object.text(&["apiVersion"]), Some("apps/v1" | "apps/v1beta2"));
-    let is_patch = asks && spec.get("selector").is_none();
+    if is_patch(object) {
+        return None;
+    }
     match object.kind {
-        "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" if !is_patch => {
+        "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
             let count = match spec.get("replicas") {
                 Some(replicas) => replicas.as_str().and_then(|text| text.trim().parse().ok()),
                 None => Some(1),
             };
             Some((spec.get("template")?, count))
         }
-        "DaemonSet" if !is_patch => Some((spec.get("template")?, None)),
-        "Job" => Some((spec.get("template")?, None)),
+        "DaemonSet" | "Job" => Some((spec.get("template")?, None)),
         "CronJob" => Some((spec.at(&["jobTemplate", "spec", "template"])?, None)),
         _ => None,
     }

@@ -17,7 +17,8 @@ use wonin_syntax::Node;
 use wonin_text::{Place, Sources};
 
 use super::environment::filled;
-use super::kafka::{Found, OperatedTopic, PODS_MAX};
+use super::kafka::{Found, Made, OperatedTopic, PODS_MAX};
+use super::patches::{id, is_patch};
 use super::{Fields, Object, Wrong, same_namespace};
 use crate::kafka::fill_broker;
 
@@ -27,12 +28,15 @@ pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong, fou
         let version = object.text(&["apiVersion"]);
         version.is_some_and(|version| version.starts_with("kafka.strimzi.io/"))
             && !sources.file(object.file).text().contains("{{")
+            && !is_patch(object)
     };
     for object in objects.iter().filter(is_own) {
         match object.kind {
             "Kafka" => {
                 if let Some(cluster) = Cluster::of(object, objects, wrong) {
-                    found.brokers.extend(cluster.nodes());
+                    let of = cluster.made_of();
+                    let nodes = cluster.nodes().into_iter();
+                    found.brokers.extend(nodes.map(|node| Made::new(&of, node)));
                     found.servers.extend(cluster.ensemble());
                 }
             }
@@ -100,6 +104,14 @@ impl<'a> Cluster<'a> {
             pools.push(Pool { name, is_counted: true, place, replicas, roles: None });
         }
         Some(Self { object, at, name: name.as_str()?, kafka, pools, zookeeper })
+    }
+
+    /// The resources that say how many nodes there are and what they are told.
+    fn made_of(&self) -> Arc<[String]> {
+        let pools = self.pools.iter().filter_map(|pool| {
+            Some(id("KafkaNodePool", pool.name.strip_prefix(self.name)?.strip_prefix('-')?))
+        });
+        std::iter::once(id("Kafka", self.name)).chain(pools).collect()
     }
 
     /// The brokers and controllers, one for each replica.
