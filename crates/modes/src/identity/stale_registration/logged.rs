@@ -155,10 +155,14 @@ fn id_of(hit: &Hit) -> String {
     hit.values.get("instance").cloned().unwrap_or_default()
 }
 
-/// Whether an id names an address, and no other port than the one that is called.
+/// Whether an id names the address or the host that is called, and no other port:
+/// `ORDERS/172.18.0.5:orders:8080`, `ORDERS/orders-1:orders:8080`.
 fn is_named(one: &Failing<'_>, id: &str) -> bool {
     let port = id.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
-    endpoint(id).is_some_and(|(address, _)| address == one.address)
+    let host = id.split_once('/').and_then(|(_, instance)| instance.split(':').next());
+    let mut called = one.parts.iter().filter_map(|part| part.hit?.values.get("host"));
+    let is_host = host.is_some_and(|host| called.any(|other| other.eq_ignore_ascii_case(host)));
+    (is_host || endpoint(id).is_some_and(|(address, _)| address == one.address))
         && (port.is_none() || one.port.is_none() || port == one.port)
 }
 
