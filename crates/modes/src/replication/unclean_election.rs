@@ -127,12 +127,13 @@ fn observe(evidence: &Evidence, own: &mut Vec<Finding>) {
 }
 
 fn finding(cluster: &Cluster<'_>) -> Option<Finding> {
-    let enabled: Vec<Located<bool>> = cluster
+    let mut enabled: Vec<Located<bool>> = cluster
         .brokers()
         .filter(|broker| broker.settings.written(SETTING).is_some())
         .filter_map(|broker| broker.settings.bool(SETTING))
         .filter(|enabled| enabled.value)
         .collect();
+    enabled.dedup();
     if enabled.is_empty() {
         return None;
     }

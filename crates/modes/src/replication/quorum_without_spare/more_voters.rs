@@ -26,6 +26,12 @@ pub(super) fn fix(sources: &Sources, stack: &Stack, cluster: &Cluster<'_>, votes
             wanted - needed
         ));
     }
+    if cluster.is_of_pods() {
+        return Fix::advice(format!(
+            "{what}; a new voter is one more pod (a replica more of its StatefulSet) with a volume \
+             of its own, in the list by its name as the others are"
+        ));
+    }
     match added(sources, stack, cluster, wanted - votes) {
         Ok((who, edits)) => Fix { edits, alone: true, ..Fix::advice(format!("{what}; {who}")) },
         Err(obstacle) => Fix::advice(format!(
@@ -135,9 +141,8 @@ fn last<'a>(
     let node = cluster.controllers().find(|node| node_id(node) == id && id.is_some());
     let node =
         node.ok_or_else(|| obstacle("the last voter is none of the nodes that are known"))?;
-    let service = node.service.ok_or_else(|| match node.pods {
-        Some(_) => obstacle("a new node of Kubernetes is a pod with a volume of its own"),
-        None => obstacle("every node is a properties file, and the new one needs a machine"),
+    let service = node.service.ok_or_else(|| {
+        obstacle("every node is a properties file, and the new one needs a machine")
     })?;
     let shared = cluster.nodes.iter().filter(|other| other.service == node.service).count();
     if shared > 1 {
