@@ -55,8 +55,9 @@ impl TcpFault {
         FAULTS.iter().map(|entry| entry.kind)
     }
 
-    /// Checks `type`, `stream`, `toxicity` and `attributes` of a JSON object. Unlike the API, an
-    /// unknown attribute is refused: it would change nothing.
+    /// Checks `type`, `stream`, `toxicity` and `attributes` of a JSON object. Unlike the API, what
+    /// would change nothing is refused: an unknown attribute, one below zero, a delay of nothing,
+    /// no share of connections.
     pub fn parse(body: &Value) -> Result<Self, Error> {
         let input = ToxicInput::parse(body)?;
         let known: Value = serde_json::from_str(&input.fault.attributes()).unwrap_or_default();
@@ -73,6 +74,7 @@ impl TcpFault {
                 ));
             }
         }
+        check_effect(&input, &known)?;
         let delays = ["latency", "timeout", "delay"].into_iter().filter_map(|name| known.get(name));
         let delays_ms: Vec<u64> = match input.fault.kind() {
             // Its delay is in microseconds.
@@ -89,6 +91,30 @@ impl TcpFault {
             refuses: input.fault.refuses(),
         })
     }
+}
+
+/// Refuses a fault that could not do anything to anybody.
+fn check_effect(input: &ToxicInput, attributes: &Value) -> Result<(), Error> {
+    let toxicity = input.toxicity;
+    if !(toxicity > 0.0 && toxicity <= 1.0) {
+        let what = format!("`toxicity` must be above 0 and at most 1, not {toxicity}");
+        return Err(Error::new(400, what));
+    }
+    let number = |name: &str| attributes.get(name).and_then(Value::as_i64).unwrap_or(0);
+    let names = attributes.as_object().into_iter().flat_map(|attributes| attributes.keys());
+    if let Some((name, value)) =
+        names.map(|name| (name, number(name))).find(|(_, value)| *value < 0)
+    {
+        let what = format!("`attributes.{name}` must be 0 or more, not {value}");
+        return Err(Error::new(400, what));
+    }
+    let kind = input.fault.kind();
+    let lacks = match kind {
+        "latency" if number("latency") == 0 && number("jitter") == 0 => "`latency`, or `jitter`,",
+        "slow_close" if number("delay") == 0 => "`delay`",
+        _ => return Ok(()),
+    };
+    Err(Error::new(400, format!("`{kind}` does nothing without {lacks} among its `attributes`")))
 }
 
 /// The fault in one line; attributes that do nothing are left out.
@@ -203,5 +229,23 @@ mod tests {
             "`latency` has no attribute `latenzy`; it has `jitter`, `latency`"
         );
         assert_eq!(why(json!({"type": "slow"})), "invalid toxic type");
+        assert_eq!(
+            why(json!({"type": "latency", "attributes": {"latency": 0}})),
+            "`latency` does nothing without `latency`, or `jitter`, among its `attributes`"
+        );
+        assert_eq!(
+            why(json!({"type": "slow_close"})),
+            "`slow_close` does nothing without `delay` among its `attributes`"
+        );
+        assert_eq!(
+            why(json!({"type": "latency", "attributes": {"latency": -3}})),
+            "`attributes.latency` must be 0 or more, not -3"
+        );
+        for toxicity in [0.0, -1.0, 3.0] {
+            let why = why(json!({"type": "silence", "toxicity": toxicity}));
+            assert!(why.starts_with("`toxicity` must be above 0 and at most 1"), "{why}");
+        }
+        TcpFault::parse(&json!({"type": "latency", "attributes": {"jitter": 5}})).unwrap();
+        TcpFault::parse(&json!({"type": "bandwidth"})).unwrap();
     }
 }

@@ -73,6 +73,10 @@ impl Shape for Delayed {
         limits::HELD_BYTES_DELAYED
     }
 
+    fn touches_bytes(&self) -> bool {
+        !(self.latency.is_zero() && self.jitter.is_zero())
+    }
+
     fn carry(&self) -> Carry {
         // A chunk whose delay was drawn but not served draws the same one again.
         let draws = self.draws.ordinal() - u64::from(self.due.is_some() && !self.jitter.is_zero());
@@ -111,6 +115,16 @@ mod tests {
         assert!(seen.iter().map(|(_, len)| *len).eq(1..=200));
         assert!(seen.iter().all(|(at, _)| (50..=150).contains(at)), "{seen:?}");
         assert_eq!(seen, run());
+    }
+
+    #[test]
+    fn no_delay_is_no_hit() {
+        for latency in [0, -300] {
+            let mut bench = Bench::new("latency", &json!({"latency": latency}));
+            bench.push(10, 0);
+            assert_eq!(bench.see(0), (vec![10], None, None));
+            assert_eq!(bench.hits().connections, 0);
+        }
     }
 
     #[test]
