@@ -85,6 +85,15 @@ fn times(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
         let what = format!("`steady` must be {} or more", spoken(STEADY_MIN));
         wrong.push(("scenario", 0, "steady", what, "leave it out for 2 s".to_owned()));
     }
+    if scenario.steady > scenario.limits.recovery {
+        let what = format!(
+            "the steady state must hold for {} to be back, longer than it is waited for: `recovery` is {}",
+            spoken(scenario.steady),
+            spoken(scenario.limits.recovery)
+        );
+        let hint = "shorten `steady`, or raise `recovery` in `[limits]`".to_owned();
+        wrong.push(("scenario", 0, "steady", what, hint));
+    }
     paces(scenario, wrong);
     let needed = scenario.heals_at() + scenario.after;
     if needed > scenario.limits.total {
@@ -135,9 +144,12 @@ fn paces(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
         }
     }
     let before = scenario.breaks_at().saturating_sub(scenario.warm_up);
-    let spans = [(scenario.steady, "`steady`"), (before, "the time before the first fault")];
+    let mut spans =
+        vec![(scenario.steady, "`steady`"), (before, "the time before the first fault")];
+    // Spans that are too short for anything were told.
+    spans.retain(|(span, _)| *span >= STEADY_MIN);
     for (table, index, key, every) in paces {
-        let Some((span, name)) = spans.into_iter().find(|(span, _)| every > *span) else {
+        let Some((span, name)) = spans.iter().copied().find(|(span, _)| every > *span) else {
             continue;
         };
         let (every, span) = (spoken(every), spoken(span));
@@ -169,6 +181,15 @@ fn purpose(scenario: &Scenario, wrong: &mut Vec<Wrong>) {
             &format!("`runs` and `clients` come to {runs} runs, more than {RUNS_MAX}"),
             "split the scenario",
         );
+    }
+    let counts_records =
+        scenario.workloads.iter().any(|one| matches!(one.kind, WorkloadKind::Kafka(_)));
+    for (index, expect) in scenario.expects.iter().enumerate() {
+        if matches!(expect.check, Check::Delivery { .. }) && !counts_records {
+            let what = "no workload counts records".to_owned();
+            let hint = "add a `[[workload]]` with `kind = \"kafka\"`".to_owned();
+            wrong.push(("expect", index, "", what, hint));
+        }
     }
     for (index, workload) in scenario.workloads.iter().enumerate() {
         let WorkloadKind::Kafka(spec) = &workload.kind else { continue };

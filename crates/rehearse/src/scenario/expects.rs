@@ -108,7 +108,7 @@ fn check(fields: &Fields<'_>, workloads: &[String]) -> Option<Check> {
                 "p95_below" => ("p95_below", 0.95),
                 _ => ("p99_below", 0.99),
             };
-            let below = fields.duration(key);
+            let below = fields.span_of_time(key);
             Some(Check::Latency { workload: workload(fields, workloads)?, share, below: below? })
         }
         "lost_at_most" => at_most("lost_at_most", DeliveryCount::Lost),
@@ -117,7 +117,7 @@ fn check(fields: &Fields<'_>, workloads: &[String]) -> Option<Check> {
         "reordered_at_most" => at_most("reordered_at_most", DeliveryCount::Reordered),
         "anomalies_at_most" => at_most("anomalies_at_most", DeliveryCount::Anomalies),
         "recovered_within" => {
-            Some(Check::Recovered { within: fields.duration("recovered_within")? })
+            Some(Check::Recovered { within: fields.span_of_time("recovered_within")? })
         }
         _ => probe(fields).map(Check::Probe),
     }
@@ -148,12 +148,12 @@ fn workload(fields: &Fields<'_>, workloads: &[String]) -> Option<usize> {
 
 fn probe(fields: &Fields<'_>) -> Option<Probe> {
     let every = fields.duration("every").unwrap_or(EVERY);
-    let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
+    let timeout = fields.span_of_time("timeout").unwrap_or(TIMEOUT);
     let ask = if fields.has("http") {
         let status = Statuses::read(fields, "status");
         let url = fields.text("http")?;
         let tls = TlsSpec::read(fields, &url);
-        http::check(fields, "http", "GET", &url)?;
+        http::check(fields, "http", &url)?;
         Ask::Http { url, status: status?, tls: tls? }
     } else if fields.has("tcp") {
         Ask::Tcp { address: fields.text("tcp")? }

@@ -20,6 +20,8 @@ pub(crate) struct Fields<'a> {
     /// What a person calls it: `[[fault]]`.
     title: String,
     problems: &'a Problems<'a>,
+    /// How many problems there were before this table.
+    problems_before: usize,
     /// Names that were asked for.
     known: RefCell<Vec<&'static str>>,
     /// Whether a type of another crate has judged what is left over.
@@ -41,6 +43,7 @@ impl<'a> Fields<'a> {
             span,
             title: title.into(),
             problems,
+            problems_before: problems.count(),
             known: RefCell::default(),
             is_claimed: Cell::new(false),
         }
@@ -161,6 +164,16 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A time in which something is to happen: longer than nothing.
+    pub(crate) fn span_of_time(&self, key: &'static str) -> Option<Duration> {
+        self.duration(key).filter(|time| {
+            if time.is_zero() {
+                self.wrong(key, format!("`{key}` must be longer than nothing"));
+            }
+            !time.is_zero()
+        })
+    }
+
     /// A list of texts; one text alone counts as a list.
     pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         self.read(key, "text in quotes, or a list of such", |value| match value {
@@ -239,7 +252,8 @@ impl<'a> Fields<'a> {
             let names: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
             let hint = nearest(word, &names).map(|name| format!("did you mean `{name}`?"));
             let all: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            let what = format!("`{word}` is not known as `{key}`; there is {}", all.join(", "));
+            let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+            let what = format!("`{word}` is not known as `{key}`; there is {all}");
             match hint {
                 Some(hint) => self.wrong_with_hint(key, what, hint),
                 None => self.wrong(key, what),
@@ -256,6 +270,7 @@ impl<'a> Fields<'a> {
             Err(error) => {
                 let why = error.to_string();
                 let why = why.lines().last().unwrap_or_default().trim();
+                let why = why.strip_prefix("error: ").unwrap_or(why);
                 self.wrong(key, format!("`{key}` is no regular expression: {why}"));
                 None
             }
@@ -283,11 +298,10 @@ impl<'a> Fields<'a> {
     /// Says where an error of another crate's type belongs: at the key that it names, else at the
     /// table.
     pub(crate) fn foreign(&self, error: &str) {
-        let named = self
-            .table
-            .iter()
-            .find(|(key, _)| error.contains(&format!("`{key}`", key = key.get_ref())));
-        let at = named.map_or_else(|| self.span(), |(key, _)| key.span());
+        let names = |word: &str| error.contains(&format!("`{word}`"));
+        let key = self.table.keys().find(|key| names(key.get_ref())).map(Spanned::span);
+        let value = self.table.values().find(|value| value.get_ref().as_str().is_some_and(names));
+        let at = key.or(value.map(Spanned::span)).unwrap_or_else(|| self.span());
         let (what, hint) = match error.split_once(", expected ") {
             Some((what, expected)) if what.starts_with("unknown ") => {
                 let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
@@ -303,11 +317,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Refuses keys that nobody asked for.
+    /// Refuses keys that nobody asked for. Where reading ended early, because something else is
+    /// wrong, only a misspelt one is sure to be unknown.
     pub(crate) fn finish(&self) {
         if self.is_claimed.get() {
             return;
         }
+        let is_read_whole = self.problems.count() == self.problems_before;
         let known = self.known.borrow();
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
@@ -317,6 +333,7 @@ impl<'a> Fields<'a> {
             let what = format!("{} has no key `{name}`", self.title);
             let hint = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if !is_read_whole => continue,
                 None => {
                     let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
                     format!("its keys are {}", names.join(", "))

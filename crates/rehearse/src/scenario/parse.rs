@@ -258,7 +258,7 @@ fn limits(fields: &Fields<'_>) -> Limits {
     let default = Limits::default();
     Limits {
         total: fields.duration("total").unwrap_or(default.total),
-        recovery: fields.duration("recovery").unwrap_or(default.recovery),
+        recovery: fields.span_of_time("recovery").unwrap_or(default.recovery),
     }
 }
 
@@ -290,7 +290,7 @@ fn process(fields: &Fields<'_>) -> Option<ProcessSpec> {
     let env = fields.text_table("env").unwrap_or_default();
     let log = fields.text("log");
     let ready = fields.text("ready");
-    let ready_within = fields.duration("ready_within").unwrap_or(READY);
+    let ready_within = fields.span_of_time("ready_within").unwrap_or(READY);
     Some(ProcessSpec {
         name: fields.name()?,
         command: command?,

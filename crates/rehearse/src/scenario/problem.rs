@@ -66,6 +66,10 @@ impl<'a> Problems<'a> {
         });
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.found.borrow().is_empty()
     }

@@ -69,6 +69,20 @@ fn changed(from: &str, to: &str) -> Vec<String> {
     wrong(&GOOD.replacen(from, to, 1))
 }
 
+/// Text that is replaced, by what, and what is to be said of it.
+type Change = (&'static str, &'static str, &'static str);
+
+fn check_all(changes: &[Change]) {
+    let mut missed = Vec::new();
+    for (from, to, expected) in changes {
+        let found = changed(from, to);
+        if !found.iter().any(|one| one == expected) {
+            missed.push(format!("{to}: {found:#?}"));
+        }
+    }
+    assert_eq!(missed, [""; 0]);
+}
+
 #[test]
 fn a_scenario_is_read() {
     let scenario = Scenario::parse("s.toml", GOOD, &[]).unwrap();
@@ -97,8 +111,7 @@ fn stop_and_kill_warm_and_cold_are_runs_of_their_own() {
 
 #[test]
 fn errors_have_a_line_and_say_what_to_do() {
-    let mut missed = Vec::new();
-    for (from, to, expected) in [
+    check_all(&[
         (
             "upstream =",
             "upsteam =",
@@ -165,19 +178,83 @@ fn errors_have_a_line_and_say_what_to_do() {
             "s.toml:47:9: a run takes 20 s at least, more than `total` (10 s); raise `total` in `[limits]`, or shorten the faults",
         ),
         ("rate = 20", "rate = 20\nrate = 30", "s.toml:16:1: this is not TOML: duplicate key"),
-    ] {
-        let found = changed(from, to);
-        if !found.contains(&expected.to_owned()) {
-            missed.push(format!("{to}: {found:#?}"));
-        }
-    }
-    assert_eq!(missed, [""; 0]);
+    ]);
+}
+
+/// What could have no effect, never hold or never be sent is told before anything starts.
+#[test]
+fn what_cannot_work_is_told_beforehand() {
+    check_all(&[
+        (
+            "rate = 20",
+            "rate = 20\ntimeout = \"0s\"",
+            "s.toml:16:11: `timeout` must be longer than nothing",
+        ),
+        (
+            "rate = 20",
+            "rate = 20\nmethod = \"GE T\"",
+            "s.toml:16:10: `method`: `GE T` is no method of HTTP",
+        ),
+        (
+            "rate = 20",
+            "rate = 20\nheaders = { \"a b\" = \"c\" }",
+            "s.toml:16:11: `headers`: header `a b` cannot be sent",
+        ),
+        (
+            "rate = 20",
+            "rate = 20\nmatches = \"(\"",
+            "s.toml:16:11: `matches` is no regular expression: unclosed group",
+        ),
+        (
+            "latency = 3000, jitter = 50",
+            "",
+            "s.toml:24:14: `latency` does nothing without `latency`, or `jitter`, among its `attributes`",
+        ),
+        (
+            "type = \"latency\"",
+            "type = \"latency\"\ntoxicity = 0",
+            "s.toml:24:12: `toxicity` must be above 0 and at most 1, not 0",
+        ),
+        (
+            "seed = 7",
+            "steady = \"2m\"",
+            "s.toml:4:10: the steady state must hold for 120 s to be back, longer than it is waited for: `recovery` is 60 s; shorten `steady`, or raise `recovery` in `[limits]`",
+        ),
+        (
+            "recovered_within = \"10s\"",
+            "lost_at_most = 0",
+            "s.toml:38:1: no workload counts records; add a `[[workload]]` with `kind = \"kafka\"`",
+        ),
+    ]);
 }
 
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
     let found = wrong("[scenario]\nnam = \"x\"\n\n[[fault]]\nkind = \"tcp\"\n\n[[exspect]]\n");
     assert_eq!(found.len(), 7, "{found:#?}");
+}
+
+/// What was not read yet when something else was found wrong is not taken for unknown.
+#[test]
+fn what_is_right_beside_something_wrong_is_not_blamed() {
+    let found = changed("rate = 20", "rate = 1e9\ntimeout = \"1s\"");
+    assert_eq!(found, ["s.toml:15:8: `rate` is at most 20000 requests each second"]);
+    let check = "success_at_least = \"99%\"";
+    let found = changed(check, &format!("workload = \"shop\"\n{check}\nno_failures = true"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let found = changed("rate = 20", "rate = 1e9\ntimout = \"1s\"\nheaders = {}");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let found = changed("rate = 20", "raet = 20\ncolour = \"red\"");
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+#[test]
+fn an_unknown_act_is_told_where_it_stands() {
+    let fault = "[[process]]\nname = \"p\"\ncommand = [\"sleep\", \"9\"]\n[[fault]]\nname = \"k\"\n\
+                 kind = \"process\"\nprocess = \"p\"\nact = \"pausee\"\nat = \"6s\"\nfor = \"3s\"\n";
+    let found = wrong(&format!("{GOOD}{fault}"));
+    let expected = "s.toml:55:7: unknown variant `pausee` in `[[fault]]`; did you mean `pause`?";
+    assert_eq!(found, [expected]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl CommandSpec {
         let command = fields.need("command", "[\"program\"]", fields.command("command"));
         let dir = fields.text("dir");
         let env = fields.text_table("env").unwrap_or_default();
-        let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
+        let timeout = fields.span_of_time("timeout").unwrap_or(TIMEOUT);
         let good = fields.regex("success_line");
         let bad = fields.regex("failure_line");
         let every = fields.duration("every").unwrap_or(EVERY);

@@ -62,14 +62,22 @@ impl Statuses {
 }
 
 /// Says what is wrong with a URL, whatever its placeholders stand for.
-pub(crate) fn check(fields: &Fields<'_>, key: &'static str, method: &str, url: &str) -> Option<()> {
-    match Question::new(method, &stand_in(url), &[], "") {
-        Ok(_) => Some(()),
-        Err(why) => {
-            fields.wrong(key, format!("`{key}`: {why}"));
-            None
-        }
-    }
+pub(crate) fn check(fields: &Fields<'_>, key: &'static str, url: &str) -> Option<()> {
+    said(fields, key, Question::new("GET", &stand_in(url), &[], ""))
+}
+
+/// Says what is wrong with the method or the headers of a request, whatever placeholders stand for.
+fn check_head(fields: &Fields<'_>, method: &str, headers: &[(String, String)]) -> Option<()> {
+    const ANY: &str = "http://127.0.0.1/";
+    let headers: Vec<(String, String)> =
+        headers.iter().map(|(name, value)| (name.clone(), stand_in(value))).collect();
+    said(fields, "method", Question::new(method, ANY, &[], ""))?;
+    said(fields, "headers", Question::new("GET", ANY, &headers, ""))
+}
+
+fn said(fields: &Fields<'_>, key: &'static str, made: Result<Question, String>) -> Option<()> {
+    made.map_err(|why| fields.wrong(key, format!("`{key}`: {why}"))).ok()?;
+    Some(())
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {
@@ -116,11 +124,12 @@ impl HttpSpec {
         let method = fields.text("method").unwrap_or_else(|| "GET".to_owned());
         let headers = fields.text_table("headers").unwrap_or_default();
         let body = fields.text("body").unwrap_or_default();
-        let timeout = fields.duration("timeout").unwrap_or(TIMEOUT);
+        let timeout = fields.span_of_time("timeout").unwrap_or(TIMEOUT);
         let matches = fields.regex("matches");
         let url = url?;
         let tls = TlsSpec::read(fields, &url);
-        check(fields, "url", &method, &url)?;
+        check(fields, "url", &url)?;
+        check_head(fields, &method, &headers)?;
         let (status, tls) = (status?, tls?);
         Some(Self { url, method, headers, body, rate, timeout, status, matches, tls })
     }
