@@ -40,7 +40,10 @@ impl Engine {
         command
             .args(["-H", &format!("unix://{}", at("sock"))])
             .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")])
-            .args(["--storage-driver", "overlay2", "--userland-proxy=false"]);
+            .args(["--storage-driver", "overlay2", "--userland-proxy=false"])
+            // The namespace has no name server: who asks for the name of a container that is gone
+            // would wait for 10 s, a Kafka controller in the middle of an election, too.
+            .args(["--dns-opt", "timeout:1", "--dns-opt", "attempts:1"]);
         let daemon = Process::start("dockerd", &mut command, &folder.join("log"));
         // Without this the engine's containers would outlive a test that is killed.
         let undo = Undo::register(&format!(
