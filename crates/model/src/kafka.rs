@@ -127,7 +127,7 @@ pub enum KafkaDistribution {
 }
 
 /// The pods of one Kubernetes object that run brokers or clients.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pods {
     /// Name of the object: of the StatefulSet, the Deployment, the pool of nodes.
     pub name: String,
@@ -146,6 +146,12 @@ pub struct Pods {
 }
 
 impl Pods {
+    /// The same pods with the Services that lead to them.
+    #[must_use]
+    pub fn with_services(&self, services: Vec<PodService>) -> Self {
+        Self { services, ..self.clone() }
+    }
+
     /// The Service of these pods that a host name means from within the Kubernetes cluster:
     /// `kafka`, `kafka.shop`, `kafka.shop.svc.cluster.local`.
     pub fn service_at(&self, host: &str) -> Option<&PodService> {

@@ -3,6 +3,7 @@
 //! A container of a pod becomes what Compose calls a service, so that image, command and
 //! environment mean what they mean there. Each pod of a StatefulSet is one broker.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wonin_model::{
@@ -119,7 +120,8 @@ pub(super) const PODS_MAX: u32 = 16;
 /// Reads the pods of all objects of a directory.
 pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> Found {
     let mut found = Found::default();
-    for object in objects {
+    let objects_of_text = without_templates(objects, sources);
+    for object in &objects_of_text {
         let Some(group) = Group::of(object, objects, sources) else { continue };
         for container in group.pod.get("containers").map(Node::items).unwrap_or_default() {
             group.add(container, wrong, &mut found);
@@ -130,8 +132,17 @@ pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong) -> 
             }
         }
     }
-    strimzi::read(objects, sources, wrong, &mut found);
+    strimzi::read(&objects_of_text, objects, wrong, &mut found);
     found
+}
+
+/// The objects of files that are no templates, whose numbers nobody knows yet.
+fn without_templates<'a>(objects: &'a [Object<'a>], sources: &Sources) -> Vec<&'a Object<'a>> {
+    let mut files: Vec<FileId> = objects.iter().map(|object| object.file).collect();
+    files.dedup();
+    let is_template = |file: &FileId| sources.file(*file).text().contains("{{");
+    let templates: BTreeSet<FileId> = files.into_iter().filter(is_template).collect();
+    objects.iter().filter(|object| !templates.contains(&object.file)).collect()
 }
 
 /// The pods that one object makes.
@@ -141,6 +152,8 @@ struct Group<'a> {
     sources: &'a Sources,
     /// The specification of a pod.
     pod: &'a Node,
+    labels: Option<&'a Node>,
+    /// What they are, without the Services that lead to them.
     pods: Arc<Pods>,
     /// How many there are; `None` where that is not told.
     count: Option<u32>,
@@ -150,23 +163,19 @@ impl<'a> Group<'a> {
     /// `None` for objects without pods, for templates, and for patches that change others.
     fn of(object: &'a Object<'a>, objects: &'a [Object<'a>], sources: &'a Sources) -> Option<Self> {
         let (template, count) = template(object)?;
-        if sources.file(object.file).text().contains("{{") {
-            return None;
-        }
         let pod = template.get("spec")?;
         let name = object.node.at(&["metadata", "name"])?;
-        let labels = template.at(&["metadata", "labels"]);
-        let services = labels.map(|labels| services(object, labels, objects)).unwrap_or_default();
         let pods = Pods {
             name: name.as_str()?.to_owned(),
             place: Place { file: object.file, span: name.value_span() },
             dir: object.dir.to_owned(),
             namespace: object.namespace().to_owned(),
-            services,
+            services: Vec::new(),
             on_host: pod.get("hostNetwork").and_then(Node::as_str) == Some("true"),
             operated_as: None,
         };
-        Some(Self { object, objects, sources, pod, pods: Arc::new(pods), count })
+        let labels = template.at(&["metadata", "labels"]);
+        Some(Self { object, objects, sources, pod, labels, pods: Arc::new(pods), count })
     }
 
     /// Adds the brokers that a container is in every pod, or its clients.
@@ -210,6 +219,8 @@ impl<'a> Group<'a> {
             sources: self.sources,
         };
         let mut brokers: Vec<KafkaBroker> = Vec::new();
+        let services = self.labels.map(|labels| services(self.object, labels, self.objects));
+        let pods = Arc::new(self.pods.with_services(services.unwrap_or_default()));
         let count = self.count?;
         for index in 0..count.min(PODS_MAX) {
             let ran = self.ran(container, index)?;
@@ -219,7 +230,7 @@ impl<'a> Group<'a> {
             let convention = runs_broker(&ran.service, &ran.words)?;
             let mut files = |inside: &str| volumes.seen(inside);
             let broker = broker_of(&ran.service, convention, &ran.words, &mut files)?;
-            let pods = Some(Arc::clone(&self.pods));
+            let pods = Some(Arc::clone(&pods));
             brokers.push(KafkaBroker { name: self.pod_name(index, count), pods, ..broker });
         }
         if let [first, second, ..] = brokers.as_slice()

@@ -14,7 +14,7 @@ use wonin_model::{
     Settings,
 };
 use wonin_syntax::Node;
-use wonin_text::{Place, Sources};
+use wonin_text::Place;
 
 use super::environment::filled;
 use super::kafka::{Found, Made, OperatedTopic, PODS_MAX};
@@ -22,15 +22,18 @@ use super::patches::{id, is_patch};
 use super::{Fields, Object, Wrong, same_namespace};
 use crate::kafka::fill_broker;
 
-/// Reads the resources of one directory.
-pub(super) fn read(objects: &[Object<'_>], sources: &Sources, wrong: &Wrong, found: &mut Found) {
-    let is_own = |object: &&Object<'_>| {
+/// Reads resources, among all objects of their directory.
+pub(super) fn read<'a>(
+    resources: &[&'a Object<'a>],
+    objects: &'a [Object<'a>],
+    wrong: &'a Wrong,
+    found: &mut Found,
+) {
+    let is_own = |object: &Object<'_>| {
         let version = object.text(&["apiVersion"]);
-        version.is_some_and(|version| version.starts_with("kafka.strimzi.io/"))
-            && !sources.file(object.file).text().contains("{{")
-            && !is_patch(object)
+        version.is_some_and(|version| version.starts_with("kafka.strimzi.io/")) && !is_patch(object)
     };
-    for object in objects.iter().filter(is_own) {
+    for &object in resources.iter().filter(|object| is_own(object)) {
         match object.kind {
             "Kafka" => {
                 if let Some(cluster) = Cluster::of(object, objects, wrong) {
