@@ -4,6 +4,7 @@
 
 mod environment;
 mod exports;
+mod found;
 mod kafka;
 mod patches;
 mod strimzi;
@@ -98,14 +99,14 @@ pub(crate) fn join(joining: &mut Joining<'_>) {
 /// Topics whose cluster is told once all brokers are known.
 #[derive(Default)]
 struct Topics {
-    operated: Vec<kafka::OperatedTopic>,
-    created: Vec<kafka::CreatedTopic>,
+    operated: Vec<found::OperatedTopic>,
+    created: Vec<found::CreatedTopic>,
 }
 
 /// Adds what a directory says of Kafka, but for brokers that other files change.
 fn add_kafka(
     joining: &mut Joining<'_>,
-    found: kafka::Found,
+    found: found::Found,
     changes: &[Change],
     topics: &mut Topics,
 ) {
@@ -132,7 +133,7 @@ fn add_kafka(
 /// What the manifests of one directory say.
 struct Directory {
     deployments: Vec<Deployment>,
-    kafka: kafka::Found,
+    kafka: found::Found,
     changes: Vec<Change>,
     problems: Vec<(Place, String)>,
 }

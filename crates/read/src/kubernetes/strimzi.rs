@@ -17,7 +17,8 @@ use wonin_syntax::Node;
 use wonin_text::Place;
 
 use super::environment::filled;
-use super::kafka::{Found, Made, OperatedTopic, PODS_MAX};
+use super::found::{Found, Made, OperatedTopic};
+use super::kafka::PODS_MAX;
 use super::patches::{id, is_patch};
 use super::{Fields, Object, Wrong, same_namespace};
 use crate::kafka::fill_broker;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wonin_model::{ClientLibrary, KafkaClient, KafkaTopic, Located, Pods};
 use wonin_syntax::Node;
 
-use super::super::kafka::{CreatedTopic, Found};
+use super::super::found::{CreatedTopic, Found};
 use super::super::{Fields, Object, Wrong};
 use super::name_of;
 use crate::kafka::{Created, client};
