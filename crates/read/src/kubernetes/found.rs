@@ -45,8 +45,8 @@ pub(super) struct CreatedTopic {
 }
 
 impl CreatedTopic {
-    /// The topic with the cluster that its command reaches through a Service; else the only one
-    /// of its directory and namespace.
+    /// The topic with the cluster that its command reaches through a Service; where the command
+    /// names no server, the only one of its directory and namespace.
     pub(super) fn placed(self, stack: &Stack) -> Option<KafkaTopic> {
         let servers = self.created.servers.as_ref();
         let servers = servers.map(|servers| servers.split(',')).unwrap_or_default();
@@ -62,7 +62,10 @@ impl CreatedTopic {
         let beside = of_pods().filter(|(pods, _)| pods.is_beside(&self.pods));
         let mut all: Vec<usize> = beside.map(|(_, one)| one.cluster).collect();
         all.dedup();
-        let only = if let [only] = all.as_slice() { Some(*only) } else { None };
+        let only = match all.as_slice() {
+            [only] if self.created.servers.is_none() => Some(*only),
+            _ => None,
+        };
         let cluster = reached.or(only)?;
         Some(KafkaTopic { cluster: Some(cluster), ..self.created.topic })
     }

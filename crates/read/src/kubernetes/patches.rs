@@ -6,6 +6,9 @@ use wonin_syntax::{Node, yaml};
 use super::Object;
 use crate::paths::directory;
 
+/// The group of Strimzi's resources.
+pub(super) const STRIMZI: &str = "kafka.strimzi.io/";
+
 /// A change of an object of another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
@@ -39,7 +42,7 @@ pub(super) fn is_patch(object: &Object<'_>) -> bool {
         "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet" => {
             matches!(version, "apps/v1" | "apps/v1beta2") && lacks(&["spec", "selector"])
         }
-        "Kafka" => lacks(&["spec", "kafka", "listeners"]),
+        "Kafka" if version.starts_with(STRIMZI) => lacks(&["spec", "kafka", "listeners"]),
         "KafkaNodePool" => lacks(&["spec", "roles"]),
         _ => false,
     }

@@ -19,7 +19,7 @@ use wonin_text::Place;
 use super::environment::filled;
 use super::found::{Found, Made, OperatedTopic};
 use super::kafka::PODS_MAX;
-use super::patches::{id, is_patch};
+use super::patches::{STRIMZI, id, is_patch};
 use super::{Fields, Object, Wrong, same_namespace};
 use crate::kafka::fill_broker;
 
@@ -32,7 +32,7 @@ pub(super) fn read<'a>(
 ) {
     let is_own = |object: &Object<'_>| {
         let version = object.text(&["apiVersion"]);
-        version.is_some_and(|version| version.starts_with("kafka.strimzi.io/")) && !is_patch(object)
+        version.is_some_and(|version| version.starts_with(STRIMZI)) && !is_patch(object)
     };
     for &object in resources.iter().filter(|object| is_own(object)) {
         match object.kind {
