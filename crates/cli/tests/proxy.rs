@@ -346,6 +346,33 @@ fn a_configuration_may_bring_faults_along() {
     assert_eq!(server.ask("GET", "/metrics", "").0, 404);
 }
 
+/// Whoever reaches the API names proxies and faults: a name must not look like another line.
+#[test]
+fn names_in_the_log_stay_within_their_line() {
+    let toxic = r#"{"name":"t\n2026 u","type":"latency","attributes":{"latency":1}}"#;
+    let config = format!(
+        r#"[{{"name":"a\n2026 b\u001b[31m","listen":"127.0.0.1:0","upstream":"127.0.0.1:1","toxics":[{toxic}]}}]"#
+    );
+    let dir = dir([("proxies.json", config.as_str())]);
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("wonin"));
+    command.env_clear().current_dir(dir.path()).stderr(Stdio::piped());
+    command.args(["proxy", "--listen", "127.0.0.1:0", "--config", "proxies.json"]);
+    let mut child = command.spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines: Vec<String> = Vec::new();
+    for line in log.map(Result::unwrap) {
+        let is_ready = line.contains("control API is listening");
+        lines.push(line);
+        if is_ready {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(lines.iter().any(|line| line.contains(r#"proxy="a\n2026 b\u{1b}[31m""#)), "{lines:#?}");
+    assert!(lines.iter().all(|line| !line.starts_with("2026 ")), "{lines:#?}");
+}
+
 #[test]
 fn mistakes_are_told_with_what_to_do() {
     let dir = dir([("bad.json", r#"[{"name":"x"}]"#)]);

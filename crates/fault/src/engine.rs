@@ -285,7 +285,7 @@ impl Engine {
         };
         plan.toxics[toxic.direction.index()].push(toxic.clone());
         proxy.change(plan).await?;
-        tracing::info!(proxy = %proxy.name, toxic = %toxic.name, kind = toxic.fault.kind(), stream = %toxic.stream, toxicity = toxic.toxicity, attributes = %toxic.fault.attributes(), "fault added");
+        tracing::info!(proxy = ?proxy.name, toxic = ?toxic.name, kind = toxic.fault.kind(), stream = ?toxic.stream, toxicity = toxic.toxicity, attributes = %toxic.fault.attributes(), "fault added");
         Ok(toxic)
     }
 
@@ -306,7 +306,7 @@ impl Engine {
         toxic.fault = change.fault;
         let changed = toxic.clone();
         proxy.change(plan).await?;
-        tracing::info!(proxy = %proxy.name, toxic = %name, toxicity = changed.toxicity, attributes = %changed.fault.attributes(), "fault changed");
+        tracing::info!(proxy = ?proxy.name, toxic = ?name, toxicity = changed.toxicity, attributes = %changed.fault.attributes(), "fault changed");
         Ok(changed)
     }
 
@@ -321,7 +321,7 @@ impl Engine {
             toxics.retain(|toxic| toxic.name != name);
         }
         proxy.change(plan).await?;
-        tracing::info!(proxy = %proxy.name, toxic = %name, "fault removed");
+        tracing::info!(proxy = ?proxy.name, toxic = ?name, "fault removed");
         Ok(())
     }
 }

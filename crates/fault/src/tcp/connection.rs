@@ -49,7 +49,7 @@ pub(crate) async fn serve(client: std::net::TcpStream, mut origin: Origin, open:
             Ok(upstream) => upstream,
             Err(error) => {
                 origin.traffic.dials_failed.fetch_add(1, Relaxed);
-                warn!(proxy = %origin.proxy, upstream = %origin.upstream, %error, "cannot reach the upstream");
+                warn!(proxy = ?origin.proxy, upstream = %origin.upstream, %error, "cannot reach the upstream");
                 return Ok(());
             }
         };

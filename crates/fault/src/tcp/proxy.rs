@@ -74,7 +74,7 @@ impl Proxy {
             self.listen().await?;
         }
         self.enabled = true;
-        info!(proxy = %self.name, listen = %self.listen, upstream = %self.upstream, refused, "proxy started");
+        info!(proxy = ?self.name, listen = %self.listen, upstream = %self.upstream, refused, "proxy started");
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Proxy {
             self.enabled = false;
             self.stop_listening().await;
             self.stop.cancel();
-            info!(proxy = %self.name, listen = %self.listen, "proxy stopped");
+            info!(proxy = ?self.name, listen = %self.listen, "proxy stopped");
         }
         self.connections.close();
         self.connections.clone()
@@ -171,7 +171,7 @@ async fn accept(listener: TcpListener, mut origin: Origin, connections: TaskTrac
             Err(error) => {
                 // Either the client gave up meanwhile, or descriptors ran out: then wait for some.
                 if error.kind() != io::ErrorKind::ConnectionAborted {
-                    warn!(proxy = %origin.proxy, %error, "cannot accept");
+                    warn!(proxy = ?origin.proxy, %error, "cannot accept");
                     tokio::time::sleep(limits::ACCEPT_PAUSE).await;
                 }
                 continue;
@@ -182,18 +182,18 @@ async fn accept(listener: TcpListener, mut origin: Origin, connections: TaskTrac
         let open = Open::new(&shared.open, &origin.traffic.open, shared.max_connections);
         let Some(open) = open else {
             origin.traffic.turned_away.fetch_add(1, Relaxed);
-            warn!(proxy = %origin.proxy, %peer, limit = origin.shared.max_connections, "too many connections, reset");
+            warn!(proxy = ?origin.proxy, %peer, limit = origin.shared.max_connections, "too many connections, reset");
             socket::reset_on_drop(&client);
             continue;
         };
-        debug!(proxy = %origin.proxy, %peer, ordinal = origin.ordinal, "accepted");
+        debug!(proxy = ?origin.proxy, %peer, ordinal = origin.ordinal, "accepted");
         match client.into_std() {
             Ok(client) => {
                 let task = connection::serve(client, origin.clone(), open);
                 let task = connections.track_future(task);
                 origin.shared.workers.next().spawn(task);
             }
-            Err(error) => warn!(proxy = %origin.proxy, %error, "cannot hand a connection over"),
+            Err(error) => warn!(proxy = ?origin.proxy, %error, "cannot hand a connection over"),
         }
     }
 }

@@ -224,7 +224,7 @@ impl Link {
                             break;
                         }
                         Err(problem) => {
-                            warn!(fault = %rule.name, %problem, "the request passes without its error");
+                            warn!(fault = ?rule.name, %problem, "the request passes without its error");
                         }
                     }
                 }

@@ -129,7 +129,7 @@ impl Link {
                     frame = patched;
                 }
                 Err(problem) => {
-                    warn!(fault = %rule.name, %problem, "the answer passes without its error");
+                    warn!(fault = ?rule.name, %problem, "the answer passes without its error");
                 }
             }
         }
