@@ -158,6 +158,17 @@ fn scenarios_that_cannot_be_run_say_what_to_do() {
 }
 
 #[test]
+fn one_broker_stopped_and_nothing_else_is_asked_for_alone() {
+    let root = dir([("compose.yml", TWO_VOTERS)]);
+    for other in [&["--only", "slow"][..], &["--prove"]] {
+        let args = [&["rehearse", "kafka", "--stop", "1", "--dry-run"], other].concat();
+        let answer = support::run(root.path(), &args);
+        assert_eq!(answer.code, Some(2), "{args:?}");
+        assert!(answer.err.contains("'--stop <NODE>' cannot be used with"), "{}", answer.err);
+    }
+}
+
+#[test]
 fn proxies_from_a_file_are_told_apart_from_ports_that_are_taken() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = busy.local_addr().unwrap();

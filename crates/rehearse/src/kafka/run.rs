@@ -27,7 +27,7 @@ pub async fn brokers(bootstrap: &[String]) -> Result<Vec<(i32, String)>, CannotR
     let admin = Admin::new(bootstrap).map_err(|error| CannotRun::new(error.to_string()))?;
     admin.brokers().await.map_err(|error| {
         CannotRun::new(error.to_string())
-            .hint(format!("is a broker listening on {}?", bootstrap.join(" or ")))
+            .hint(format!("is it Kafka, without TLS, that listens on {}?", bootstrap.join(" or ")))
     })
 }
 

@@ -99,7 +99,7 @@ pub(crate) struct Args {
     pids: Vec<(i32, u32)>,
 
     /// Stop this broker, by its id, and do nothing else
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", conflicts_with_all = ["only", "prove"])]
     stop: Option<i32>,
 
     /// Do nothing but this kind of scenarios
@@ -294,7 +294,7 @@ async fn plan(
         }
     };
     let expected = project.iter().flat_map(|project| project.services.keys().copied());
-    let found = all_brokers(&bootstrap, expected.collect()).await?;
+    let found = all_brokers(args, &bootstrap, expected.collect()).await?;
     let nodes: Vec<Node> = found
         .into_iter()
         .map(|(id, address)| {
@@ -328,10 +328,18 @@ async fn plan(
 
 /// The brokers of the cluster; where it is just starting, those that are expected are waited for.
 async fn all_brokers(
+    args: &Args,
     bootstrap: &[String],
     expected: Vec<i32>,
 ) -> Result<Vec<(i32, String)>, Failure> {
-    let mut found = brokers(bootstrap).await.map_err(cannot_run)?;
+    let mut found = match brokers(bootstrap).await {
+        Ok(found) => found,
+        // Why nobody could be reached is told better by the address than by the client.
+        Err(error) => {
+            let refused = one_listens(bootstrap, args.allow_remote).await.err();
+            return Err(cannot_run(refused.unwrap_or(error)));
+        }
+    };
     for _ in 0..STARTING_LOOKS {
         let is_there = |id: &i32| found.iter().any(|(known, _)| known == id);
         if expected.iter().all(is_there) {
