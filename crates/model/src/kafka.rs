@@ -137,6 +137,8 @@ pub struct Pods {
     pub dir: String,
     /// Namespace; empty where the manifest names none.
     pub namespace: String,
+    /// How many there are, where that is written.
+    pub replicas: Option<Located<u32>>,
     /// Services that lead to every one of these pods.
     pub services: Vec<PodService>,
     /// Whether they have the network of their machine (`hostNetwork`).

@@ -336,6 +336,37 @@ fn four_voters_become_five() {
 }
 
 #[test]
+fn pods_become_three_that_have_copies() {
+    let variable = |name: &str, value: &str| {
+        format!("            - name: {name}\n              value: {value}\n")
+    };
+    let variables = [
+        variable("CLUSTER_ID", "c"),
+        variable("KAFKA_PROCESS_ROLES", "broker,controller"),
+        variable("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
+        variable("KAFKA_CONTROLLER_QUORUM_VOTERS", "0@kafka-0.peers:9093,1@kafka-1.peers:9093"),
+        variable("KAFKA_LISTENERS", "PLAINTEXT://:9092,CONTROLLER://:9093"),
+        variable("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "\"2\""),
+        variable("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "\"2\""),
+    ]
+    .concat();
+    let text = format!(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: kafka}}\nspec:\n  replicas: 2\n  \
+         selector: {{matchLabels: {{app: kafka}}}}\n  template:\n    metadata: {{labels: {{app: \
+         kafka}}}}\n    spec:\n      containers:\n        - name: kafka\n          image: \
+         apache/kafka:3.9.1\n          command: [sh, -c, \"KAFKA_NODE_ID=${{HOSTNAME##*-}} exec \
+         /etc/kafka/docker/run\"]\n          env:\n{variables}"
+    );
+    let voting = repair(&scenario(&[("kafka.yaml", text.as_str())]), "quorum-without-spare");
+    assert_eq!(settings(&voting, "node.id"), ["0", "1", "2"]);
+    assert!(!has(&voting, "quorum-without-spare"));
+    let copied = repair(&voting, "single-replica");
+    assert_eq!(settings(&copied, "default.replication.factor"), ["3", "3", "3"]);
+    assert_eq!(settings(&copied, "min.insync.replicas"), ["2", "2", "2"]);
+    assert!(!has(&copied, "single-replica"));
+}
+
+#[test]
 fn what_only_a_person_can_do_is_said_with_its_place() {
     let node = |id: u32, port: u32| {
         format!(

@@ -75,6 +75,7 @@ impl<'a> Group<'a> {
             place: Place { file: object.file, span: name.value_span() },
             dir: object.dir.to_owned(),
             namespace: object.namespace().to_owned(),
+            replicas: replicas(object),
             services: Vec::new(),
             on_host: pod.get("hostNetwork").and_then(Node::as_str) == Some("true"),
             operated_as: None,
@@ -225,6 +226,13 @@ fn template<'a>(object: &Object<'a>) -> Option<(&'a Node, Option<u32>)> {
         "CronJob" => Some((spec.at(&["jobTemplate", "spec", "template"])?, None)),
         _ => None,
     }
+}
+
+/// `spec.replicas`, where it is a number.
+fn replicas(object: &Object<'_>) -> Option<Located<u32>> {
+    let node = object.node.at(&["spec", "replicas"])?;
+    let count = node.as_str()?.trim().parse().ok()?;
+    Some(Located::written(count, Place { file: object.file, span: node.value_span() }))
 }
 
 /// The Services that select pods with these labels.

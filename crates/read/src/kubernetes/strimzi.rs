@@ -193,6 +193,7 @@ impl<'a> Cluster<'a> {
             place: pool.place,
             dir: self.object.dir.to_owned(),
             namespace: self.object.namespace().to_owned(),
+            replicas: Some(pool.replicas.clone()),
             services: ["bootstrap", "brokers"].map(service).into(),
             on_host: false,
             operated_as: name_of(self.object).and_then(|name| self.at.text(name)),

@@ -26,6 +26,10 @@ pub(super) fn fix(sources: &Sources, stack: &Stack, cluster: &Cluster<'_>, votes
             wanted - needed
         ));
     }
+    if let Some(edits) = more_pods(sources, cluster, wanted) {
+        let what = format!("{what}: a replica for each; all pods restart with the new list");
+        return Fix { edits, alone: true, ..Fix::advice(what) };
+    }
     if cluster.is_of_pods() {
         return Fix::advice(format!(
             "{what}; a new voter is one more pod (a replica more of its StatefulSet) with a volume \
@@ -41,6 +45,39 @@ pub(super) fn fix(sources: &Sources, stack: &Stack, cluster: &Cluster<'_>, votes
             obstacle.told(sources)
         )),
     }
+}
+
+/// The edits that give a StatefulSet as many replicas as there are voters wanted, and the list their
+/// names. `None` where its pods are not what is listed, each by its name and with its number.
+fn more_pods(sources: &Sources, cluster: &Cluster<'_>, wanted: usize) -> Option<Vec<FileEdit>> {
+    let voters = cluster.voters()?;
+    let pods = cluster.nodes.first()?.pods.as_ref()?;
+    let replicas = pods.replicas.as_ref()?;
+    let listed = voters.split(',');
+    let is_one = cluster.nodes.iter().all(|node| {
+        let own = node.pods.as_ref();
+        own.is_some_and(|own| own.place == pods.place)
+            && node.settings.get("controller.quorum.voters") == Some(voters)
+    });
+    let now = replicas.value as usize;
+    if !is_one || now != listed.len() || now != cluster.nodes.len() {
+        return None;
+    }
+    let first = node_id(cluster.nodes[0])?;
+    let name = |index: usize| format!("{}@{}-{index}.", first + index as u64, pods.name);
+    let rest = listed.first()?.value.strip_prefix(name(0).as_str())?.to_owned();
+    let entry = |index: usize| format!("{}{rest}", name(index));
+    let is_listed = |(index, (node, listed)): (usize, (&&KafkaBroker, &Located<String>))| {
+        listed.value == entry(index) && node_id(node) == Some(first + index as u64)
+    };
+    if !cluster.nodes.iter().zip(&listed).enumerate().all(is_listed) {
+        return None;
+    }
+    let added: Vec<String> = (now..wanted).map(entry).collect();
+    let end = list_text(sources, voters, "@")?;
+    let mut edits = Fix::replace("", replicas, wanted.to_string()).edits;
+    edits.push(insert(end, end.span.end as usize, format!(",{}", added.join(","))));
+    Some(edits)
 }
 
 /// The voter that is copied.

@@ -44,6 +44,7 @@ fn pods(object: &Object<'_>, at: &Fields<'_>) -> Option<Pods> {
         place: at.place(name),
         dir: object.dir.to_owned(),
         namespace: object.namespace().to_owned(),
+        replicas: None,
         services: Vec::new(),
         on_host: false,
         operated_as: None,
