@@ -198,18 +198,26 @@ impl Slot {
                     self.marker.mark(chunk.bytes.len(), now);
                 }
                 Verdict::Wait(until) => {
-                    if matches!(front, Front::End { .. }) {
-                        self.marker.mark(0, now);
-                    }
+                    self.mark_held(front, now);
                     return Step::Wait(until);
                 }
-                Verdict::Stall => return Step::Idle,
+                Verdict::Stall => {
+                    self.mark_held(front, now);
+                    return Step::Idle;
+                }
                 Verdict::End(end) => {
                     self.marker.mark(0, now);
                     self.queue.clear();
                     return self.end(end);
                 }
             }
+        }
+    }
+
+    /// What is held back is hit already: whoever waits for it may be gone before it goes on.
+    fn mark_held(&mut self, front: Front, now: Instant) {
+        if !matches!(front, Front::Nothing) {
+            self.marker.mark(0, now);
         }
     }
 

@@ -83,6 +83,20 @@ mod tests {
     use crate::tcp::faults::tests::Bench;
 
     #[test]
+    fn what_is_held_back_is_hit_though_it_never_goes_on() {
+        for (kind, settings) in
+            [("bandwidth", json!({"rate": 0})), ("latency", json!({"latency": 60_000}))]
+        {
+            let mut bench = Bench::new(kind, &settings);
+            bench.see(0);
+            assert_eq!(bench.hits().connections, 0, "{kind}: nothing came yet");
+            bench.push(100, 1);
+            assert_eq!(bench.see(1).0, [0; 0]);
+            assert_eq!((bench.hits().connections, bench.hits().bytes), (1, 0), "{kind}");
+        }
+    }
+
+    #[test]
     fn bytes_take_their_time_on_the_line() {
         // 100 bytes each ms: 5000 bytes take 50 ms, in pieces of 10 ms.
         let mut bench = Bench::new("bandwidth", &json!({"rate": 100}));
