@@ -415,6 +415,33 @@ fn a_process_that_does_not_get_ready_is_told_with_its_log() {
     assert_eq!(fs::read_to_string(dir.path().join("heart.log")).unwrap(), "no port left\n");
 }
 
+/// Somebody else at the address would be asked, whom no fault hits.
+#[test]
+fn a_process_whose_address_is_taken_is_not_started() {
+    let i = HEARTBEAT.find("command = ").unwrap();
+    let port = server();
+    let ready = format!("ready = \"127.0.0.1:{port}\"\n");
+    let text = format!("{}{ready}{}", &HEARTBEAT[..i], &HEARTBEAT[i..]);
+    let dir = dir([("s.toml", text.as_str())]);
+    let answer = rehearse(dir.path(), &["--yes", "--journal", "undo"]);
+    assert_eq!(answer.code, Some(2), "{answer:?}");
+    let expected = format!(
+        "error: process `heart`: `127.0.0.1:{port}` takes connections before the process is \
+         started\n\nhint: end who listens there, or correct `ready`\n"
+    );
+    assert_eq!(answer.err, expected);
+}
+
+#[test]
+fn a_process_without_its_directory_is_told_so() {
+    let i = HEARTBEAT.find("command = ").unwrap();
+    let text = format!("{}dir = \"nowhere\"\n{}", &HEARTBEAT[..i], &HEARTBEAT[i..]);
+    let dir = dir([("s.toml", text.as_str())]);
+    let answer = rehearse(dir.path(), &["--yes", "--journal", "undo"]);
+    assert_eq!(answer.code, Some(2), "{answer:?}");
+    assert_eq!(answer.err, "error: process `heart`: there is no directory `nowhere`\n");
+}
+
 #[test]
 fn all_that_is_wrong_with_a_scenario_is_told_with_its_line() {
     let text = EXAMPLE

@@ -1,5 +1,6 @@
 //! Runs a command, bounded in time and output, and ends all that it started.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ impl Ready {
         let mut command = Command::new(program);
         command.args(args).envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(dir) = &self.dir {
+            // Else the system's words would be those for a program that is missing.
+            if !Path::new(dir).is_dir() {
+                return Err(format!("there is no directory `{dir}`"));
+            }
             command.current_dir(dir);
         }
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true);

@@ -112,10 +112,27 @@ impl Stage {
             self.kafka = Some(kafka);
         }
         for process in &scenario.processes {
+            self.check_nobody_is_there(process).await?;
             let running = self.start(process).await?;
             self.processes.lock().await.push((process.clone(), running));
         }
         Ok(())
+    }
+
+    /// Refuses a process whose address takes connections before it is started: what is asked there
+    /// would be somebody else, whom no fault hits.
+    async fn check_nobody_is_there(&self, spec: &ProcessSpec) -> Result<(), CannotRun> {
+        let Some(address) = spec.ready.as_ref().map(|ready| self.places.fill(ready)) else {
+            return Ok(());
+        };
+        if connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
+            return Ok(());
+        }
+        let what = format!(
+            "process `{}`: `{address}` takes connections before the process is started",
+            spec.name
+        );
+        Err(CannotRun::new(what).hint("end who listens there, or correct `ready`"))
     }
 
     async fn start(&self, spec: &ProcessSpec) -> Result<Running, CannotRun> {
@@ -135,7 +152,7 @@ impl Stage {
         self.said.follow(&spec.name, running.child.stderr.take());
         let Some(address) = spec.ready.as_ref().map(fill) else { return Ok(running) };
         let deadline = Instant::now() + spec.ready_within;
-        while connects(&address, READY_TICK * 10, self.allow_remote).await.is_err() {
+        while let Err(why) = connects(&address, READY_TICK * 10, self.allow_remote).await {
             if let Ok(Some(status)) = running.child.try_wait() {
                 let hint = match &spec.log {
                     Some(log) => format!("`{log}` may say why"),
@@ -146,8 +163,12 @@ impl Stage {
             if Instant::now() >= deadline {
                 running.end().await;
                 let limit = spoken(spec.ready_within);
-                return Err(cannot(format!("`{address}` takes no connection within {limit}"))
-                    .hint("raise `ready_within`, or see what the process says when it is started by hand"));
+                return Err(cannot(format!(
+                    "`{address}` takes no connection within {limit}: {why}"
+                ))
+                .hint(
+                    "raise `ready_within`, or see what the process says when it is started by hand",
+                ));
             }
             tokio::time::sleep(READY_TICK).await;
         }

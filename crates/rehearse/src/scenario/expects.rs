@@ -156,7 +156,7 @@ fn probe(fields: &Fields<'_>) -> Option<Probe> {
         http::check(fields, "http", &url)?;
         Ask::Http { url, status: status?, tls: tls? }
     } else if fields.has("tcp") {
-        Ask::Tcp { address: fields.text("tcp")? }
+        Ask::Tcp { address: fields.address("tcp")? }
     } else {
         let output = fields.regex("output");
         let exit = fields.whole("exit").unwrap_or(0);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::places::stand_in;
 use super::problem::{Problems, nearest};
 use super::units;
 
@@ -130,6 +131,18 @@ impl<'a> Fields<'a> {
             return None;
         }
         Some(name)
+    }
+
+    /// An address that can be dialled, whatever its placeholders stand for.
+    pub(crate) fn address(&self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        let address = stand_in(&text);
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        if address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && is_port(port)) {
+            return Some(text);
+        }
+        self.wrong(key, format!("`{key}` must be HOST:PORT, as \"127.0.0.1:8080\""));
+        None
     }
 
     pub(crate) fn truth(&self, key: &'static str) -> Option<bool> {

@@ -289,7 +289,7 @@ fn process(fields: &Fields<'_>) -> Option<ProcessSpec> {
     let dir = fields.text("dir");
     let env = fields.text_table("env").unwrap_or_default();
     let log = fields.text("log");
-    let ready = fields.text("ready");
+    let ready = fields.address("ready");
     let ready_within = fields.span_of_time("ready_within").unwrap_or(READY);
     Some(ProcessSpec {
         name: fields.name()?,

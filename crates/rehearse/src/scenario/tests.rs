@@ -186,6 +186,16 @@ fn errors_have_a_line_and_say_what_to_do() {
 fn what_cannot_work_is_told_beforehand() {
     check_all(&[
         (
+            "success_at_least = \"99%\"",
+            "tcp = \"${proxy.db.host}\"",
+            "s.toml:36:7: `tcp` must be HOST:PORT, as \"127.0.0.1:8080\"",
+        ),
+        (
+            "[abort]",
+            "[[process]]\nname = \"p\"\ncommand = [\"x\"]\nready = \"localhost\"\n\n[abort]",
+            "s.toml:45:9: `ready` must be HOST:PORT, as \"127.0.0.1:8080\"",
+        ),
+        (
             "rate = 20",
             "rate = 20\ntimeout = \"0s\"",
             "s.toml:16:11: `timeout` must be longer than nothing",
