@@ -181,6 +181,7 @@ fn proxies_from_a_file_are_told_apart_from_ports_that_are_taken() {
         ("busy.json", &*format!("[{}]", one(&busy.to_string(), ""))),
         ("toxic.json", &format!("[{toxic}]")),
         ("twice.json", &twice),
+        ("cut.json", "[\n{\"name\": }]"),
     ]);
     let hint = "\n\nhint: the file is a list: [{\"name\": \"db\", \"listen\": \"127.0.0.1:15432\", \
                 \"upstream\": \"127.0.0.1:5432\"}]\n";
@@ -190,11 +191,12 @@ fn proxies_from_a_file_are_told_apart_from_ports_that_are_taken() {
     let at_busy = format!("listen tcp {busy}: bind: address already in use\n");
     let unknown = "toxics of proxy `a`: invalid toxic type, there is latency, bandwidth, \
                    slow_close, timeout, reset_peer, slicer, limit_data, refuse, silence";
-    let again = "bad request body: there is a proxy `a` already, at proxy 2";
+    let again = "there is a proxy `a` already, at proxy 2";
     for (file, expected) in [
         ("busy.json", cannot("busy.json", &at_busy)),
         ("toxic.json", cannot("toxic.json", unknown) + hint),
         ("twice.json", cannot("twice.json", again) + hint),
+        ("cut.json", cannot("cut.json", "expected value at line 2 column 10") + hint),
     ] {
         let args = ["proxy", "--listen", "127.0.0.1:0", "--log", "off", "--config", file];
         refused(root.path(), &[(&args, 2, &expected)]);

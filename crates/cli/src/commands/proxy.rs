@@ -241,25 +241,32 @@ fn kafka_faults(proxy: &KafkaProxy, path: &Path) -> Result<usize, Failure> {
     for NamedFault { name, on, act } in faults {
         proxy
             .add(&name, KafkaFault { on, act })
-            .map_err(|error| cannot().because(io::Error::other(error)))?;
+            .map_err(|error| cannot().because(of_file(&error.to_string())))?;
     }
     Ok(count)
 }
 
+/// What the API would answer, of a file, which is no request.
+fn of_file(error: &str) -> io::Error {
+    io::Error::other(error.strip_prefix("bad request body: ").unwrap_or(error).to_owned())
+}
+
 async fn configure(engine: &Engine, path: &Path) -> Result<(), Failure> {
-    let cannot = || format!("cannot take proxies from `{}`", path.display());
-    let text = fs::read(path).map_err(|cause| Failure::new(cannot()).because(cause))?;
-    let count = engine.configure(&text).await.map_err(|error| {
-        let is_unread = error.status == 400;
-        let failure = Failure::new(cannot()).because(io::Error::other(error));
-        // All else is no question of how the file is written.
-        if !is_unread {
-            return failure;
-        }
-        failure.hint(
+    let cannot = || Failure::new(format!("cannot take proxies from `{}`", path.display()));
+    let unread = |cause: io::Error| {
+        cannot().because(cause).hint(
             "the file is a list: [{\"name\": \"db\", \"listen\": \"127.0.0.1:15432\", \
              \"upstream\": \"127.0.0.1:5432\"}]",
         )
+    };
+    let text = fs::read(path).map_err(|cause| cannot().because(cause))?;
+    // The API's words for broken JSON, which are Toxiproxy's, do not say where.
+    serde_json::from_slice::<serde::de::IgnoredAny>(&text)
+        .map_err(|cause| unread(io::Error::other(cause)))?;
+    let count = engine.configure(&text).await.map_err(|error| match error.status {
+        400 => unread(of_file(&error.message)),
+        // No question of how the file is written.
+        _ => cannot().because(io::Error::other(error)),
     })?;
     info!(count, file = %path.display(), "proxies created");
     Ok(())
