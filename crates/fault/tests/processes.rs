@@ -157,6 +157,28 @@ async fn a_fault_is_healed_though_its_journal_is_gone() {
 }
 
 #[tokio::test]
+async fn a_fault_is_healed_though_its_record_is_spoilt_or_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let injector = injector(&dir, true).await;
+    let targets = [Target::sleeping(), Target::sleeping()];
+    let mut active = Vec::new();
+    for target in &targets {
+        let pause = Injection::Process(ProcessFault::Pause { pid: target.pid() });
+        active.push(injector.inject(&pause, LONG).await.unwrap());
+    }
+    let mut files = journal_files(dir.path());
+    files.retain(|name| name.contains(".json"));
+    files.sort_unstable();
+    fs::write(dir.path().join("undo").join(&files[0]), "{{").unwrap();
+    fs::remove_file(dir.path().join("undo").join(&files[1])).unwrap();
+    injector.heal(active.remove(0)).await.unwrap();
+    assert_eq!(targets.each_ref().map(|target| target.state() == 'T'), [false, true]);
+    assert!(injector.heal_all().await.is_empty());
+    assert_ne!(targets[1].state(), 'T');
+    assert_eq!(records(dir.path()), 0);
+}
+
+#[tokio::test]
 async fn a_fault_ends_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let injector = injector(&dir, false).await;

@@ -165,9 +165,9 @@ impl Injector {
     pub async fn heal_all(&self) -> Vec<Error> {
         let Inner { journal, run, .. } = self.inner.as_ref();
         let mut names = journal.records(run);
-        if journal.is_gone() {
-            names.extend(self.inner.kept().keys().cloned());
-        }
+        names.extend(self.inner.kept().keys().cloned());
+        names.sort_unstable();
+        names.dedup();
         let waits = |name: &str| match journal.read(name) {
             Some(Ok(record)) => record.undo.waits_for_the_end(),
             _ => self.inner.kept().get(name).is_some_and(|kept| kept.undo.waits_for_the_end()),
@@ -441,6 +441,22 @@ impl Inner {
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Writes records anew that somebody spoilt or removed. To undo what a successor has undone
+    /// meanwhile does no harm.
+    fn restore(&self, names: &[String]) {
+        for name in names {
+            let kept = self.kept().get(name).cloned();
+            let Some(record) = kept.filter(|_| !matches!(self.journal.read(name), Some(Ok(_))))
+            else {
+                continue;
+            };
+            tracing::warn!(name, "the undo record is spoilt or gone");
+            if let Err(error) = self.journal.write(&record) {
+                tracing::warn!(name, %error, "cannot write the undo record anew");
+            }
+        }
+    }
+
     async fn heal(&self, names: Vec<String>) -> Vec<Error> {
         let mut errors = Vec::new();
         let kept = || names.iter().filter_map(|name| self.kept().get(name).cloned()).collect();
@@ -448,6 +464,7 @@ impl Inner {
             tracing::warn!(dir = %self.journal.dir().display(), "the undo journal is gone");
             heal_kept(kept()).await
         } else {
+            self.restore(&names);
             heal_all(&self.journal, names.clone(), Healer::Run).await
         };
         if done.iter().all(|healed| healed.outcome.is_ok()) {
