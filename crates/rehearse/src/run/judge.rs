@@ -141,7 +141,7 @@ fn at_the_end(expect: &ExpectSpec, phase: Phase, ended: &Ended<'_>) -> Expectati
                 let expected = format!("{took}, within {} expected", spoken(*within));
                 (steady_s <= within.as_secs_f64(), expected)
             }
-            None => (false, "the steady state did not come back".to_owned()),
+            None => (false, format!("not steady again, within {} expected", spoken(*within))),
         },
         _ => (false, "not one attempt ended".to_owned()),
     };

@@ -344,7 +344,9 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let what = format!("{} has no key `{name}`", self.title);
-            let hint = match nearest(name, &known) {
+            // A key that is there already is not what was meant.
+            let free: Vec<&str> = known.iter().copied().filter(|known| !self.has(known)).collect();
+            let hint = match nearest(name, &free) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if !is_read_whole => continue,
                 None => {

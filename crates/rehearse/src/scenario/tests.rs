@@ -254,6 +254,8 @@ fn what_is_right_beside_something_wrong_is_not_blamed() {
     assert_eq!(found.len(), 1, "{found:#?}");
     let found = changed("rate = 20", "rate = 1e9\ntimout = \"1s\"\nheaders = {}");
     assert_eq!(found.len(), 1, "{found:#?}");
+    let found = changed("rate = 20", "rate = 20\nnane = \"x\"");
+    assert!(found[0].contains("; its keys are `name`, `kind`"), "{found:#?}");
     let found = changed("rate = 20", "raet = 20\ncolour = \"red\"");
     assert_eq!(found.len(), 2, "{found:#?}");
 }
