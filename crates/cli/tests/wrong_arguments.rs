@@ -158,6 +158,18 @@ fn scenarios_that_cannot_be_run_say_what_to_do() {
 }
 
 #[test]
+fn records_for_brokers_that_nobody_reaches_say_why() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let records = format!("kind = \"kafka\"\nbootstrap = \"{gone}\"");
+    let silence = "kind = \"tcp\"\nproxy = \"web\"\ntype = \"silence\"";
+    let text = scenario("upstream = \"127.0.0.1:1\"", &records, silence);
+    let root = dir([("s.toml", &*text)]);
+    let expected =
+        format!("error: workload `v`: no broker can be reached: {gone}: connection refused\n");
+    refused(root.path(), &[(&["rehearse", "run", "s.toml", "--yes"], 2, &expected)]);
+}
+
+#[test]
 fn one_broker_stopped_and_nothing_else_is_asked_for_alone() {
     let root = dir([("compose.yml", TWO_VOTERS)]);
     for other in [&["--only", "slow"][..], &["--prove"]] {

@@ -26,6 +26,7 @@ pub use report::{Observation, Report, Settled};
 pub use settings::{Translated, from_java};
 pub use spec::{ExternalSpec, RecordsSpec};
 
+use crate::kafka::one_listens;
 use crate::ledger::check;
 use crate::workload::{CannotStart, Context, Outcome, Pending, Workload};
 use context::words;
@@ -79,7 +80,14 @@ impl Records {
 
     async fn open(&mut self, context: Context) -> Result<(), CannotStart> {
         let admin = Admin::new(self.spec.around())?;
-        let topic = admin.open(&self.spec, &context.run_id).await?;
+        let topic = match admin.open(&self.spec, &context.run_id).await {
+            Ok(topic) => topic,
+            // The client tells that time is up; the addresses tell why.
+            Err(error) => {
+                let nobody = one_listens(self.spec.around(), context.allow_remote).await.err();
+                return Err(nobody.map_or(error, |nobody| CannotStart(nobody.to_string())));
+            }
+        };
         let meter = Arc::clone(&context.meter);
         let recorder = Arc::new(Recorder::new(meter, context.run_id.clone(), topic.name.clone()));
         let (senders, readers) = (Vec::new(), Vec::new());
