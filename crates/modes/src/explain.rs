@@ -1,6 +1,7 @@
 //! What findings account for of that which logs said, and which finding follows from which.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use wonin_model::{
     Because, Diagnosis, Evidence, Explained, Finding, Level, Log, Role, Share, Standing, Template,
@@ -213,12 +214,18 @@ fn follow(findings: &mut [Finding]) {
     let observed: Vec<usize> = (0..findings.len())
         .filter(|&index| findings[index].standing >= Standing::Observed)
         .collect();
+    let mut naming: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &cause in &observed {
+        for id in &findings[cause].leads_to {
+            naming.entry(id).or_default().push(cause);
+        }
+    }
     let mut links: Vec<(usize, usize)> = Vec::new();
     for &effect in &observed {
-        for &cause in &observed {
-            let id = findings[effect].meta.id;
-            let named = findings[cause].leads_to.iter().any(|other| other == id);
-            if named && findings[cause].meta.id != id && !reaches(&links, effect, cause) {
+        let id = findings[effect].meta.id;
+        for &cause in naming.get(id).into_iter().flatten() {
+            let is_new = findings[cause].meta.id != id && links.last() != Some(&(cause, effect));
+            if is_new && !reaches(&links, effect, cause) {
                 links.push((cause, effect));
             }
         }
