@@ -114,6 +114,8 @@
 //! ## Evidence
 //!
 //! - Little's law; arithmetic of fixed and variable costs.
+//! - Statements of PostgreSQL and MySQL that take a second or more each are slow by themselves, and
+//!   not told of here.
 //! - Inferred: that the interface takes, or could take, a list.
 
 use wonin_model::{
@@ -148,11 +150,21 @@ impl Mode for PerItemBurst {
 /// Requests of a run below which nobody notices.
 const COUNT_MIN: u64 = 20;
 
+/// What one statement may take, in microseconds, for its fixed cost to be what counts.
+const EACH_US_MAX: u64 = 1_000_000;
+
+/// Whether each takes long by itself: a database answers many at a time, so that its durations are
+/// no wait behind one another, and one request for all of the items would be as slow.
+fn is_slow_itself(slow: &Slow) -> bool {
+    ["postgresql", "mysql"].contains(&slow.source) && mean_us(slow) >= EACH_US_MAX
+}
+
 fn in_a_loop(slow: &Slow, burst: &Burst) -> Option<Finding> {
     let is_loop = burst.count >= COUNT_MIN
         && burst.varying == 1
         && burst.distinct.saturating_mul(10) >= burst.count.saturating_mul(8)
-        && burst.span_ms > 0;
+        && burst.span_ms > 0
+        && !is_slow_itself(slow);
     if !is_loop {
         return None;
     }
