@@ -21,6 +21,7 @@ const ROWS: &[Row] = &[
     ("Timeout of 60000ms expired before successfully committing offsets {a-0=1}", "wrong-knob", &["default.api.timeout.ms", "60000"]),
     ("TimeoutException: Timed out waiting for a node assignment. Call: listTopics", "wrong-knob", &["default.api.timeout.ms"]),
     ("HikariPool-1 - Connection is not available, request timed out after 30003ms (total=10, active=10, idle=0, waiting=4)", "pool-exhausted", &["connectionTimeout", "10 in use of 10", "maximumPoolSize"]),
+    ("sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00", "pool-exhausted", &["15 in use of 15", "pool_timeout"]),
     ("Apparent connection leak detected", "connection-leak", &["leak"]),
     ("HikariPool-1 - Thread starvation or clock leap detected (housekeeper delta=1m2s).", "workers-blocked", &["1m2s"]),
     ("org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname and port are correct", "dependency-down", &["db:5432", "refused at once"]),

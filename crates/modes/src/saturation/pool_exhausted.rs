@@ -90,7 +90,7 @@ use wonin_text::Place;
 
 use crate::shared::knobs;
 use crate::shared::measure::setting_ms;
-use crate::shared::pools::SQL_POOLS;
+use crate::shared::pools::{SQL_POOLS, size_of};
 use crate::shared::reach::{app_index, code_owner};
 use crate::shared::seen::{Part, beside, number, signals};
 use crate::shared::words::duration_ms;
@@ -177,7 +177,7 @@ fn of_pool(evidence: &Evidence, part: &Part<'_>, what: &str) -> Option<Finding> 
     let mut hits = signal.hits.iter().filter(|hit| hit.values.get("pool") == pool);
     let hit = hits.find(|hit| hit.values.len() > 1).or(part.hit)?;
     let value = |name: &str| number(&hit.values, name);
-    let size = value("total").or(value("size"));
+    let size = size_of(&hit.values);
     let active = value("active").or(value("busy"));
     if size.zip(active).is_some_and(|(size, active)| active < size || size == 0) {
         return None;

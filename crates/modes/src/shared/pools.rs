@@ -2,7 +2,7 @@
 
 use wonin_model::{Evidence, Finding, Load, Signal};
 
-use super::seen::{Part, number, signals};
+use super::seen::{Part, Values, number, signals};
 use super::slow::seconds;
 
 /// Texts of pools of connections to databases of SQL that had nothing left to give, with what they
@@ -51,14 +51,22 @@ pub(crate) fn empty(evidence: &Evidence) -> Vec<Empty<'_>> {
     found
 }
 
+/// How many members a pool may have at most, as one of its texts says: SQLAlchemy's may overflow its
+/// size.
+pub(crate) fn size_of(values: &Values) -> Option<u64> {
+    let value = |name: &str| number(values, name);
+    let size = value("total").or(value("size"))?;
+    Some(size.saturating_add(value("overflow").unwrap_or(0)))
+}
+
 fn of<'e>(signal: &'e Signal, what: &'static str) -> Option<Empty<'e>> {
     let numbers = |name: &str| {
         signal.values.iter().filter_map(|(values, _)| number(values, name)).collect::<Vec<u64>>()
     };
-    let one_of = |names: [&str; 2]| names.iter().flat_map(|name| numbers(name)).max();
-    let size = one_of(["total", "size"]);
+    let in_use = || ["active", "busy"].iter().flat_map(|name| numbers(name)).max();
+    let size = signal.values.iter().filter_map(|(values, _)| size_of(values)).max();
     // One with members to spare waits for its server, not for its members.
-    if size.zip(one_of(["active", "busy"])).is_some_and(|(size, active)| active < size) {
+    if size.zip(in_use()).is_some_and(|(size, active)| active < size) {
         return None;
     }
     let seconds = numbers("s").into_iter().max().map(|s| s.saturating_mul(1000));
