@@ -61,6 +61,12 @@ fn render(report: &RecoverReport, journal: &str) -> String {
     tell("healed", &report.healed);
     tell("whole already", &report.whole);
     tell("not healed", &report.failed);
+    if !report.failed.is_empty() {
+        lines.push(format!(
+            "what was not healed stays noted in {journal}: remove what hinders and do this again, \
+             or heal it by hand and remove the file there\n"
+        ));
+    }
     for (run, count) in &report.alive {
         let faults = if *count == 1 { "fault" } else { "faults" };
         lines.push(format!("left alone: {count} {faults} of run {run}, which is alive\n"));
@@ -110,6 +116,8 @@ mod tests {
 healed: pause of pid 7: pid 7 runs again (run r1)
 whole already: freeze of pid 8: the machine was started again since (run r1)
 not healed: stop of container shop-db-1: there is no engine (run r1)
+what was not healed stays noted in /x: remove what hinders and do this again, or heal it by hand \
+and remove the file there
 left alone: 1 fault of run r2, which is alive
 ";
         assert_eq!(render(&report, "/x"), expected);
