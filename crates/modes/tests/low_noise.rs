@@ -111,3 +111,16 @@ fn logs_without_a_failure_have_no_cause() {
     assert_eq!(titles, [""; 0]);
     assert!(diagnosis.unexplained.is_empty(), "{:?}", diagnosis.unexplained);
 }
+
+#[test]
+fn pods_of_one_workload_that_restart_are_told_once() {
+    let pods = "\
+NAME                       READY   STATUS             RESTARTS      AGE
+shop-api-5d8f9c7b6d-x2x4z  0/1     CrashLoopBackOff   7 (2m ago)    20m
+shop-api-5d8f9c7b6d-q8wvn  0/1     CrashLoopBackOff   6 (3m ago)    20m
+";
+    let told = above_low(&[("live/pods.txt", pods)]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("2 containers of shop-api"), "{told:?}");
+    assert!(told[0].contains("up to 7 restarts"), "{told:?}");
+}

@@ -1,6 +1,6 @@
 //! Containers that end by themselves and are started again without end, whoever starts them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wonin_model::{ContainerState, Evidence, Finding, Fix, Origin, Role, Severity, Standing};
 
@@ -15,8 +15,15 @@ const FAILURES_MIN: u64 = 3;
 /// Recognises both tasks of Swarm and containers that their engine says to be restarting.
 pub(super) fn observe(evidence: &Evidence) -> Vec<Finding> {
     let mut found = tasks(evidence);
-    let is_loop = |one: &&ContainerState| is_restarting(one) && !is_told_elsewhere(evidence, one);
-    found.extend(evidence.containers.iter().filter(is_loop).map(|one| container(evidence, one)));
+    let others = killed(evidence);
+    let mut by_service: BTreeMap<&str, Vec<&ContainerState>> = BTreeMap::new();
+    for one in evidence.containers.iter().filter(|one| is_restarting(one)) {
+        let is_told = one.oom_killed || others.contains(&one.service.as_deref());
+        if !is_told {
+            by_service.entry(stale::name(evidence, one)).or_default().push(one);
+        }
+    }
+    found.extend(by_service.into_iter().map(|(service, all)| looping(evidence, service, &all)));
     found
 }
 
@@ -92,27 +99,44 @@ fn is_restarting(container: &ContainerState) -> bool {
     }
 }
 
-/// Whether another mode says why it ends: the kernel or a probe killed it.
-fn is_told_elsewhere(evidence: &Evidence, container: &ContainerState) -> bool {
-    let mut killed = signals(evidence, &["kubernetes.killed-by-probe"]).into_iter();
-    container.oom_killed || killed.any(|signal| signal.service == container.service)
+/// Services of which another mode says why they end: the kernel or a probe killed them.
+fn killed(evidence: &Evidence) -> BTreeSet<Option<&str>> {
+    let by_probe = signals(evidence, &["kubernetes.killed-by-probe"]).into_iter();
+    let for_memory =
+        evidence.containers.iter().filter(|one| one.oom_killed && one.service.is_some());
+    let by_kernel = for_memory.map(|one| one.service.as_deref());
+    by_probe.map(|signal| signal.service.as_deref()).chain(by_kernel).collect()
 }
 
-fn container(evidence: &Evidence, container: &ContainerState) -> Finding {
-    let code = container.exit_code.map_or(String::new(), |code| format!(" with {code}"));
-    let times = match container.restarts {
+/// Containers of a service that are pointed at; the others are counted.
+const SHOWN_MAX: usize = 3;
+
+/// Containers of one service that end again and again.
+fn looping(evidence: &Evidence, service: &str, all: &[&ContainerState]) -> Finding {
+    let code = all.first().and_then(|one| one.exit_code);
+    let code = code.filter(|code| all.iter().all(|one| one.exit_code == Some(*code)));
+    let with = code.map_or(String::new(), |code| format!(" with {code}"));
+    let times = match all.iter().map(|one| one.restarts).max().unwrap_or(0) {
         0 => String::new(),
         restarts => format!(", {} so far", count(restarts as usize, "restart")),
     };
-    let title = format!("{} ends{code} and is started again without end{times}", container.name);
-    let mut finding = Finding::new(&META, title)
-        .weigh(Role::Contributing, Severity::Medium, 88)
-        .because_at("its state says so", Origin::Written(container.place));
+    let title = match all {
+        [one] => format!("{} ends{with} and is started again without end{times}", one.name),
+        several => format!(
+            "{} of {service} end{with} and are started again without end{}",
+            count(several.len(), "container"),
+            times.replace(", ", ", up to ")
+        ),
+    };
+    let mut finding = Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 88);
+    for one in all.iter().take(SHOWN_MAX) {
+        finding = finding.because_at("its state says so", Origin::Written(one.place));
+    }
     finding.standing = Standing::Observed;
-    finding.service = Some(stale::name(evidence, container).to_owned());
-    finding.arithmetic = container.exit_code.and_then(meaning).map(str::to_owned);
+    finding.service = Some(service.to_owned());
+    finding.arithmetic = code.and_then(meaning).map(str::to_owned);
     for signal in signals(evidence, &["kubernetes.back-off"]) {
-        if signal.service == container.service {
+        if all.iter().any(|one| one.service.is_some() && one.service == signal.service) {
             finding = Part::whole(signal).tell(finding, "follows: each start waits longer");
         }
     }
