@@ -124,3 +124,17 @@ shop-api-5d8f9c7b6d-q8wvn  0/1     CrashLoopBackOff   6 (3m ago)    20m
     assert!(told[0].contains("2 containers of shop-api"), "{told:?}");
     assert!(told[0].contains("up to 7 restarts"), "{told:?}");
 }
+
+#[test]
+fn a_lock_that_was_waited_for_a_second_is_loud_only_when_it_lasts() {
+    let log = |ms: &str| {
+        format!(
+            "2025-03-02 10:00:02.200 UTC [120] LOG:  process 120 still waiting for ShareLock on transaction 5001 after 1000.120 ms
+2025-03-02 10:00:02.200 UTC [120] DETAIL:  Process holding the lock: 101. Wait queue: 120.
+2025-03-02 10:00:02.600 UTC [120] LOG:  process 120 acquired ShareLock on transaction 5001 after {ms} ms
+"
+        )
+    };
+    assert_eq!(above_low(&[("postgresql.log", &log("1412.113"))]), [""; 0]);
+    assert_eq!(above_low(&[("postgresql.log", &log("41412.113"))]).len(), 1);
+}

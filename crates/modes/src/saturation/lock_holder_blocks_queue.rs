@@ -42,6 +42,7 @@
 //!
 //! - PostgreSQL, "Lock Management" (`log_lock_waits`, `deadlock_timeout`); MySQL, "InnoDB locking".
 //! - Seen with PostgreSQL 15: victims of one holder end within a hundredth of a second.
+//! - Waits that the server says to have ended within 5 s are a remark: nobody gave up.
 //! - Inferred from a slow log alone: that statements which end together waited for the same lock.
 
 use wonin_model::{
@@ -173,7 +174,24 @@ fn waiting(evidence: &Evidence) -> Finding {
         }
         None => "transactions wait for a lock that another one holds for long".to_owned(),
     };
-    repaired(Finding::new(&META, title).weigh(Role::Cause, Severity::High, 92))
+    let severity = if was_brief(evidence) { Severity::Low } else { Severity::High };
+    repaired(Finding::new(&META, title).weigh(Role::Cause, severity, 92))
+}
+
+/// A wait for a lock that ended sooner is over before callers give up.
+const BRIEF_MS: f64 = 5_000.0;
+
+/// Whether all that waited got their locks soon, by the server's own account, and no pool was used
+/// up meanwhile.
+fn was_brief(evidence: &Evidence) -> bool {
+    let count = |name: &str| signals(evidence, &[name]).iter().map(|one| one.count).sum::<u64>();
+    let got = signals(evidence, &["postgres.lock-acquired"]);
+    let mut lasted = got.iter().flat_map(|signal| signal.all("ms"));
+    let all_got = count("postgres.lock-acquired") >= count("postgres.waiting-for-lock");
+    all_got
+        && lasted.all(|ms| ms.parse::<f64>().is_ok_and(|ms| ms < BRIEF_MS))
+        && count("postgres.lock-timeout") + count("mysql.lock-wait-timeout") == 0
+        && empty(evidence).is_empty()
 }
 
 fn repaired(finding: Finding) -> Finding {
