@@ -12,22 +12,31 @@ pub(super) fn check(name: &str, fault: &KafkaFault) -> Result<(), Error> {
     if name.is_empty() || name.len() > limits::NAME_BYTES {
         return wrong(format!("its name must have 1 to {} bytes", limits::NAME_BYTES));
     }
-    let on = &fault.on;
-    for (field, value) in [("nth", on.nth), ("every", on.every), ("count", on.count)] {
-        if value == Some(0) {
-            return wrong(format!("`{field}` must be 1 or more"));
+    fault.check().or_else(wrong)
+}
+
+impl KafkaFault {
+    /// In words why it could not do what it says, or would do nothing.
+    pub fn check(&self) -> Result<(), String> {
+        let on = &self.on;
+        for (field, value) in [("nth", on.nth), ("every", on.every), ("count", on.count)] {
+            if value == Some(0) {
+                return Err(format!("`{field}` must be 1 or more"));
+            }
         }
-    }
-    if on.probability.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
-        return wrong("`probability` must be from 0 to 1".to_owned());
-    }
-    if on.api.as_ref().is_some_and(Vec::is_empty) {
-        return wrong("`api` is an empty list: leave it out to mean all".to_owned());
-    }
-    let problem = if fault.act.is_edge() { edge(fault) } else { request(fault) };
-    match problem {
-        Some(why) => wrong(why),
-        None => Ok(()),
+        if on.probability.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err("`probability` must be from 0 to 1".to_owned());
+        }
+        if on.api.as_ref().is_some_and(Vec::is_empty) {
+            return Err("`api` is an empty list: leave it out to mean all".to_owned());
+        }
+        if let Act::Delay { ms: 0, jitter_ms: 0, .. } | Act::Latency { ms: 0, jitter_ms: 0, .. } =
+            self.act
+        {
+            return Err("`ms` or `jitter_ms` must be 1 or more".to_owned());
+        }
+        let problem = if self.act.is_edge() { edge(self) } else { request(self) };
+        problem.map_or(Ok(()), Err)
     }
 }
 
@@ -125,6 +134,8 @@ mod tests {
                 "possible are Produce, Fetch",
             ),
             (json!({"act": {"type": "bandwidth", "bytes_per_s": 0}}), "bytes_per_s"),
+            (json!({"act": {"type": "latency", "ms": 0}}), "`jitter_ms` must be 1 or more"),
+            (json!({"act": {"type": "delay", "ms": 0}}), "`jitter_ms` must be 1 or more"),
         ] {
             let seen = problem(fault.clone());
             assert!(seen.contains(word), "{fault}: {seen}");
@@ -135,6 +146,7 @@ mod tests {
     fn faults_that_can_act_are_taken() {
         for fault in [
             json!({"act": "refuse"}),
+            json!({"act": {"type": "latency", "ms": 0, "jitter_ms": 3}}),
             json!({"on": {"client_id": "a", "nth": 2}, "act": "silence"}),
             json!({"on": {"topic": "t"}, "act": "lose_response"}),
             json!({"on": {"api": "Produce", "topic": "t"}, "act": {"type": "error", "code": 6}}),

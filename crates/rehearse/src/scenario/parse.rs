@@ -382,10 +382,12 @@ fn kafka_fault(fields: &Fields<'_>) -> Acts {
         fields.wrong_with_hint(key, what, format!("for example `{example}`"));
         return None;
     }
-    match serde_json::from_value::<KafkaFault>(Value::Object(words)) {
+    let read = serde_json::from_value::<KafkaFault>(Value::Object(words));
+    let checked = read.map_err(|error| error.to_string());
+    match checked.and_then(|fault| fault.check().map(|()| fault)) {
         Ok(fault) => Some(vec![(None, FaultAct::Kafka(fault))]),
         Err(error) => {
-            fields.foreign(&error.to_string());
+            fields.foreign(&error);
             None
         }
     }

@@ -312,6 +312,12 @@ fn faults_of_other_kinds_take_the_words_of_their_crates() {
     assert_eq!(scenario.faults[2].acts[0].1, FaultAct::Kafka(expected.unwrap()));
     let found = wrong(&format!("{kafka}\n{}", fault.replace("Produce", "Prodce")));
     assert!(found[0].contains("`Prodce` is no API"), "{found:?}");
+    let found =
+        wrong(&format!("{kafka}\n{}", fault.replace("\"Produce\"", "\"Produce\", nth = 0")));
+    assert!(found[0].ends_with("`[[fault]]`: `nth` must be 1 or more"), "{found:?}");
+    let found =
+        wrong(&format!("{kafka}\n{}", fault.replace("\"lose_response\"", "\"delay\", ms = 0")));
+    assert!(found[0].ends_with("`ms` or `jitter_ms` must be 1 or more"), "{found:?}");
     let process = "[[process]]\nname = \"p\"\ncommand = [\"sleep\", \"9\"]\n[[fault]]\nname = \"k\"\n\
                    kind = \"process\"\nprocess = \"p\"\nact = \"pause\"\nat = \"6s\"\nfor = \"3s\"\n";
     let scenario = Scenario::parse("s.toml", &format!("{GOOD}\n{process}"), &[]).unwrap();
