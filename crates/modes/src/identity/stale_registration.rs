@@ -149,6 +149,7 @@ fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
     for part in &one.parts {
         finding = part.tell(finding, &format!("{shown} is dialled in vain"));
     }
+    let is_over = kept.as_ref().is_some_and(logged::Kept::is_over);
     if let Some(kept) = kept {
         finding = kept.tell(finding);
     }
@@ -159,7 +160,7 @@ fn dialled(evidence: &Evidence, one: &Failing<'_>) -> Option<Finding> {
     }
     finding = entries(evidence, one, finding);
     finding = restarts::told(evidence, one, finding);
-    Some(repairs(evidence, one, finding))
+    Some(if is_over { finding } else { repairs(evidence, one, finding) })
 }
 
 /// `; pinot-broker-0, which listens on 8099, has 172.24.0.11`.

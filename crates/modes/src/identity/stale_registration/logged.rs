@@ -34,6 +34,8 @@ pub(super) struct Kept<'e> {
     registered: Option<(&'e Signal, &'e Hit)>,
     /// The registry evicts nobody.
     frozen: Option<&'e Signal>,
+    /// The registry evicted it, while calls failed.
+    lapsed: Option<(&'e Signal, &'e Hit)>,
 }
 
 /// Looks for an address in the registry's log; with title and confidence.
@@ -42,6 +44,15 @@ pub(super) fn by_log<'e>(
     one: &Failing<'_>,
 ) -> Option<(Kept<'e>, String, u8)> {
     let (first, last) = times(one)?;
+    if let Some((signal, hit)) = lapsed(evidence, one, first, last) {
+        let title = format!(
+            "{} did not answer, and Eureka named it on as {} until its lease ran out: likely it ended without a goodbye",
+            one.shown(),
+            id_of(hit)
+        );
+        let kept = Kept { registered: None, frozen: None, lapsed: Some((signal, hit)) };
+        return Some((kept, title, 85));
+    }
     let mut frozen = signals(evidence, &["eureka.emergency"]).into_iter();
     let frozen = frozen.find(|signal| signal.first_ms.is_none_or(|at| at <= last));
     let registered = registered(evidence, one, first);
@@ -60,7 +71,7 @@ pub(super) fn by_log<'e>(
         }
         _ => return None,
     };
-    Some((Kept { registered, frozen }, title, confidence))
+    Some((Kept { registered, frozen, lapsed: None }, title, confidence))
 }
 
 /// Calls by the name of an application that Eureka knows, which fail to connect while it evicts
@@ -107,7 +118,7 @@ fn of_name(name: &str, part: &Part<'_>, frozen: &Signal) -> Finding {
     let mut finding = Finding::new(&META, title).weigh(Role::Cause, Severity::High, 72);
     finding.service.clone_from(&part.signal.service);
     finding = part.tell(finding, &format!("an instance of {name} is dialled in vain"));
-    Kept { registered: None, frozen: Some(frozen) }.tell(finding)
+    Kept { registered: None, frozen: Some(frozen), lapsed: None }.tell(finding)
 }
 
 /// The first and the last time at which the address did not answer.
@@ -150,6 +161,28 @@ fn registered<'e>(
     (is_before && !is_removed && is_up(&hit)).then_some((signal, hit))
 }
 
+/// The end of the lease of an address, where calls failed before it already and no longer after it
+/// than caches last.
+fn lapsed<'e>(
+    evidence: &'e Evidence,
+    one: &Failing<'_>,
+    first_ms: i64,
+    last_ms: i64,
+) -> Option<(&'e Signal, &'e Hit)> {
+    if !is_called_by_address(one) {
+        return None;
+    }
+    let is_then = |hit: &&Hit| {
+        let at = hit.at_ms.filter(|at| *at > first_ms && at - first_ms <= LAG_MS);
+        at.is_some_and(|at| last_ms <= at.saturating_add(LAG_MS))
+    };
+    let mut all = signals(evidence, &["eureka.expired"]).into_iter().flat_map(|signal| {
+        let ours = signal.hits.iter().filter(|hit| is_named(one, &id_of(hit)));
+        ours.map(move |hit| (signal, hit))
+    });
+    all.find(|(_, hit)| is_then(hit))
+}
+
 /// `ORDERS/172.18.0.5:orders:8080`.
 fn id_of(hit: &Hit) -> String {
     hit.values.get("instance").cloned().unwrap_or_default()
@@ -181,9 +214,30 @@ impl Kept<'_> {
             finding = Part::whole(frozen)
                 .tell(finding, "the registry keeps instances whose leases have run out");
         }
+        if let Some(lapsed) = self.lapsed {
+            return ran_out(lapsed, finding);
+        }
         let id = self.registered.map_or("APP/ID".to_owned(), |(_, hit)| id_of(hit));
         finding.leads_to("dependency-down").fix(Fix::advice(format!(
             "remove the entry (`DELETE /eureka/apps/{id}`); let instances say goodbye (end them with SIGTERM and time to stop), and let a small registry evict (eureka.server.enable-self-preservation=false)"
         )))
     }
+
+    /// Whether the entry is gone by now.
+    pub(super) fn is_over(&self) -> bool {
+        self.lapsed.is_some()
+    }
+}
+
+/// Adds when the lease ran out, and what to do about instances that end unsaid.
+fn ran_out((signal, hit): (&Signal, &Hit), finding: Finding) -> Finding {
+    let is_it = |values: &Values| values.get("instance") == hit.values.get("instance");
+    let claim = "Eureka ends its lease, 90 s or more after the last renewal";
+    let finding = match Part::of(signal, is_it) {
+        Some(part) => part.tell(finding, claim),
+        None => finding,
+    };
+    finding.leads_to("dependency-down").fix(Fix::advice(
+        "let instances say goodbye (end them with SIGTERM and time to stop), and let callers try another instance where one does not connect",
+    ))
 }

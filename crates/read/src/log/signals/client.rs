@@ -199,7 +199,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "http-client.connect-failed",
         "Connect to ",
-        r"Connect to (?P<address>[^\s#]+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
+        r"Connect to (?:https?://)?(?P<address>[^\s#]+)(?: \[[^\]]*\])? failed: (?P<why>[^\n]+)",
     ),
     // Clients of Spring that name what they call.
     text(
