@@ -176,6 +176,13 @@ async fn a_fault_is_healed_though_its_record_is_spoilt_or_removed() {
     assert!(injector.heal_all().await.is_empty());
     assert_ne!(targets[1].state(), 'T');
     assert_eq!(records(dir.path()), 0);
+    injector.mark().await.unwrap();
+    let file = journal_files(dir.path()).into_iter().find(|name| name.contains(".json")).unwrap();
+    fs::write(dir.path().join("undo").join(file), "{{").unwrap();
+    assert!(injector.heal_all().await.is_empty());
+    drop(injector);
+    let gone = || journal_files(dir.path()).is_empty();
+    eventually("the watchdog clears up", Duration::from_secs(5), gone).await;
 }
 
 #[tokio::test]

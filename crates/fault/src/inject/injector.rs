@@ -168,6 +168,10 @@ impl Injector {
         names.extend(self.inner.kept().keys().cloned());
         names.sort_unstable();
         names.dedup();
+        if !journal.is_gone() {
+            // Also those that are for whoever comes after the run.
+            self.inner.restore(&names);
+        }
         let waits = |name: &str| match journal.read(name) {
             Some(Ok(record)) => record.undo.waits_for_the_end(),
             _ => self.inner.kept().get(name).is_some_and(|kept| kept.undo.waits_for_the_end()),
