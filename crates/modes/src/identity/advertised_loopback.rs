@@ -152,7 +152,8 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
             .services
             .iter()
             .any(|one| service == Some(one.name.value.as_str()) && one.network_mode.is_none());
-        if !by_name && (!in_container || own.is_empty()) {
+        let is_own = !own.is_empty() && (in_container || names_several(&part));
+        if !by_name && !is_own {
             continue;
         }
         let address =
@@ -170,6 +171,15 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
             )))
         });
     }
+}
+
+/// Whether one address is told of several brokers: at best one of them can be there.
+fn names_several(part: &Part<'_>) -> bool {
+    let address = part.hit.and_then(|hit| hit.values.get("address"));
+    let here = part.signal.values.iter().filter(|(values, _)| values.get("address") == address);
+    let is_broker = |node: &&String| !node.starts_with('-');
+    let nodes = here.filter_map(|(values, _)| values.get("node")).filter(is_broker);
+    nodes.collect::<BTreeSet<_>>().len() > 1
 }
 
 /// Brokers in containers of their own that advertise loopback to each other.
