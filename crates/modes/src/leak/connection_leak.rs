@@ -66,7 +66,54 @@ impl Mode for ConnectionLeak {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let reports = signals(evidence, &["hikari.leak-detected"]);
         findings.extend(reports.into_iter().map(|reports| reported(evidence, reports)));
+        let reports = signals(evidence, &["tomcat-jdbc.abandoned"]);
+        findings.extend(reports.into_iter().map(|reports| abandoned(evidence, reports)));
     }
+}
+
+/// Connections that Tomcat's JDBC pool took away from who kept them. It has them back then, so that
+/// those of one time count, and how many that were is not in the log.
+fn abandoned(evidence: &Evidence, reports: &Signal) -> Finding {
+    let who = taker(reports).map_or(String::new(), |frame| format!(", taken by {}", short(frame)));
+    let title = format!(
+        "{} of Tomcat's JDBC pool not given back in time{who}: likely a leak",
+        count(usize::try_from(reports.count).unwrap_or(usize::MAX), "connection")
+    );
+    let pools = empty(evidence);
+    let is_its = |pool: &&Empty<'_>| {
+        pool.signal.service == reports.service && pool.signal.name == "tomcat-jdbc.pool-exhausted"
+    };
+    let pool = pools.iter().find(is_its);
+    let (role, severity) = match pool {
+        Some(_) => (Role::Cause, Severity::High),
+        None => (Role::Contributing, Severity::Medium),
+    };
+    let mut finding = Finding::new(&META, title).weigh(role, severity, 75);
+    finding.service.clone_from(&reports.service);
+    let claim = "a connection was out for longer than removeAbandonedTimeout or suspectTimeout";
+    finding = Part::whole(reports).tell(finding, claim);
+    finding = at_taker(evidence, reports, finding).fix(close_it());
+    match pool {
+        Some(pool) => pool.follows(finding, false),
+        None => finding,
+    }
+}
+
+/// Points at the line that takes the connections, where it is among the files.
+fn at_taker(evidence: &Evidence, reports: &Signal, finding: Finding) -> Finding {
+    let Some(frame) = taker(reports) else { return finding };
+    match written(evidence, frame) {
+        Some(place) => {
+            finding.because_at(format!("{} takes it", short(frame)), Origin::Written(place))
+        }
+        None => finding,
+    }
+}
+
+fn close_it() -> Fix {
+    Fix::advice(
+        "close the connection in every path where it is taken (`try (Connection c = …)`), and streams of rows as well",
+    )
 }
 
 fn reported(evidence: &Evidence, reports: &Signal) -> Finding {
@@ -81,11 +128,7 @@ fn reported(evidence: &Evidence, reports: &Signal) -> Finding {
     finding.service.clone_from(&reports.service);
     finding = Part::whole(reports)
         .tell(finding, "a connection was out for longer than leakDetectionThreshold");
-    if let Some(frame) = taker(reports)
-        && let Some(place) = written(evidence, frame)
-    {
-        finding = finding.because_at(format!("{} takes it", short(frame)), Origin::Written(place));
-    }
+    finding = at_taker(evidence, reports, finding);
     if let Some(returned) = returned {
         finding = Part::whole(returned).tell(finding, "one came back after all");
     }
@@ -104,9 +147,6 @@ fn reported(evidence: &Evidence, reports: &Signal) -> Finding {
 fn lost(reports: &Signal, gone: u64, pool: Option<&Empty<'_>>) -> Finding {
     let who = taker(reports).map_or(String::new(), |frame| format!(", taken by {}", short(frame)));
     let what = count(usize::try_from(gone).unwrap_or(usize::MAX), "connection");
-    let advice = Fix::advice(
-        "close the connection in every path where it is taken (`try (Connection c = …)`), and streams of rows as well",
-    );
     let finding = match pool {
         Some(pool) if pool.size.is_some_and(|size| gone * 2 >= size) => {
             let size = pool.size.unwrap_or(0);
@@ -125,7 +165,7 @@ fn lost(reports: &Signal, gone: u64, pool: Option<&Empty<'_>>) -> Finding {
             Finding::new(&META, title).weigh(Role::Contributing, Severity::Medium, 75)
         }
     };
-    finding.fix(advice)
+    finding.fix(close_it())
 }
 
 /// Connections that were out for long and came back.

@@ -3,19 +3,37 @@
 
 use super::{Text, text};
 
-/// A report of HikariCP with the first frame of its trace that is of no known library: who took
-/// the connection.
+/// The first frame of a trace that is of no known library: who took the connection.
+macro_rules! taker {
+    () => {
+        concat!(
+            r"(?:\n\s+at (?:[\w.@]+/)?(?:",
+            r"com\.(?:zaxxer|mysql|sun|p6spy|atomikos)|java|javax|jakarta|jdk|sun|kotlin|scala|",
+            r"io\.(?:micrometer|opentelemetry|agroal|quarkus|ebean)|net\.(?:sf|ttddyy|bytebuddy)|",
+            r"org\.(?:springframework|hibernate|apache|postgresql|mariadb|h2|jooq|mybatis|eclipse|jboss|",
+            r"flywaydb|liquibase|quartz|aspectj|jdbi|xerial)",
+            r")\.[^\n]*)*",
+            r"\n\s+at (?:[\w.@]+/)?(?P<frame>[\w.$]+\([^)\n]*\))",
+        )
+    };
+}
+
+/// A report of HikariCP.
 const HIKARI_LEAK: &str = concat!(
     r"Connection leak detection triggered for (?:connection )?(?P<connection>[^,\n]+?)",
     r"(?: on thread (?P<thread>[^,\n]+))?, stack trace follows",
     r"(?:(?:\s*\n[^\n]*Apparent connection leak detected[^\n]*)?",
-    r"(?:\n\s+at (?:[\w.@]+/)?(?:",
-    r"com\.(?:zaxxer|mysql|sun|p6spy|atomikos)|java|javax|jakarta|jdk|sun|kotlin|scala|",
-    r"io\.(?:micrometer|opentelemetry|agroal|quarkus|ebean)|net\.(?:sf|ttddyy|bytebuddy)|",
-    r"org\.(?:springframework|hibernate|apache|postgresql|mariadb|h2|jooq|mybatis|eclipse|jboss|",
-    r"flywaydb|liquibase|quartz|aspectj|jdbi|xerial)",
-    r")\.[^\n]*)*",
-    r"\n\s+at (?:[\w.@]+/)?(?P<frame>[\w.$]+\([^)\n]*\)))?",
+    taker!(),
+    r")?",
+);
+
+/// A report of Tomcat's JDBC pool, which writes the trace behind the connection (`logAbandoned`).
+const TOMCAT_ABANDONED: &str = concat!(
+    r"Connection has been (?:abandoned|marked suspect, possibly abandoned) ",
+    r"(?P<connection>PooledConnection\[[^\n]*?)",
+    r"(?::java\.lang\.Exception[^\n]*",
+    taker!(),
+    r")?(?:\n|$)",
 );
 
 pub(super) const TEXTS: &[Text] = &[
@@ -36,6 +54,7 @@ pub(super) const TEXTS: &[Text] = &[
         "Previously reported leaked connection",
         r"Previously reported leaked connection (?P<connection>[^\n]+?)(?: on thread [^\n]+)? was returned to the pool",
     ),
+    text("tomcat-jdbc.abandoned", "Connection has been ", TOMCAT_ABANDONED),
     text(
         "hikari.thread-starvation",
         "Thread starvation or clock leap detected",
