@@ -177,9 +177,15 @@ fn observe_clients(evidence: &Evidence, own: &mut Vec<Finding>) {
 fn names_several(part: &Part<'_>) -> bool {
     let address = part.hit.and_then(|hit| hit.values.get("address"));
     let here = part.signal.values.iter().filter(|(values, _)| values.get("address") == address);
-    let is_broker = |node: &&String| !node.starts_with('-');
-    let nodes = here.filter_map(|(values, _)| values.get("node")).filter(is_broker);
-    nodes.collect::<BTreeSet<_>>().len() > 1
+    let brokers = here.filter_map(|(values, _)| broker_of(values.get("node")?.parse().ok()?));
+    brokers.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// The broker that a client's number of a node stands for: those below 0 are entries of the
+/// bootstrap list, and clients dial a coordinator as 2³¹ - 1 - id.
+fn broker_of(node: i64) -> Option<i64> {
+    let mirrored = i64::from(i32::MAX) - node;
+    (node >= 0).then(|| node.min(mirrored))
 }
 
 /// Brokers in containers of their own that advertise loopback to each other.
