@@ -59,6 +59,13 @@ pub(crate) fn size_of(values: &Values) -> Option<u64> {
     Some(size.saturating_add(value("overflow").unwrap_or(0)))
 }
 
+/// Whole seconds or parts of them, in milliseconds: `30.00`.
+fn seconds_ms(values: &Values) -> Option<u64> {
+    let seconds: f64 = values.get("s")?.parse().ok()?;
+    // Numbers that are none, below 0 or too large end at a border.
+    Some((seconds * 1000.0) as u64)
+}
+
 fn of<'e>(signal: &'e Signal, what: &'static str) -> Option<Empty<'e>> {
     let numbers = |name: &str| {
         signal.values.iter().filter_map(|(values, _)| number(values, name)).collect::<Vec<u64>>()
@@ -69,7 +76,7 @@ fn of<'e>(signal: &'e Signal, what: &'static str) -> Option<Empty<'e>> {
     if size.zip(in_use()).is_some_and(|(size, active)| active < size) {
         return None;
     }
-    let seconds = numbers("s").into_iter().max().map(|s| s.saturating_mul(1000));
+    let seconds = signal.values.iter().filter_map(|(values, _)| seconds_ms(values)).max();
     let waited = numbers("ms").into_iter().max().or(seconds).unwrap_or(0);
     let waited_ms = i64::try_from(waited).ok()?;
     let first_ms = signal.first_ms?;

@@ -73,7 +73,7 @@ pub(super) const TEXTS: &[Text] = &[
     text(
         "dbcp.pool-exhausted",
         "Cannot get a connection, pool error",
-        r"Cannot get a connection, pool error(?: (?P<why>[^\n]+))?",
+        r"Cannot get a connection, pool error(?: (?P<why>[^\n]*?borrowMaxWaitDuration=PT(?P<s>\d+(?:\.\d+)?)S\b|[^\n]+))?",
     ),
     text(
         "tomcat-jdbc.pool-exhausted",

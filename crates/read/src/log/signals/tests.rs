@@ -92,6 +92,7 @@ fn values_are_named() {
     of("eureka.registered", "instance", "ORDERS/172.18.0.5:orders:8080");
     of("hikari.leak-detected", "thread", "http-nio-8080-exec-3");
     of("hikari.leak-detected", "frame", "shop.OrderExport.rows(OrderExport.java:42)");
+    of("dbcp.pool-exhausted", "s", "10");
     of("tomcat-jdbc.abandoned", "frame", "shop.ReportDao.load(ReportDao.java:77)");
     of("hikari.leak-returned", "connection", "com.mysql.jdbc.JDBC4Connection@6a39819e");
     of("netty.connect-timeout", "address", "172.24.0.9:8099");
