@@ -136,9 +136,10 @@ fn a_page_that_does_not_come_breaks_and_recovers() {
 fn a_refused_connection_hits_fresh_clients_alone() {
     let port = server();
     let dir = scenario(port, "type = \"refuse\"", "");
-    // So seldom that no request has to wait for another, and so none opens a connection.
+    // So seldom that no request has to wait for another on a busy machine either, and so none opens
+    // a connection.
     let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
-    put(dir.path(), "s.toml", text.replacen("rate = 40", "rate = 10", 1).as_bytes());
+    put(dir.path(), "s.toml", text.replacen("rate = 40", "rate = 4", 1).as_bytes());
     let (code, value) = json(dir.path());
     assert_eq!((code, &value["verdict"]), (Some(3), &"invalid".into()), "{value:#}");
     assert!(value["why"].as_str().unwrap().starts_with("fault `bad` hit nothing"), "{value:#}");
@@ -189,6 +190,15 @@ fn a_condition_aborts_and_heals() {
     let why = value["why"].as_str().unwrap();
     assert!(why.starts_with("workload `visitors` had ") && why.ends_with("% success for 1 s"));
     assert!(value["faults"][0]["to_s"].as_f64().is_some(), "it was healed: {value:#}");
+    // Nothing is broken a second time after that.
+    let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
+    let twice = text.replacen("name = \"a page\"", "name = \"a page\"\nclients = [\"warm\", \"cold\"]", 1);
+    put(dir.path(), "s.toml", twice.as_bytes());
+    let (code, value) = json(dir.path());
+    assert_eq!((code, &value["verdict"]), (Some(4), &"aborted".into()), "{value:#}");
+    assert_eq!(value["scenarios"].as_array().unwrap().len(), 1, "{value:#}");
+    let why = value["why"].as_str().unwrap();
+    assert!(why.starts_with("stopped after 1 of 2 runs; `a page: warm clients`: "), "{why}");
 }
 
 #[test]

@@ -119,8 +119,8 @@ pub struct Traces {
     pub targets: Vec<Target>,
 }
 
-/// Does all runs of a scenario, one after the other, each from its own steady state. `stop` ends it
-/// early: what is broken is healed, and what was seen is told. The traces are those of the runs in
+/// Does all runs of a scenario, one after the other, each from its own steady state; none after one
+/// that was aborted. `stop` ends it early: what is broken is healed, and what was seen is told. The traces are those of the runs in
 /// their order.
 pub async fn rehearse(
     scenario: &Scenario,
@@ -144,8 +144,13 @@ pub async fn rehearse(
         }
         let watch = Watch { status, stop, head };
         let (rehearsal, left) = drive::drive(scenario, run, &options, &watch).await?;
+        let is_aborted = rehearsal.verdict == Verdict::Aborted;
         done.push(rehearsal);
         traces.push(left);
+        // What must not happen has happened: the next run would bring it about once more.
+        if is_aborted {
+            break;
+        }
     }
     Ok((together(scenario, options, &runs, done), traces))
 }

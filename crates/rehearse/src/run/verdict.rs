@@ -54,7 +54,9 @@ fn when(phase: Phase) -> &'static str {
 /// The reason of the verdict over several runs.
 pub(crate) fn of_several(verdict: Verdict, done: &[Rehearsal], planned: usize) -> String {
     if done.len() < planned {
-        return format!("stopped after {} of {planned} runs", done.len());
+        let last = done.last().filter(|run| run.verdict == Verdict::Aborted);
+        let why = last.map(|run| format!("; `{}`: {}", run.name, run.why)).unwrap_or_default();
+        return format!("stopped after {} of {planned} runs{why}", done.len());
     }
     let such: Vec<&Rehearsal> = done.iter().filter(|run| run.verdict == verdict).collect();
     if verdict == Verdict::Held {

@@ -128,7 +128,7 @@ pub(crate) struct Args {
     prove: bool,
 
     /// Show what would be done; do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "formats")]
     dry_run: bool,
 
     /// Do not ask before breaking anything; needed where there is no terminal

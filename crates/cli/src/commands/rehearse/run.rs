@@ -80,7 +80,7 @@ pub(crate) struct Args {
     scenario: PathBuf,
 
     /// Show what would be started and broken, and when; do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "formats")]
     dry_run: bool,
 
     /// Do not ask before breaking anything; needed where there is no terminal
