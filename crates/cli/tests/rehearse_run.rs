@@ -192,7 +192,8 @@ fn a_condition_aborts_and_heals() {
     assert!(value["faults"][0]["to_s"].as_f64().is_some(), "it was healed: {value:#}");
     // Nothing is broken a second time after that.
     let text = fs::read_to_string(dir.path().join("s.toml")).unwrap();
-    let twice = text.replacen("name = \"a page\"", "name = \"a page\"\nclients = [\"warm\", \"cold\"]", 1);
+    let twice =
+        text.replacen("name = \"a page\"", "name = \"a page\"\nclients = [\"warm\", \"cold\"]", 1);
     put(dir.path(), "s.toml", twice.as_bytes());
     let (code, value) = json(dir.path());
     assert_eq!((code, &value["verdict"]), (Some(4), &"aborted".into()), "{value:#}");
