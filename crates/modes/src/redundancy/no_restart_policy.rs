@@ -40,7 +40,8 @@
 //! ## Evidence
 //!
 //! - Docker documentation, "Start containers automatically": the default policy is `no`.
-//! - Compose specification, `restart`.
+//! - Compose specification, `restart`; of a Swarm `deploy.restart_policy` counts, which is `any`
+//!   unless it is set.
 
 use wonin_model::{
     Evidence, Finding, Fix, Mode, ModeMeta, NotChecked, Origin, Role, Service, ServiceId, Severity,
@@ -72,7 +73,8 @@ impl Mode for NoRestartPolicy {
     fn examine(&self, evidence: &Evidence, findings: &mut Vec<Finding>, _: &mut Vec<NotChecked>) {
         let stack = &evidence.stack;
         let spareless = spareless_members(stack);
-        for project in 0..stack.projects.len() {
+        for project in (0..stack.projects.len()).filter(|project| !is_in_swarm(evidence, *project))
+        {
             let finding = finding(&evidence.sources, stack, project, &spareless);
             findings.extend(finding.map(|finding| observed(evidence, project, finding)));
         }
@@ -81,6 +83,17 @@ impl Mode for NoRestartPolicy {
 
 /// Longer than this a log says nothing for no reason, in milliseconds.
 const SILENCE_MS: i64 = 10 * 60 * 1000;
+
+/// Whether a Swarm was seen to run a service of a project: it starts tasks again without being told
+/// to, and does not heed `restart`.
+fn is_in_swarm(evidence: &Evidence, project: usize) -> bool {
+    let stack = &evidence.stack;
+    let mut tasks = evidence.containers.iter().filter(|one| one.source == "swarm");
+    tasks.any(|task| {
+        let name = stale::name(evidence, task);
+        stack.services_of(project).any(|(_, service)| service.name.value == name)
+    })
+}
 
 /// Adds what shows that a container of the project ended and stayed so: its state, or its log that
 /// stops for good while others go on.
