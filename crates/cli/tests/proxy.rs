@@ -383,8 +383,8 @@ fn mistakes_are_told_with_what_to_do() {
     let answer = run(dir.path(), &["proxy", "--listen", "0.0.0.0:0"]);
     assert_eq!(answer.code, Some(2));
     assert!(answer.err.contains("--allow-remote"), "{}", answer.err);
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let holder = TcpListener::bind(taken).unwrap();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
     let answer = run(dir.path(), &["proxy", "--listen", &taken.to_string()]);
     assert_eq!(answer.code, Some(2));
     assert!(answer.err.contains("address in use") || answer.err.contains("already in use"));
