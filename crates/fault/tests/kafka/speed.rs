@@ -59,9 +59,7 @@ async fn faults_change_at_once_with_dead_sinks_and_full_buffers() {
     let start = Instant::now();
     proxy.stop().await;
     let stopped = start.elapsed();
-    // Once a busy machine may look elsewhere for longer.
-    let late = took.iter().filter(|time| **time >= Duration::from_millis(100)).count();
-    assert!(late <= 1, "{took:?}");
+    assert!(took.iter().all(|time| *time < Duration::from_millis(100)), "{took:?}");
     // Every connection is dropped on its own thread, beside all other tests.
-    assert!(stopped < Duration::from_secs(5), "{stopped:?}");
+    assert!(stopped < Duration::from_secs(1), "{stopped:?}");
 }
